@@ -1,0 +1,1 @@
+"""Agents: their manifest, and what it becomes in a cluster."""

@@ -1,0 +1,1 @@
+"""What makes one machine enough: tool chain, node, images, engine, provider plugin."""
