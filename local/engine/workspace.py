@@ -1,0 +1,103 @@
+"""Where the engine runs: state, passphrase, provider plugin and a copy of the stack's settings.
+
+The engine writes `encryptionsalt` into `Pulumi.<stack>.yaml`. So that `up` never changes a file of the checkout, it
+works on a copy of the project files in the user's data folder, which keeps the salt.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from groundwork.files import write_atomically
+from local.paths import CHECKOUT, Paths
+
+if TYPE_CHECKING:
+    from pulumi.automation import Stack
+
+OUR_PLUGIN = CHECKOUT / "local" / "kubernetes_plugin" / "bin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """An engine program and the folders it uses. `plugin`: the folder of our Kubernetes plugin, None for the vendor's."""
+
+    pulumi: Path
+    paths: Paths
+    plugin: Path | None
+    tools: Path | None = None
+
+    def environment(self) -> dict[str, str]:
+        """What the engine needs in its environment. A backend or passphrase that the user has set is kept."""
+        path = os.environ.get("PATH", os.defpath)
+        # Appended, so that whatever the user has installed goes first.
+        for folder in (self.tools, self.plugin):
+            path = path if folder is None else f"{path}{os.pathsep}{folder}"
+        found = {
+            "PATH": path,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_BACKEND_URL": os.environ.get("PULUMI_BACKEND_URL") or self.paths.pulumi_state.as_uri(),
+        }
+        if not (os.environ.get("PULUMI_CONFIG_PASSPHRASE") or os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")):
+            found["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(self.paths.passphrase)
+        return found
+
+    def stack(self, name: str, program: Callable[[], None]) -> Stack:
+        """The stack `name`, made if there is none. `program` runs in this process (the engine's inline program)."""
+        from pulumi.automation import LocalWorkspace, PulumiCommand, Stack
+
+        self._make_folders()
+        workspace = LocalWorkspace(
+            work_dir=str(prepare_project(self.paths.data / "project", name)),
+            program=program,
+            env_vars=self.environment(),
+            pulumi_command=PulumiCommand(str(self._command_root())),
+            secrets_provider="passphrase",
+        )
+        return Stack.create_or_select(name, workspace)
+
+    def _make_folders(self) -> None:
+        self.paths.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.paths.pulumi_state.mkdir(exist_ok=True, mode=0o700)
+        if not self.paths.passphrase.exists():
+            write_atomically(self.paths.passphrase, secrets.token_urlsafe(32), mode=0o600)
+
+    def _command_root(self) -> Path:
+        """The Automation API wants a folder with `bin/pulumi` in it."""
+        root = self.paths.data / "engine"
+        link = root / "bin" / "pulumi"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink() or link.readlink() != self.pulumi:
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.pulumi)
+        return root
+
+
+def prepare_project(folder: Path, stack: str, checkout: Path = CHECKOUT) -> Path:
+    """Copy the project's files to `folder`, keeping the salt that the engine has put in an earlier copy."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_atomically(folder / "Pulumi.yaml", (checkout / "Pulumi.yaml").read_text("utf-8"))
+    (folder / "stacks").mkdir(exist_ok=True)  # the engine insists that `main` exists; the program itself is inline
+    settings = f"Pulumi.{stack}.yaml"
+    text = (checkout / settings).read_text("utf-8") if (checkout / settings).exists() else ""
+    salt = _salt(folder / settings)
+    if salt is not None and _salt_of(text) is None:
+        text = f"{text.rstrip()}\nencryptionsalt: {salt}\n"
+    write_atomically(folder / settings, text)
+    return folder
+
+
+def _salt(file: Path) -> str | None:
+    return _salt_of(file.read_text("utf-8")) if file.exists() else None
+
+
+def _salt_of(text: str) -> str | None:
+    document: object = yaml.safe_load(text)
+    salt = document.get("encryptionsalt") if isinstance(document, Mapping) else None
+    return salt if isinstance(salt, str) else None
