@@ -26,7 +26,7 @@ OUR_PLUGIN = CHECKOUT / "local" / "kubernetes_plugin" / "bin"
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """An engine program and the folders it uses. `plugin`: the folder of our Kubernetes plugin, None for the vendor's."""
+    """An engine and its folders. `plugin`: the folder of our Kubernetes plugin, None for the vendor's."""
 
     pulumi: Path
     paths: Paths

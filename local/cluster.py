@@ -1,0 +1,49 @@
+"""Questions to a cluster, asked through kubectl."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from groundwork.errors import ExitCode, UserError
+
+OUR_MANAGER = "pulumi-kubernetes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A cluster that `kubeconfig` reaches. `kubectl`: the program."""
+
+    kubectl: Path
+    kubeconfig: Path
+
+    def made_by_pulumi(self, inputs: Mapping[str, object]) -> bool:
+        """Whether the object exists and the Pulumi provider is one of its field managers."""
+        wanted = json.dumps({key: inputs.get(key) for key in ("apiVersion", "kind", "metadata")})
+        answer = self._run("get", "-f", "-", "--ignore-not-found", "--show-managed-fields", "-o", "json", stdin=wanted)
+        if not answer.strip():
+            return False
+        managers = json.loads(answer)["metadata"].get("managedFields", [])
+        return any(str(manager.get("manager", "")).startswith(OUR_MANAGER) for manager in managers)
+
+    def answers(self) -> bool:
+        """Whether the API server is there and ready."""
+        try:
+            return self._run("get", "--raw", "/readyz").strip() == "ok"
+        except UserError:
+            return False
+
+    def _run(self, *arguments: str, stdin: str | None = None) -> str:
+        command = [str(self.kubectl), "--kubeconfig", str(self.kubeconfig), "--request-timeout=20s", *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise UserError(
+                what=done.stderr.strip() or f"kubectl ended with {done.returncode}",
+                where=f"cluster of {self.kubeconfig}",
+                fix="check that the cluster runs and that the kubeconfig is right (groundwork doctor)",
+                code=ExitCode.ERROR,
+            )
+        return done.stdout

@@ -1,0 +1,95 @@
+"""The engine's events as progress, and its diagnostics as an error for people."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from groundwork.console import Step
+from groundwork.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from pulumi.automation import EngineEvent, OpType
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m|<\{%[^%]*%\}>")
+_NOISE = re.compile(r"^(update failed|preview failed|resource .* failed|an unhandled error occurred.*)$", re.IGNORECASE)
+_DOING = {
+    "create": "creating",
+    "update": "updating",
+    "delete": "deleting",
+    "replace": "replacing",
+    "create-replacement": "replacing",
+    "delete-replaced": "deleting the old",
+    "read": "reading",
+    "refresh": "refreshing",
+    "import": "importing",
+}
+
+
+def short(urn: str) -> str:
+    """`urn:pulumi:local::groundwork::a$kubernetes:apps/v1:Deployment::web` → `Deployment web`."""
+    parts = urn.split("::")
+    return f"{parts[2].rsplit('$', 1)[-1].rsplit(':', 1)[-1]} {parts[-1]}" if len(parts) > 3 else urn
+
+
+@dataclass
+class Report:
+    """Follows one operation of the engine. `changes`: how many resources were created, updated and so on."""
+
+    step: Step
+    changes: Counter[str] = field(default_factory=Counter)
+    _under_way: dict[str, str] = field(default_factory=dict)
+    _errors: list[str] = field(default_factory=list)
+
+    def on_event(self, event: EngineEvent) -> None:
+        """Take one event. Called from the thread that follows the engine's log."""
+        if event.resource_pre_event is not None:
+            self._started(event.resource_pre_event.metadata.urn, event.resource_pre_event.metadata.op)
+        elif event.res_outputs_event is not None:
+            self._under_way.pop(event.res_outputs_event.metadata.urn, None)
+        elif event.res_op_failed_event is not None:
+            self._under_way.pop(event.res_op_failed_event.metadata.urn, None)
+        elif event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
+            self._failed(event.diagnostic_event.urn, event.diagnostic_event.message)
+        elif event.summary_event is not None:
+            for operation, count in (event.summary_event.resource_changes or {}).items():
+                self.changes[str(getattr(operation, "value", operation))] += count
+        self._show()
+
+    def _started(self, urn: str, operation: OpType) -> None:
+        doing = _DOING.get(operation.value)
+        if doing is not None:
+            self._under_way[urn] = f"{doing} {short(urn)}"
+
+    def _failed(self, urn: str | None, message: str) -> None:
+        text = _ANSI.sub("", message).strip()
+        if not text or _NOISE.match(text):
+            return
+        self._errors.append(f"{short(urn)}: {text}" if urn and "pulumi:pulumi:Stack" not in urn else text)
+
+    def _show(self) -> None:
+        names = list(self._under_way.values())
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        self.step.update(f"{names[-1]}{more}" if names else "")
+
+    @property
+    def changed(self) -> int:
+        """How many resources were not the same."""
+        return sum(count for operation, count in self.changes.items() if operation != "same")
+
+    def summary(self) -> str:
+        """Such as "3 to create, 12 same"; "no change" where nothing was to do."""
+        rows = [f"{count} {operation}" for operation, count in sorted(self.changes.items()) if operation != "same"]
+        return ", ".join(rows) if rows else "no change"
+
+    def error(self, operation: str, otherwise: str) -> UserError:
+        """What went wrong, in the engine's own words; `otherwise` where it said nothing."""
+        words = list(dict.fromkeys(self._errors)) or [otherwise.strip()]
+        return UserError(
+            what="\n".join(words),
+            where=f"pulumi {operation}",
+            fix="mend the cause and run this again: what was done stays, the rest is done then",
+            code=ExitCode.ERROR,
+        )
