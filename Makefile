@@ -1,0 +1,60 @@
+# Two commands matter: `make up` and `make test`. The rest is for those who change the project.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help up test down check unit engine cluster conformance bench lock clean
+help: ## What can be made
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+up: $(INSTALLED) ## Set up this machine and run the local environment
+	@$(BIN)/groundwork up local
+
+down: $(INSTALLED) ## Undo `make up`; caches of built programs and images stay
+	@$(BIN)/groundwork down --yes
+
+test: unit engine cluster ## Set up everything and run all tests: unit (seconds), engine, cluster
+
+check: $(INSTALLED) ## Style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+unit: $(INSTALLED)
+	$(BIN)/pytest -q
+
+engine: $(INSTALLED)
+	$(BIN)/groundwork toolchain build engine
+	$(BIN)/pytest -q -m engine
+
+cluster: $(INSTALLED)
+	$(BIN)/groundwork up local
+	$(BIN)/pytest -q -m cluster
+
+conformance: $(INSTALLED) ## Hold a Kubernetes plugin to the recordings (GROUNDWORK_KUBERNETES_PLUGIN names it)
+	$(BIN)/groundwork up local
+	$(BIN)/pytest -q -m "engine or cluster" tests/conformance
+
+bench: $(INSTALLED) ## Measure the limits that the issues set
+	$(BIN)/python -m tests.bench
+
+lock: $(INSTALLED) ## Write the lock files from pyproject.toml
+	@for target in requirements.lock:dev images/agent-runtime/requirements.lock:runtime; do \
+	  sh -c '(echo "# Written by \"make lock\" from pyproject.toml; do not edit."; $(BIN)/uv pip compile -q --generate-hashes \
+	    --no-emit-index-url --no-annotate --no-header --python-version 3.11 --extra '$${target#*:}' pyproject.toml) > '$${target%:*}.new' \
+	    && mv '$${target%:*}.new' '$${target%:*}; done
+
+clean: ## Remove what was made in this checkout
+	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The stamp is written last: an interrupted installation is done again.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv module is needed: apt-get install python3-venv" >&2; exit 2; }
+	@echo "installing Python packages into $(VENV) …"
+	@test -x $(BIN)/python && $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
