@@ -1,0 +1,81 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from groundwork.errors import UserError
+from local.engine.recovery import PendingCreate, pending_creates, release_stale_locks
+
+URN = "urn:pulumi:local::groundwork::kubernetes:core/v1:ConfigMap::settings"
+
+
+def operation(kind: str) -> dict[str, object]:
+    inputs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings-1a2b", "namespace": "acme"}}
+    return {"type": kind, "resource": {"urn": URN, "type": "kubernetes:core/v1:ConfigMap", "inputs": inputs}}
+
+
+def test_only_creations_are_up_for_adoption() -> None:
+    deployment = {"pending_operations": [operation("creating"), operation("updating"), operation("deleting")]}
+    assert [create.object_id for create in pending_creates(deployment)] == ["acme/settings-1a2b"]
+
+
+def test_a_state_without_pending_operations_has_no_creations() -> None:
+    assert pending_creates({"resources": []}) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "expected"),
+    [
+        ("kubernetes:core/v1:Namespace", {"metadata": {"name": "acme"}}, "acme"),
+        ("kubernetes:core/v1:Namespace", {}, None),
+        ("aws:s3/bucket:Bucket", {"metadata": {"name": "acme"}}, None),
+    ],
+)
+def test_the_id_is_the_providers(kind: str, inputs: dict[str, object], expected: str | None) -> None:
+    assert PendingCreate(urn=URN, type=kind, inputs=inputs).object_id == expected
+
+
+def lock(state: Path, content: str) -> Path:
+    file = state / ".pulumi" / "locks" / "organization" / "groundwork" / "local" / "1.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(content)
+    return file
+
+
+def test_the_lock_of_a_dead_process_is_removed(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    file = lock(tmp_path, json.dumps({"pid": dead.pid}))
+    said: list[str] = []
+    release_stale_locks(tmp_path.as_uri(), "local", said.append)
+    assert not file.exists()
+    assert len(said) == 1
+
+
+def test_a_half_written_lock_is_removed(tmp_path: Path) -> None:
+    file = lock(tmp_path, '{"pid": 12')
+    release_stale_locks(tmp_path.as_uri(), "local", lambda _: None)
+    assert not file.exists()
+
+
+def test_the_lock_of_a_living_engine_stays_and_is_reported(tmp_path: Path) -> None:
+    program = "print('running', flush=True); input()"
+    engine = subprocess.Popen([sys.executable, "-c", program, "pulumi"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert engine.stdout is not None
+        assert engine.stdout.readline() == b"running\n"  # its command line is readable only once it runs
+        file = lock(tmp_path, json.dumps({"pid": engine.pid}))
+        with pytest.raises(UserError, match=f"another run works on stack 'local' \\(process {engine.pid}\\)"):
+            release_stale_locks(tmp_path.as_uri(), "local", lambda _: None)
+        assert file.exists()
+    finally:
+        engine.communicate(b"\n")
+
+
+def test_the_locks_of_other_stacks_and_backends_stay(tmp_path: Path) -> None:
+    file = lock(tmp_path, "{}")
+    release_stale_locks(tmp_path.as_uri(), "other", lambda _: None)
+    release_stale_locks("s3://bucket", "local", lambda _: None)
+    assert file.exists()

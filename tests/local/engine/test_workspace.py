@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from local.engine.workspace import Engine, prepare_project
+from local.paths import Paths
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: groundwork\n")
+    (folder / "Pulumi.local.yaml").write_text("config:\n  groundwork:a: 1\n")
+    return folder
+
+
+def test_the_salt_of_the_copy_outlives_a_change_of_the_settings(tmp_path: Path, checkout: Path) -> None:
+    copy = prepare_project(tmp_path / "copy", "local", checkout) / "Pulumi.local.yaml"
+    copy.write_text(copy.read_text() + "encryptionsalt: v1:abc\n")
+    (checkout / "Pulumi.local.yaml").write_text("config:\n  groundwork:a: 2\n")
+    prepare_project(tmp_path / "copy", "local", checkout)
+    assert copy.read_text() == "config:\n  groundwork:a: 2\nencryptionsalt: v1:abc\n"
+
+
+def test_a_salt_in_the_checkout_wins(tmp_path: Path, checkout: Path) -> None:
+    (checkout / "Pulumi.local.yaml").write_text("encryptionsalt: v1:theirs\n")
+    copy = prepare_project(tmp_path / "copy", "local", checkout) / "Pulumi.local.yaml"
+    copy.write_text("encryptionsalt: v1:ours\n")
+    prepare_project(tmp_path / "copy", "local", checkout)
+    assert copy.read_text() == "encryptionsalt: v1:theirs\n"
+
+
+def test_what_the_user_has_installed_goes_before_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin")
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE", raising=False)
+    paths = Paths(cache=tmp_path / "cache", data=tmp_path / "data")
+    engine = Engine(pulumi=Path("/p/pulumi"), paths=paths, plugin=Path("/plugin"), tools=Path("/tools"))
+    found = engine.environment()
+    assert found["PATH"] == "/usr/bin:/tools:/plugin"
+    assert found["PULUMI_BACKEND_URL"] == (tmp_path / "data" / "state").as_uri()
+    assert found["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(paths.passphrase)
+
+
+def test_a_backend_and_passphrase_of_the_user_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://theirs")
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "theirs")
+    paths = Paths(cache=tmp_path, data=tmp_path)
+    found = Engine(pulumi=Path("/p/pulumi"), paths=paths, plugin=None).environment()
+    assert found["PULUMI_BACKEND_URL"] == "s3://theirs"
+    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in found
