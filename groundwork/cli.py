@@ -1,0 +1,49 @@
+"""The `groundwork` command line. Thin: each folder offers its own verbs."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+from groundwork.errors import ExitCode, UserError
+from local import verbs as local_verbs
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="groundwork",
+    help="An agent platform as code: one machine, one command, a real Kubernetes with agents on it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+local_verbs.register(app)
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM. Not KeyboardInterrupt, which Typer takes for itself."""
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend is printed without a traceback."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        app()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.code)
+    except Interrupted:
+        print("interrupted: run the same command again to go on", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stderr.close()
+        sys.exit(ExitCode.PASS)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise Interrupted

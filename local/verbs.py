@@ -1,0 +1,126 @@
+"""The command line's verbs for this machine: up, preview, down, doctor, kubeconfig, env, images, toolchain."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from groundwork.console import progress
+from groundwork.errors import ExitCode, UserError
+from local import record
+from local.paths import Paths
+
+if TYPE_CHECKING:
+    from local.up import Outcome
+
+Environment = Annotated[str, typer.Argument(help="The environment, as in Pulumi.<environment>.yaml.")]
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this folder's verbs to the command line."""
+    for verb in (up, preview, down, kubeconfig, env):
+        app.command()(verb)
+
+
+def up(
+    environment: Environment = "local",
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="Use this cluster of yours (kind, k3d, EKS) in place of a node on this machine.")
+    ] = None,
+    simulated: Annotated[bool, typer.Option(help="Simulate the node even where a real one could run.")] = False,
+    json_: Json = False,
+) -> None:
+    """Bring an environment up: tools, node, images, then everything the Pulumi program asks for.
+
+    Examples:
+      groundwork up local
+      groundwork up local --kubeconfig ~/.kube/config
+      groundwork up local --simulated
+    """
+    from local.answer import first_answer, table
+    from local.up import up as bring_up
+
+    shown = progress()
+    outcome = bring_up(environment, Paths.for_user(), shown, kubeconfig=kubeconfig, simulated=simulated)
+    if json_:
+        print(json.dumps(_as_json(outcome), indent=2))
+        return
+    answer = first_answer(outcome, shown)
+    table(outcome, answer)
+
+
+def preview(environment: Environment = "local", json_: Json = False) -> None:
+    """Show what `up` would change. Exit code 0 also when something would change.
+
+    Example:
+      groundwork preview local
+    """
+    from local.up import preview as look_ahead
+
+    outcome = look_ahead(environment, Paths.for_user(), progress())
+    print(json.dumps(_as_json(outcome), indent=2) if json_ else outcome.summary)
+
+
+def down(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Undo `up`: the node and all that runs on it, its data too. Built programs and images stay in the cache.
+
+    Example:
+      groundwork down --yes
+    """
+    from local.up import down as take_down
+
+    paths = Paths.for_user()
+    made = record.read(paths)
+    if not yes and made is not None:
+        if not sys.stdin.isatty():
+            raise UserError(what="`down` deletes data and asks first", fix="run: groundwork down --yes")
+        typer.confirm(f"Remove {made.way.meaning}, and all data of {made.stack!r}?", abort=True)
+    take_down(paths, progress())
+
+
+def kubeconfig() -> None:
+    """Print the path of the kubeconfig.
+
+    Example:
+      export KUBECONFIG=$(groundwork kubeconfig)
+    """
+    made = record.read(Paths.for_user())
+    if made is None:
+        raise UserError(what="nothing is up", fix="run: groundwork up local", code=ExitCode.ERROR)
+    print(made.kubeconfig)
+
+
+def env() -> None:
+    """Print the shell variables with which plain `pulumi` and `kubectl` work on what `up` made.
+
+    Example:
+      eval "$(groundwork env)"; pulumi preview -s local
+    """
+    from local import toolchain
+    from local.engine.workspace import OUR_PLUGIN, Engine
+
+    paths = Paths.for_user()
+    plugin = None if toolchain.vendor_kubernetes_plugin() is not None else OUR_PLUGIN
+    tools = paths.toolchain / "bin"
+    variables = Engine(pulumi=tools / "pulumi", paths=paths, plugin=plugin, tools=tools).environment()
+    made = record.read(paths)
+    if made is not None:
+        variables |= {"KUBECONFIG": str(made.kubeconfig), "GROUNDWORK_KUBECONFIG": str(made.kubeconfig)}
+    for name, value in variables.items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+def _as_json(outcome: Outcome) -> dict[str, object]:
+    return {
+        "environment": outcome.record.stack,
+        "way": outcome.record.way,
+        "kubeconfig": str(outcome.record.kubeconfig),
+        "changed": outcome.changed,
+        "outputs": dict(outcome.outputs),
+    }
