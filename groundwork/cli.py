@@ -45,5 +45,5 @@ def main() -> None:
         sys.exit(ExitCode.PASS)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise Interrupted

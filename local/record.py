@@ -23,7 +23,7 @@ class Way(StrEnum):
         """What is real in it, in a sentence for people."""
         return {
             Way.REAL: "a real Kubernetes node on this machine",
-            Way.SIMULATED: "real etcd, API server, scheduler and controllers; the node is simulated and no container runs",
+            Way.SIMULATED: "real API server, scheduler and controllers; the node is simulated, no container runs",
             Way.KUBECONFIG: "your own cluster",
         }[self]
 

@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from pulumi.automation import Stack
 
     from local.node import NodeSettings
-    from local.toolchain import Toolchain
 
 LOCAL = "local"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What an operation of the engine did. `outputs`: the stack's, secrets left out; `changed`: resources not the same."""
+    """What the engine did. `outputs`: the stack's, secrets left out; `changed`: how many resources."""
 
     record: Record
     outputs: Mapping[str, object]

@@ -1,0 +1,69 @@
+from pulumi.automation import EngineEvent
+
+from groundwork.console import Step
+from local.engine.report import Report, short
+
+URN = "urn:pulumi:local::groundwork::groundwork:agents:Agent$kubernetes:apps/v1:Deployment::acme-concierge"
+
+
+def event(**fields: object) -> EngineEvent:
+    return EngineEvent.from_json({"sequence": 1, "timestamp": 1, **fields})
+
+
+def metadata(operation: str) -> dict[str, object]:
+    return {"metadata": {"op": operation, "urn": URN, "type": "kubernetes:apps/v1:Deployment", "provider": ""}}
+
+
+def test_a_urn_is_shown_by_its_kind_and_name() -> None:
+    assert short(URN) == "Deployment acme-concierge"
+    assert short("not a urn") == "not a urn"
+
+
+def test_what_is_under_way_is_shown_until_it_has_ended() -> None:
+    step = Step("pulumi up")
+    report = Report(step)
+    report.on_event(event(resourcePreEvent=metadata("create")))
+    assert step.detail == "creating Deployment acme-concierge"
+    report.on_event(event(resOutputsEvent=metadata("create")))
+    assert step.detail == ""
+
+
+def test_an_unchanged_resource_is_not_shown() -> None:
+    step = Step("pulumi up")
+    Report(step).on_event(event(resourcePreEvent=metadata("same")))
+    assert step.detail == ""
+
+
+def test_the_summary_counts_what_was_not_the_same() -> None:
+    report = Report(Step("pulumi up"))
+    report.on_event(
+        event(summaryEvent={"maybeCorrupt": False, "durationSeconds": 1, "resourceChanges": {"same": 4, "create": 2}})
+    )
+    assert report.changed == 2
+    assert report.summary() == "2 create"
+
+
+def test_no_change_is_said_in_words() -> None:
+    report = Report(Step("pulumi preview"))
+    report.on_event(event(summaryEvent={"maybeCorrupt": False, "durationSeconds": 1, "resourceChanges": {"same": 4}}))
+    assert report.summary() == "no change"
+
+
+def test_the_error_has_the_engines_words_once_and_without_colour() -> None:
+    report = Report(Step("pulumi up"))
+    words = "<{%fg 1%}>pods crash: boom<{%reset%}>\n"
+    for _ in range(2):
+        report.on_event(event(diagnosticEvent=_diagnostic(words)))
+    report.on_event(event(diagnosticEvent=_diagnostic("update failed")))
+    report.on_event(event(diagnosticEvent=_diagnostic("only a warning", severity="warning")))
+    error = report.error("up", "exit 1")
+    assert error.what == "Deployment acme-concierge: pods crash: boom"
+    assert error.where == "pulumi up"
+
+
+def test_where_the_engine_said_nothing_the_commands_own_words_stand() -> None:
+    assert Report(Step("pulumi up")).error("up", "code: 255\n").what == "code: 255"
+
+
+def _diagnostic(message: str, severity: str = "error") -> dict[str, object]:
+    return {"urn": URN, "message": message, "color": "never", "severity": severity}
