@@ -1,0 +1,158 @@
+"""The programs this project runs: where each comes from, how it is built, and which versions of it fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.toolchain.versions import Fit, Version
+
+PINS = Path(__file__).resolve().parent / "pins"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """One folder of `pins`: a Go module and how its programs are built.
+
+    `module` names the requirement of the folder's go.mod that holds the version. `ldflags` may use {version} (with its
+    v), {major} and {minor}. `together`: its programs serve from PATH all or none, as they speak to each other.
+    `sources_mb`, `cache_mb`: what a cold build adds to Go's module cache and build cache, in MiB, measured.
+    """
+
+    name: str
+    module: str
+    ldflags: str = ""
+    tags: str = ""
+    together: bool = False
+    sources_mb: int
+    cache_mb: int
+
+    @property
+    def folder(self) -> Path:
+        """Where its go.mod and go.sum are."""
+        return PINS / self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One program: its pin, its main package, how it tells its version, which versions on PATH fit.
+
+    `at_least` is the oldest version that fits, where the fit alone would allow more. `seconds`: a cold build on two
+    cores, after the programs of its pin that stand before it in the table; `size_mb`: the program itself, in MiB.
+    """
+
+    name: str
+    pin: Pin
+    package: str
+    ask: tuple[str, ...] = ("--version",)
+    fit: Fit
+    at_least: Version | None = None
+    seconds: int
+    size_mb: int
+
+
+_KUBE = "k8s.io/component-base/version"
+_ETCD = Pin(name="etcd", module="go.etcd.io/etcd/server/v3", sources_mb=268, cache_mb=301)
+_KUBERNETES = Pin(
+    name="kubernetes",
+    module="k8s.io/kubernetes",
+    ldflags=f"-X {_KUBE}.gitVersion={{version}} -X {_KUBE}.gitMajor={{major}} -X {_KUBE}.gitMinor={{minor}}",
+    sources_mb=567,
+    cache_mb=3096,
+)
+_CONTAINERD = Pin(
+    name="containerd",
+    module="github.com/containerd/containerd/v2",
+    ldflags="-X github.com/containerd/containerd/v2/version.Version={version}",
+    tags="no_btrfs,no_devmapper,no_zfs",
+    together=True,
+    sources_mb=500,
+    cache_mb=563,
+)
+_COREDNS = Pin(name="coredns", module="github.com/coredns/coredns", sources_mb=1551, cache_mb=996)
+_KWOK = Pin(name="kwok", module="sigs.k8s.io/kwok", sources_mb=306, cache_mb=773)
+_HELM = Pin(
+    name="helm",
+    module="helm.sh/helm/v4",
+    ldflags="-X helm.sh/helm/v4/internal/version.version={version}",
+    sources_mb=520,
+    cache_mb=1168,
+)
+_PULUMI = Pin(
+    name="pulumi",
+    module="github.com/pulumi/pulumi/pkg/v3",
+    ldflags="-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={version}",
+    sources_mb=1312,
+    cache_mb=1592,
+)
+
+
+def _kube(name: str, seconds: int, size_mb: int) -> Program:
+    package = f"{_KUBERNETES.module}/cmd/{name}"
+    return Program(name=name, pin=_KUBERNETES, package=package, fit=Fit.SAME_MINOR, seconds=seconds, size_mb=size_mb)
+
+
+def _containerd(name: str, ask: str, seconds: int, size_mb: int) -> Program:
+    package = f"{_CONTAINERD.module}/cmd/{name}"
+    return Program(
+        name=name, pin=_CONTAINERD, package=package, ask=(ask,), fit=Fit.SAME_MAJOR, seconds=seconds, size_mb=size_mb
+    )
+
+
+_ALL = (
+    Program(name="etcd", pin=_ETCD, package=_ETCD.module, fit=Fit.SAME_MINOR, seconds=64, size_mb=26),
+    _kube("kube-apiserver", 198, 101),
+    _kube("kube-controller-manager", 40, 92),
+    _kube("kube-scheduler", 10, 70),
+    _kube("kubelet", 25, 81),
+    _kube("kube-proxy", 10, 68),
+    Program(
+        name="kubectl",
+        pin=_KUBERNETES,
+        package=f"{_KUBERNETES.module}/cmd/kubectl",
+        ask=("version", "--client"),
+        fit=Fit.MINOR_SKEW,
+        seconds=15,
+        size_mb=57,
+    ),
+    _containerd("containerd", "--version", 50, 42),
+    _containerd("containerd-shim-runc-v2", "-v", 4, 14),
+    _containerd("ctr", "--version", 4, 22),
+    Program(
+        name="coredns",
+        pin=_COREDNS,
+        package=_COREDNS.module,
+        ask=("-version",),
+        fit=Fit.SAME_MAJOR,
+        at_least=Version(1, 11),
+        seconds=103,
+        size_mb=76,
+    ),
+    Program(name="kwok", pin=_KWOK, package=f"{_KWOK.module}/cmd/kwok", fit=Fit.SAME_MINOR, seconds=66, size_mb=61),
+    Program(
+        name="pulumi",
+        pin=_PULUMI,
+        package=f"{_PULUMI.module}/cmd/pulumi",
+        ask=("version",),
+        fit=Fit.SAME_MAJOR,
+        at_least=Version(3, 200),
+        seconds=231,
+        size_mb=110,
+    ),
+    Program(
+        name="helm",
+        pin=_HELM,
+        package=f"{_HELM.module}/cmd/helm",
+        ask=("version", "--short"),
+        fit=Fit.SAME_MAJOR,
+        seconds=107,
+        size_mb=64,
+    ),
+)
+
+PROGRAMS = {program.name: program for program in _ALL}
+
+_CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+LOCAL_NODE = (*_CONTROL_PLANE, "kubelet", "kube-proxy", "containerd", "containerd-shim-runc-v2", "ctr", "coredns")
+SIMULATED = (*_CONTROL_PLANE, "kwok")
+ENGINE = ("pulumi", "helm")
