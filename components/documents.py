@@ -82,20 +82,25 @@ def read_text(path: Path, source: str) -> str:
 
 def read_document(model: type[Model], text: str, source: str) -> Model:
     """The one YAML document in `text` as `model`. `source` is the file's name for messages. Raises DocumentError."""
-    root = _compose(text, source)
-    reader = _Reader(source)
-    data = reader.value(root)
+    root = compose(text, source)
+    reader = Reader(source)
+    return validate(model, reader.value(root), root, source, reader.problems)
+
+
+def validate(model: type[Model], data: JsonValue, root: yaml.Node, source: str, known: Sequence[Problem] = ()) -> Model:
+    """`data` as `model`. Raises DocumentError with the problems `known` already and the model's, placed by `root`."""
     try:
         result = model.model_validate_json(json.dumps(data))
     except ValidationError as error:
         found = [_problem(model, root, source, details) for details in error.errors(include_url=False)]
-        raise DocumentError(sorted(reader.problems + found, key=_position)) from None
-    if reader.problems:
-        raise DocumentError(reader.problems)
+        raise DocumentError(sorted([*known, *found], key=_position)) from None
+    if known:
+        raise DocumentError(known)
     return result
 
 
-def _compose(text: str, source: str) -> yaml.Node:
+def compose(text: str, source: str) -> yaml.Node:
+    """The tree of the one YAML document in `text`. Raises DocumentError."""
     try:
         documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
@@ -112,7 +117,7 @@ def _compose(text: str, source: str) -> yaml.Node:
     return documents[0]
 
 
-class _Reader:
+class Reader:
     """Turns YAML nodes into JSON values by YAML 1.2's rules (`yes` and `12:30` are text), noting what is refused."""
 
     def __init__(self, source: str) -> None:

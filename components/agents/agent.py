@@ -1,0 +1,210 @@
+"""An agent in a cluster, made from its manifest.  (docs/agents.md)"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs
+from pulumi_kubernetes.autoscaling.v2 import (
+    CrossVersionObjectReferenceArgs,
+    HorizontalPodAutoscaler,
+    HorizontalPodAutoscalerSpecArgs,
+    MetricSpecArgs,
+    MetricTargetArgs,
+    ResourceMetricSourceArgs,
+)
+from pulumi_kubernetes.core.v1 import (
+    ConfigMap,
+    ConfigMapVolumeSourceArgs,
+    EnvVarArgs,
+    EnvVarSourceArgs,
+    ObjectFieldSelectorArgs,
+    PodTemplateSpecArgs,
+    ResourceRequirementsArgs,
+    SecretKeySelectorArgs,
+    Service,
+    ServiceAccount,
+    ServicePortArgs,
+    ServiceSpecArgs,
+    VolumeArgs,
+    VolumeMountArgs,
+)
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
+
+from components.agents.manifest import AgentManifest, OpenAIModel, SecretRef, dump
+from components.agents.network import agent_policy
+from components.labels import Owner, labels, selector
+from components.units import format_bytes, format_cpu
+from components.workload import ServerArgs, pod_spec, refuse_other_than_digest, rolling
+from groundwork.errors import UserError
+
+PORTS = {"http": 8080, "metrics": 9090}
+NODE_PORTS = range(30000, 32768)
+MANIFEST = "/etc/agent/manifest.yaml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentArgs:
+    """What an agent needs beside its manifest.
+
+    `image`: by digest, what the manifest's image stands for here. `node_port`: from 30000 to 32767, to reach it from
+    outside the cluster; None keeps it inside. `cluster_networks`: the CIDRs of pods and services, which declared egress
+    to outside does not open.
+    """
+
+    manifest: AgentManifest
+    owner: Owner
+    namespace: pulumi.Input[str]
+    image: pulumi.Input[str]
+    node_port: int | None = None
+    cluster_networks: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        refuse_other_than_digest(self.image)
+        if self.node_port is not None and self.node_port not in NODE_PORTS:
+            raise UserError(what=f"node_port: {self.node_port} is not a node port", allowed="30000 to 32767, or none")
+        if self.manifest.spec.memory.sessions.store != "local":
+            raise UserError(
+                what=f"agent {self.manifest.name}: spec.memory.sessions.store: no environment has Redis yet",
+                allowed="local",
+            )
+
+
+class Agent(pulumi.ComponentResource):
+    """An agent that answers: its pods, their scaling, address, identity, and who may reach them.  (docs/agents.md)
+
+    `url`: where the cluster's own pods reach it.
+    """
+
+    url: pulumi.Output[str]
+
+    def __init__(self, name: str, args: AgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:agents:Agent", name, None, opts)
+        self._name, self._args, self._spec = name, args, args.manifest.spec
+        self._selector = selector(args.owner, args.manifest.name)
+        config = self._config()
+        account = ServiceAccount(name, metadata=self._meta(), automount_service_account_token=False, opts=self._child())
+        policy = NetworkPolicy(
+            name,
+            metadata=self._meta(),
+            spec=agent_policy(self._selector, PORTS, self._spec.egress, args.cluster_networks),
+            opts=self._child(),
+        )
+        deployment = self._deployment(config, account, policy)
+        service = self._service()
+        self._scaling(deployment)
+        self.url = pulumi.Output.format("http://{0}.{1}.svc", service.metadata.name, service.metadata.namespace)
+        self.register_outputs({"url": self.url})
+
+    def _config(self) -> ConfigMap:
+        """The manifest, under a name that changes with it: pods that run keep theirs until they are replaced."""
+        text = dump(self._args.manifest)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+        meta = self._meta(f"{self._args.manifest.name}-{digest}")
+        data = {"manifest.yaml": text}
+        return ConfigMap(f"{self._name}-manifest", metadata=meta, immutable=True, data=data, opts=self._child())
+
+    def _deployment(self, config: ConfigMap, account: ServiceAccount, policy: NetworkPolicy) -> Deployment:
+        scaling = self._spec.scaling
+        server = ServerArgs(
+            name="agent",
+            image=self._args.image,
+            service_account=account.metadata.name,
+            selector=self._selector,
+            ports=PORTS,
+            resources=self._resources(),
+            drain_seconds=math.ceil(self._spec.drain.total_seconds()),
+            env=self._env(),
+            volumes=[VolumeArgs(name="manifest", config_map=ConfigMapVolumeSourceArgs(name=config.metadata.name))],
+            mounts=[VolumeMountArgs(name="manifest", mount_path="/etc/agent", read_only=True)],
+        )
+        return Deployment(
+            self._name,
+            metadata=self._meta(),
+            spec=DeploymentSpecArgs(
+                # An autoscaler and this number would undo each other at every `up`: only one of the two is declared.
+                replicas=scaling.min if scaling.min == scaling.max else None,
+                selector=LabelSelectorArgs(match_labels=self._selector),
+                strategy=rolling(),
+                revision_history_limit=3,
+                progress_deadline_seconds=300,
+                template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=self._labels()), spec=pod_spec(server)),
+            ),
+            opts=self._child(depends_on=[policy]),
+        )
+
+    def _service(self) -> Service:
+        node_port = self._args.node_port
+        port = ServicePortArgs(name="http", port=80, target_port="http", app_protocol="http", node_port=node_port)
+        kind = "ClusterIP" if node_port is None else "NodePort"
+        spec = ServiceSpecArgs(type=kind, selector=self._selector, ports=[port])
+        return Service(self._name, metadata=self._meta(), spec=spec, opts=self._child())
+
+    def _scaling(self, deployment: Deployment) -> None:
+        scaling, name = self._spec.scaling, deployment.metadata.name
+        # One at a time, whatever the number of replicas: `min_available` would block every eviction of a single one.
+        budget = PodDisruptionBudgetSpecArgs(
+            max_unavailable=1,
+            unhealthy_pod_eviction_policy="AlwaysAllow",
+            selector=LabelSelectorArgs(match_labels=self._selector),
+        )
+        PodDisruptionBudget(self._name, metadata=self._meta(), spec=budget, opts=self._child())
+        if scaling.min == scaling.max:
+            return
+        cpu = MetricTargetArgs(type="Utilization", average_utilization=scaling.target_cpu_percent)
+        spec = HorizontalPodAutoscalerSpecArgs(
+            scale_target_ref=CrossVersionObjectReferenceArgs(api_version="apps/v1", kind="Deployment", name=name),
+            min_replicas=scaling.min,
+            max_replicas=scaling.max,
+            metrics=[MetricSpecArgs(type="Resource", resource=ResourceMetricSourceArgs(name="cpu", target=cpu))],
+        )
+        HorizontalPodAutoscaler(self._name, metadata=self._meta(), spec=spec, opts=self._child())
+
+    def _env(self) -> list[EnvVarArgs]:
+        manifest, owner = self._args.manifest, self._args.owner
+        platform = {
+            "AGENT_MANIFEST": MANIFEST,
+            "AGENT_NAME": manifest.name,
+            "AGENT_TENANT": owner.tenant,
+            "AGENT_ENVIRONMENT": owner.environment,
+        }
+        pod = EnvVarSourceArgs(field_ref=ObjectFieldSelectorArgs(field_path="metadata.name"))
+        variables = [EnvVarArgs(name=key, value=value) for key, value in platform.items()]
+        variables.append(EnvVarArgs(name="AGENT_POD", value_from=pod))
+        if isinstance(self._spec.model, OpenAIModel) and self._spec.model.api_key_from is not None:
+            variables.append(_variable("AGENT_MODEL_API_KEY", self._spec.model.api_key_from))
+        return variables + [_variable(key, value) for key, value in sorted(self._spec.env.items())]
+
+    def _resources(self) -> ResourceRequirementsArgs:
+        amounts = self._spec.resources
+        return ResourceRequirementsArgs(
+            requests={"cpu": format_cpu(amounts.cpu), "memory": format_bytes(amounts.memory)},
+            limits={"cpu": format_cpu(amounts.cpu_limit), "memory": format_bytes(amounts.memory_limit)},
+        )
+
+    def _labels(self) -> dict[str, str]:
+        own = labels(self._args.owner, agent=self._args.manifest.name, tier=self._spec.tier)
+        return self._args.manifest.metadata.labels | own
+
+    def _meta(self, name: str | None = None) -> ObjectMetaArgs:
+        manifest = self._args.manifest
+        notes = {"groundwork/description": manifest.metadata.description} if manifest.metadata.description else None
+        return ObjectMetaArgs(
+            name=name or manifest.name, namespace=self._args.namespace, labels=self._labels(), annotations=notes
+        )
+
+    def _child(self, depends_on: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, depends_on=list(depends_on))
+
+
+def _variable(name: str, value: str | SecretRef) -> EnvVarArgs:
+    if isinstance(value, str):
+        return EnvVarArgs(name=name, value=value)
+    reference = SecretKeySelectorArgs(name=value.secret, key=value.key)
+    return EnvVarArgs(name=name, value_from=EnvVarSourceArgs(secret_key_ref=reference))

@@ -1,0 +1,70 @@
+"""Who may talk to an agent, and whom it may talk to."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
+from pulumi_kubernetes.networking.v1 import (
+    IPBlockArgs,
+    NetworkPolicyEgressRuleArgs,
+    NetworkPolicyIngressRuleArgs,
+    NetworkPolicyPeerArgs,
+    NetworkPolicyPortArgs,
+    NetworkPolicySpecArgs,
+)
+
+from components.labels import ROLE
+from components.units import HostPort
+
+NAMESPACE = "kubernetes.io/metadata.name"
+# Cloud providers hand out a machine's credentials on this network.
+LINK_LOCAL = "169.254.0.0/16"
+
+
+def agent_policy(
+    selector: Mapping[str, str], ports: Mapping[str, int], egress: Sequence[HostPort], cluster_networks: Sequence[str]
+) -> NetworkPolicySpecArgs:
+    """In: requests from the tenant's own pods and the gateway, scrapes from observability. Out: DNS and `egress`.
+
+    A policy knows addresses, not names: what is declared by name is held to its port, and to outside the cluster.
+    The node that a pod runs on always reaches it (probes, a NodePort on the same node).
+    """
+    return NetworkPolicySpecArgs(
+        pod_selector=LabelSelectorArgs(match_labels=dict(selector)),
+        policy_types=["Ingress", "Egress"],
+        ingress=[
+            NetworkPolicyIngressRuleArgs(
+                from_=[NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs()), _namespaces({ROLE: "gateway"})],
+                ports=[_tcp(ports["http"])],
+            ),
+            NetworkPolicyIngressRuleArgs(from_=[_namespaces({ROLE: "observability"})], ports=[_tcp(ports["metrics"])]),
+        ],
+        egress=[_dns(), *(_outwards(address, cluster_networks) for address in egress)],
+    )
+
+
+def _outwards(address: HostPort, cluster_networks: Sequence[str]) -> NetworkPolicyEgressRuleArgs:
+    labels = address.host.split(".")
+    if labels[2:] in (["svc"], ["svc", "cluster", "local"]):
+        # The port is the Service's; the pods behind it may listen on another.
+        return NetworkPolicyEgressRuleArgs(to=[_namespaces({NAMESPACE: labels[1]})])
+    try:
+        block = IPBlockArgs(cidr=f"{ipaddress.IPv4Address(address.host)}/32")
+    except ValueError:
+        block = IPBlockArgs(cidr="0.0.0.0/0", except_=[LINK_LOCAL, *cluster_networks])
+    return NetworkPolicyEgressRuleArgs(to=[NetworkPolicyPeerArgs(ip_block=block)], ports=[_tcp(address.port)])
+
+
+def _dns() -> NetworkPolicyEgressRuleArgs:
+    ports = [NetworkPolicyPortArgs(protocol=protocol, port=53) for protocol in ("UDP", "TCP")]
+    return NetworkPolicyEgressRuleArgs(to=[_namespaces({NAMESPACE: "kube-system"})], ports=ports)
+
+
+def _namespaces(labels: Mapping[str, str]) -> NetworkPolicyPeerArgs:
+    return NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels=dict(labels)))
+
+
+def _tcp(port: int) -> NetworkPolicyPortArgs:
+    return NetworkPolicyPortArgs(protocol="TCP", port=port)

@@ -1,0 +1,39 @@
+"""The labels that every object of the platform carries: who owns it, what it is part of, who pays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TENANT = "groundwork/tenant"
+AGENT = "groundwork/agent"
+ROLE = "groundwork/role"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """Whom an object is for. All values are valid label values (at most 63 characters)."""
+
+    environment: str
+    tenant: str
+    cost_centre: str
+
+
+def labels(owner: Owner, *, agent: str | None = None, tier: str | None = None) -> dict[str, str]:
+    """The labels of one object; those of an agent name it and its service tier too."""
+    common = {
+        "app.kubernetes.io/part-of": "groundwork",
+        "app.kubernetes.io/managed-by": "pulumi",
+        "groundwork/environment": owner.environment,
+        TENANT: owner.tenant,
+        "groundwork/cost-centre": owner.cost_centre,
+    }
+    if agent is not None:
+        common |= {"app.kubernetes.io/name": agent, "app.kubernetes.io/component": "agent", AGENT: agent}
+    if tier is not None:
+        common["groundwork/tier"] = tier
+    return common
+
+
+def selector(owner: Owner, agent: str) -> dict[str, str]:
+    """The labels that find an agent's pods. A Deployment's selector can never change, so these two must not either."""
+    return {TENANT: owner.tenant, AGENT: agent}

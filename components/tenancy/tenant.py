@@ -1,0 +1,162 @@
+"""A tenant in a cluster.  (docs/environments.md)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.core.v1 import (
+    LimitRange,
+    LimitRangeItemArgs,
+    LimitRangeSpecArgs,
+    Namespace,
+    ResourceQuota,
+    ResourceQuotaSpecArgs,
+)
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
+
+from components.agents.agent import Agent, AgentArgs
+from components.agents.manifest import AgentManifest
+from components.labels import Owner, labels
+from components.units import format_bytes, format_cpu
+from groundwork.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantAgent:
+    """One of a tenant's agents. `image` and `node_port`: as in AgentArgs."""
+
+    manifest: AgentManifest
+    image: pulumi.Input[str]
+    node_port: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """The most that a tenant's pods may have together. `cpu`: thousandths of a core; `memory`: bytes."""
+
+    cpu: int
+    memory: int
+    pods: int
+
+    def covers(self, other: Quota) -> bool:
+        """Whether `other` fits."""
+        return self.cpu >= other.cpu and self.memory >= other.memory and self.pods >= other.pods
+
+    def __str__(self) -> str:
+        return f"cpu {format_cpu(self.cpu)}, memory {format_bytes(self.memory)}, pods {self.pods}"
+
+
+def needed(agents: Sequence[TenantAgent]) -> Quota:
+    """What the agents' limits come to at their largest: in a rollout, the old and the new pods at once."""
+    cpu = memory = pods = 0
+    for agent in agents:
+        spec = agent.manifest.spec
+        count = 2 * spec.scaling.max
+        pods += count
+        cpu += count * spec.resources.cpu_limit
+        memory += count * spec.resources.memory_limit
+    return Quota(cpu=cpu, memory=memory, pods=pods)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantArgs:
+    """What a tenant is. Its namespace has the tenant's name. `quota`: what its agents need, where none is given."""
+
+    owner: Owner
+    agents: Sequence[TenantAgent] = ()
+    quota: Quota | None = None
+    cluster_networks: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        names = [agent.manifest.name for agent in self.agents]
+        double = sorted({name for name in names if names.count(name) > 1})
+        if double:
+            raise UserError(
+                what=f"tenant {self.owner.tenant}: agent {double[0]} stands twice", allowed="names that differ"
+            )
+        need = needed(self.agents)
+        if self.quota is not None and not self.quota.covers(need):
+            raise UserError(
+                what=f"tenant {self.owner.tenant}: the quota ({self.quota}) is less than its agents need",
+                allowed=f"at least {need}",
+                fix="raise the quota, or lower scaling.max or resources in the manifests",
+            )
+
+
+class Tenant(pulumi.ComponentResource):
+    """A tenant: a namespace under Pod Security *restricted*, closed by default, with its agents.
+
+    `agents`: by their names.  (docs/environments.md)
+    """
+
+    agents: dict[str, Agent]
+
+    def __init__(self, name: str, args: TenantArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:tenancy:Tenant", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        namespace = Namespace(
+            name,
+            metadata=ObjectMetaArgs(name=args.owner.tenant, labels=labels(args.owner) | _pod_security()),
+            opts=child,
+        )
+        inside = ObjectMetaArgs(name="tenant", namespace=namespace.metadata.name, labels=labels(args.owner))
+        guards: list[pulumi.Resource] = [
+            ResourceQuota(name, metadata=inside, spec=_quota(args.quota or needed(args.agents)), opts=child),
+            LimitRange(name, metadata=inside, spec=_defaults(), opts=child),
+            NetworkPolicy(
+                name,
+                metadata=inside,
+                spec=NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=["Ingress", "Egress"]),
+                opts=child,
+            ),
+        ]
+        self.agents = {
+            agent.manifest.name: Agent(
+                f"{name}-{agent.manifest.name}",
+                AgentArgs(
+                    manifest=agent.manifest,
+                    owner=args.owner,
+                    namespace=namespace.metadata.name,
+                    image=agent.image,
+                    node_port=agent.node_port,
+                    cluster_networks=args.cluster_networks,
+                ),
+                pulumi.ResourceOptions(parent=self, depends_on=guards),
+            )
+            for agent in args.agents
+        }
+        self.register_outputs({"namespace": namespace.metadata.name})
+
+
+def _pod_security() -> dict[str, str]:
+    modes = ("enforce", "audit", "warn")
+    return {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes}
+
+
+def _quota(quota: Quota) -> ResourceQuotaSpecArgs:
+    """Requests may not be above limits, so that what bounds the limits bounds both."""
+    return ResourceQuotaSpecArgs(
+        hard={
+            "limits.cpu": format_cpu(quota.cpu),
+            "limits.memory": format_bytes(quota.memory),
+            "pods": str(quota.pods),
+            "services.loadbalancers": "0",
+            "persistentvolumeclaims": "0",
+        }
+    )
+
+
+def _defaults() -> LimitRangeSpecArgs:
+    """For containers that say nothing, such as ones that a person starts by hand."""
+    return LimitRangeSpecArgs(
+        limits=[
+            LimitRangeItemArgs(
+                type="Container",
+                default={"cpu": "200m", "memory": "128Mi"},
+                default_request={"cpu": "50m", "memory": "64Mi"},
+            )
+        ]
+    )

@@ -1,0 +1,138 @@
+"""The secure base of every server that this project runs: what Pod Security *restricted* asks, and a little more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import DeploymentStrategyArgs, RollingUpdateDeploymentArgs
+from pulumi_kubernetes.core.v1 import (
+    CapabilitiesArgs,
+    ContainerArgs,
+    ContainerPortArgs,
+    EmptyDirVolumeSourceArgs,
+    EnvVarArgs,
+    HTTPGetActionArgs,
+    LifecycleArgs,
+    LifecycleHandlerArgs,
+    PodSecurityContextArgs,
+    PodSpecArgs,
+    ProbeArgs,
+    ResourceRequirementsArgs,
+    SeccompProfileArgs,
+    SecurityContextArgs,
+    SleepActionArgs,
+    TopologySpreadConstraintArgs,
+    VolumeArgs,
+    VolumeMountArgs,
+)
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
+
+from components.units import is_by_digest
+from groundwork.errors import UserError
+
+USER = 65532
+# A pod that goes is taken out of the Service while it still answers; the other nodes need a moment to hear of it.
+LEAVE_SECONDS = 5
+TMP_SIZE = "64Mi"
+LIVE, READY = "/healthz", "/readyz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerArgs:
+    """One server process, which answers `/healthz` and `/readyz` on its port named `http`.
+
+    `image`: by digest. `drain_seconds`: how long it may go on, after SIGTERM, with what it has begun.
+    """
+
+    name: str
+    image: pulumi.Input[str]
+    service_account: pulumi.Input[str]
+    selector: Mapping[str, str]
+    ports: Mapping[str, int]
+    resources: ResourceRequirementsArgs
+    drain_seconds: int
+    env: Sequence[EnvVarArgs] = ()
+    volumes: Sequence[VolumeArgs] = ()
+    mounts: Sequence[VolumeMountArgs] = ()
+
+    def __post_init__(self) -> None:
+        refuse_other_than_digest(self.image)
+
+
+def refuse_other_than_digest(image: pulumi.Input[str]) -> None:
+    """Raise UserError for a known image that is not named by its digest; a value that comes later is admission's."""
+    if isinstance(image, str) and not is_by_digest(image):
+        allowed = "a reference by digest (repository/name@sha256:…)"
+        raise UserError(what=f"image: {image!r} is not by digest", allowed=allowed)
+
+
+def pod_spec(args: ServerArgs) -> PodSpecArgs:
+    """The pod of one server: non-root, read-only, no token, no capability, spread over nodes and zones."""
+    return PodSpecArgs(
+        service_account_name=args.service_account,
+        automount_service_account_token=False,
+        enable_service_links=False,
+        termination_grace_period_seconds=LEAVE_SECONDS + args.drain_seconds + LEAVE_SECONDS,
+        security_context=PodSecurityContextArgs(
+            run_as_non_root=True,
+            run_as_user=USER,
+            run_as_group=USER,
+            fs_group=USER,
+            seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
+        ),
+        containers=[_container(args)],
+        volumes=[VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit=TMP_SIZE)), *args.volumes],
+        topology_spread_constraints=[
+            _spread(args, key) for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+        ],
+    )
+
+
+def rolling() -> DeploymentStrategyArgs:
+    """Replace pods only by pods that are ready: capacity never falls below what was asked."""
+    return DeploymentStrategyArgs(
+        type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_surge="25%", max_unavailable=0)
+    )
+
+
+def _container(args: ServerArgs) -> ContainerArgs:
+    return ContainerArgs(
+        name=args.name,
+        image=args.image,
+        image_pull_policy="IfNotPresent",
+        ports=[ContainerPortArgs(name=name, container_port=port) for name, port in args.ports.items()],
+        env=list(args.env),
+        resources=args.resources,
+        security_context=SecurityContextArgs(
+            allow_privilege_escalation=False,
+            privileged=False,
+            read_only_root_filesystem=True,
+            run_as_non_root=True,
+            capabilities=CapabilitiesArgs(drop=["ALL"]),
+        ),
+        volume_mounts=[VolumeMountArgs(name="tmp", mount_path="/tmp"), *args.mounts],  # noqa: S108 – in the pod
+        lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=LEAVE_SECONDS))),
+        startup_probe=_probe(LIVE, period=1, failures=60),
+        readiness_probe=_probe(READY, period=2, failures=2),
+        liveness_probe=_probe(LIVE, period=10, failures=3),
+    )
+
+
+def _probe(path: str, *, period: int, failures: int) -> ProbeArgs:
+    return ProbeArgs(
+        http_get=HTTPGetActionArgs(path=path, port="http"),
+        period_seconds=period,
+        timeout_seconds=3,
+        failure_threshold=failures,
+    )
+
+
+def _spread(args: ServerArgs, key: str) -> TopologySpreadConstraintArgs:
+    return TopologySpreadConstraintArgs(
+        max_skew=1,
+        topology_key=key,
+        when_unsatisfiable="ScheduleAnyway",
+        label_selector=LabelSelectorArgs(match_labels=dict(args.selector)),
+    )
