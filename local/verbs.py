@@ -43,16 +43,16 @@ def up(
       groundwork up local --kubeconfig ~/.kube/config
       groundwork up local --simulated
     """
-    from local.answer import first_answer, table
+    from local.answer import first_answer, show
     from local.up import up as bring_up
 
     shown = progress()
     outcome = bring_up(environment, Paths.for_user(), shown, kubeconfig=kubeconfig, simulated=simulated)
+    answers = first_answer(outcome, shown)
     if json_:
         print(json.dumps(_as_json(outcome), indent=2))
-        return
-    answer = first_answer(outcome, shown)
-    table(outcome, answer)
+    else:
+        show(outcome, answers)
 
 
 def preview(environment: Environment = "local", json_: Json = False) -> None:
