@@ -1,0 +1,70 @@
+"""`make bench`: the limits that the issues set, measured on this machine, each with pass or fail.
+
+Not part of the tests: a timing depends on the machine. Exit code 99 when a limit is not held.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+from groundwork.errors import ExitCode
+
+GROUNDWORK = (sys.executable, "-m", "groundwork")
+RUNS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What is measured, in seconds, and the most it may be. `check`: what must hold of the command's output."""
+
+    name: str
+    command: tuple[str, ...]
+    most: float
+    check: Callable[[str], bool]
+
+
+def unchanged(output: str) -> bool:
+    """Whether the command's JSON says that no resource was touched."""
+    return json.loads(output)["changed"] == 0
+
+
+LIMITS = (
+    Limit(name="warm `groundwork up local`", command=("up", "local", "--json"), most=60, check=unchanged),
+    Limit(name="preview of an unchanged stack", command=("preview", "local", "--json"), most=10, check=unchanged),
+    Limit(name="`groundwork --help`", command=("--help",), most=1, check=lambda text: "up" in text),
+)
+
+
+def measure(limit: Limit) -> list[float]:
+    """Seconds of each of a few runs. Raises when the command fails or its output is not as it must be."""
+    seconds = []
+    for _ in range(RUNS):
+        started = time.monotonic()
+        done = subprocess.run((*GROUNDWORK, *limit.command), capture_output=True, text=True, check=True)
+        seconds.append(time.monotonic() - started)
+        if not limit.check(done.stdout):
+            raise RuntimeError(f"{limit.name}: not as expected:\n{done.stdout}")
+    return seconds
+
+
+def main() -> int:
+    """Print a row a limit."""
+    held = True
+    print(f"{'':34} {'limit':>7} {'median':>8} {'min':>8} {'max':>8}")
+    for limit in LIMITS:
+        seconds = measure(limit)
+        fits = median(seconds) <= limit.most
+        held = held and fits
+        figures = f"{limit.most:6.0f}s {median(seconds):7.2f}s {min(seconds):7.2f}s {max(seconds):7.2f}s"
+        print(f"{limit.name:34} {figures}  {'pass' if fits else 'FAIL'}")
+    return ExitCode.PASS if held else ExitCode.FAIL
+
+
+if __name__ == "__main__":
+    sys.exit(main())
