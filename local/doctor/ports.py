@@ -2,85 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import socket
+import struct
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from local.doctor.need import HERE, REAL, Need, State
+from local.node import NodeSettings
+from local.node.host.processes import NODE, environment_of
 from local.paths import Paths
 from local.record import Way
 
 GROUP = "ports"
 NODE_PORTS = range(30080, 30100)
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not served
 _LISTEN = "0A"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Port:
-    """A port, who of the node listens on it, and in which ways."""
+    """A port that the node listens on. `optional`: it is only led elsewhere; nobody has to listen on it."""
 
     number: int
+    address: str
     owner: str
     ways: frozenset[Way]
-
-
-PORTS = (
-    Port(6443, "API server", HERE),
-    Port(2379, "etcd", HERE),
-    Port(2380, "etcd's peers", HERE),
-    Port(10257, "controller-manager", HERE),
-    Port(10259, "scheduler", HERE),
-    Port(10250, "kubelet", REAL),
-    Port(10248, "kubelet's health", REAL),
-    Port(10256, "kube-proxy's health", REAL),
-    Port(10249, "kube-proxy's metrics", REAL),
-    *(Port(number, "published Services", REAL) for number in NODE_PORTS),
-)
+    optional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listener:
-    """A process that listens. `command`: its arguments, empty where this user may not see whose port it is."""
+    """Who listens, and where. `pid` is None where this user may not see it."""
 
+    number: int
+    address: str
     pid: int | None = None
     command: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "a process of another user" if self.pid is None else f"process {self.pid} ({self.command[0]})"
 
+    def is_in_the_way_of(self, port: Port) -> bool:
+        """Whether nobody else can listen there."""
+        return self.number == port.number and (
+            EVERYWHERE in (self.address, port.address) or self.address == port.address
+        )
 
-def needs(paths: Paths, proc: Path = Path("/proc")) -> list[Need]:
+
+def wanted(paths: Paths) -> list[Port]:
+    """The ports of a real and of a simulated node, and those at which Services are reached."""
+    kinds = ((Way.REAL, NodeSettings.real(paths)), (Way.SIMULATED, _simulated(paths)))
+    return [
+        *(
+            Port(number=number, address=address, owner=owner, ways=frozenset({way}))
+            for way, settings in kinds
+            for owner, (address, number) in settings.bindings().items()
+        ),
+        *(
+            Port(number=number, address="127.0.0.1", owner="published Services", ways=REAL, optional=True)
+            for number in NODE_PORTS
+        ),
+    ]
+
+
+def needs(paths: Paths) -> list[Need]:
     """One row for each port that someone holds, and one for all that are free."""
-    held = listeners(proc)
-    marks = own_marks(paths)
-    rows = [_held(port, held[port.number], marks) for port in PORTS if port.number in held]
-    free = [port.number for port in PORTS if port.number not in held]
+    held = listeners()
+    rows, free = [], []
+    for port in wanted(paths):
+        holder = next((one for one in held if one.is_in_the_way_of(port)), None)
+        if holder is None:
+            free.append(port.number)
+        else:
+            rows.append(_held(port, holder, ours=is_ours(holder, paths)))
     return [*rows, *([_row(f"{len(free)} ports", State.OK, f"free: {spans(free)}")] if free else [])]
 
 
-def own_marks(paths: Paths) -> tuple[str, ...]:
-    """What stands in the command line of every process of our own node."""
-    return ("/etc/groundwork", "/var/lib/groundwork", "/run/groundwork", str(paths.data), str(paths.toolchain))
+def is_ours(listener: Listener, paths: Paths) -> bool:
+    """Whether it is a process of our own node, real or simulated: each carries the node's name in its environment."""
+    runtimes = {str(one.runtime) for one in (NodeSettings.real(paths), _simulated(paths))}
+    return listener.pid is not None and environment_of(listener.pid).get(NODE) in runtimes
 
 
-def listeners(proc: Path = Path("/proc")) -> dict[int, Listener]:
-    """TCP ports that are listened on, and by whom, as far as this user can see."""
-    by_inode: dict[str, int] = {}
+def listeners(proc: Path = Path("/proc")) -> list[Listener]:
+    """Who listens on TCP ports, as far as this user can see."""
+    sockets: dict[str, tuple[str, int]] = {}
     for table in ("tcp", "tcp6"):
         with suppress(OSError):
-            by_inode |= parse_table((proc / "net" / table).read_text(encoding="ascii").splitlines())
-    found = {port: Listener() for port in by_inode.values()}
-    for pid, inode in _sockets(proc):
-        if inode in by_inode:
-            found[by_inode[inode]] = Listener(pid=pid, command=_command(proc / str(pid)))
-    return found
+            sockets |= parse_table((proc / "net" / table).read_text(encoding="ascii").splitlines())
+    owners = _owners(proc, sockets)
+    return [
+        Listener(number=number, address=address, pid=owners.get(inode), command=_command(proc, owners.get(inode)))
+        for inode, (address, number) in sockets.items()
+    ]
 
 
-def parse_table(lines: Iterable[str]) -> dict[str, int]:
-    """Inode → port of the listening sockets in /proc/net/tcp or tcp6."""
+def parse_table(lines: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """Inode → address and port of the listening sockets in /proc/net/tcp or tcp6."""
     rows = (line.split() for line in lines)
-    return {row[9]: int(row[1].rsplit(":", 1)[1], 16) for row in rows if len(row) > 9 and row[3] == _LISTEN}
+    return {row[9]: _endpoint(row[1]) for row in rows if len(row) > 9 and row[3] == _LISTEN}
 
 
 def spans(numbers: Iterable[int]) -> str:
@@ -94,7 +116,26 @@ def spans(numbers: Iterable[int]) -> str:
     return ", ".join(str(one[0]) if len(one) == 1 else f"{one[0]}-{one[-1]}" for one in groups)
 
 
-def _sockets(proc: Path) -> Iterator[tuple[int, str]]:
+def _simulated(paths: Paths) -> NodeSettings:
+    return NodeSettings.simulated(paths.data / "node")
+
+
+def _endpoint(text: str) -> tuple[str, int]:
+    """Address and port; the address is hexadecimal words in the host's byte order. All of IPv6 is all of IPv4 too."""
+    address, _, port = text.rpartition(":")
+    raw = b"".join(struct.pack("=L", int(address[at : at + 8], 16)) for at in range(0, len(address), 8))
+    if not any(raw):
+        return EVERYWHERE, int(port, 16)
+    if len(raw) == 16 and raw[:12] == bytes(10) + b"\xff\xff":
+        raw = raw[12:]
+    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw), int(port, 16)
+
+
+def _owners(proc: Path, sockets: Mapping[str, object]) -> dict[str, int]:
+    return {inode: pid for pid, inode in _open_sockets(proc) if inode in sockets}
+
+
+def _open_sockets(proc: Path) -> Iterator[tuple[int, str]]:
     for folder in proc.iterdir():
         if not folder.name.isdigit():
             continue
@@ -106,20 +147,23 @@ def _sockets(proc: Path) -> Iterator[tuple[int, str]]:
                         yield int(folder.name), target[8:-1]
 
 
-def _command(folder: Path) -> tuple[str, ...]:
+def _command(proc: Path, pid: int | None) -> tuple[str, ...]:
     try:
-        words = (folder / "cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
+        words = (proc / str(pid) / "cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
     except OSError:
         return ("unknown",)
     return tuple(words) if words[0] else ("unknown",)
 
 
-def _held(port: Port, listener: Listener, marks: tuple[str, ...]) -> Need:
+def _held(port: Port, holder: Listener, *, ours: bool) -> Need:
     name = f"{port.number} ({port.owner})"
-    if any(mark in word for word in listener.command for mark in marks):
-        return _row(name, State.OK, f"held by our own node: {listener}")
-    fix = "stop it" if listener.pid is None else f"stop it (kill {listener.pid})"
-    return _row(name, State.MISSING, f"in use by {listener}", f"{fix}; see: ss -ltnp sport = :{port.number}", port.ways)
+    if ours:
+        return _row(name, State.OK, f"held by our own node: {holder}", ways=port.ways)
+    if port.optional:
+        fix = "what listens there is out of reach while an agent is published on that port"
+        return _row(name, State.WARN, f"in use by {holder}", fix, port.ways)
+    stop = "stop it" if holder.pid is None else f"stop it (kill {holder.pid})"
+    return _row(name, State.MISSING, f"in use by {holder}", f"{stop}; see: ss -ltnp sport = :{port.number}", port.ways)
 
 
 def _row(name: str, state: State, seen: str, fix: str | None = None, ways: frozenset[Way] = HERE) -> Need:

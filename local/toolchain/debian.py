@@ -36,11 +36,16 @@ NODE = (
         purpose="gives pods their network",
         programs=tuple(f"/usr/lib/cni/{name}" for name in ("bridge", "host-local", "loopback", "portmap")),
     ),
-    Package(name="iptables", purpose="routes Services to pods", programs=("iptables", "iptables-save")),
+    Package(
+        name="iptables",
+        purpose="routes Services to pods",
+        programs=("iptables", "ip6tables", "iptables-save", "iptables-restore"),
+    ),
     Package(name="conntrack", purpose="forgets connections to pods that are gone", programs=("conntrack",)),
     Package(name="ipset", purpose="sets of addresses for network policies", programs=("ipset",)),
     Package(name="iproute2", purpose="makes links and bridges", programs=("ip",)),
     Package(name="util-linux", purpose="enters namespaces", programs=("unshare", "nsenter")),
+    Package(name="kmod", purpose="loads the kernel's modules", programs=("modprobe",)),
     Package(name="mount", purpose="mounts file systems", programs=("mount", "umount")),
 )
 IMAGES = (
