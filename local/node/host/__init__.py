@@ -1,0 +1,1 @@
+"""What the node's Ansible modules do on the host; `playbooks/library` holds their thin Ansible faces."""
