@@ -1,0 +1,1 @@
+"""What the vendor's plugin did, and the program that it did it with."""
