@@ -15,7 +15,7 @@ from groundwork.console import Progress
 from groundwork.errors import UserError
 from groundwork.files import write_atomically
 from local.images import process
-from local.images.store import Recipe, Store, unmount_below
+from local.images.store import Recipe, Store
 
 SUITE = "bookworm"
 PACKAGES = ("usr-is-merged", "python3", "ca-certificates")
@@ -118,7 +118,6 @@ def load(base: Base, folder: Path, store: Store, progress: Progress) -> None:
 
 def _make(folder: Path, scratch: Path, lock: int, progress: Progress) -> Base:
     folder.mkdir(parents=True, exist_ok=True)
-    unmount_below(scratch)
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     tar, packages = scratch / "base.tar", scratch / "packages.txt"

@@ -25,7 +25,7 @@ from local.images.store import Store
 from local.paths import CHECKOUT, Paths
 from local.toolchain import Toolchain, lock
 
-PROGRAMS = ("mmdebstrap", "buildah", "setpriv")
+PROGRAMS = ("mmdebstrap", "buildah", "setpriv", "unshare")
 NEEDS_COLD = 3 * 1024 * machine.MIB
 NEEDS_WARM = 1024 * machine.MIB
 # What the node's own configuration names by tag; pods name images by digest only.
@@ -41,6 +41,11 @@ class Place:
     socket: Path = SOCKET
 
 
+def archive_file(paths: Paths, name: str) -> Path:
+    """The archive of an image: one file a name, replaced when the image is built anew."""
+    return paths.images / "archives" / f"{name}.tar"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workshop:
     """Where images are made. `lock`: the descriptor of the lock that is held."""
@@ -49,10 +54,6 @@ class Workshop:
     lock: int
     progress: Progress
     _opened: list[Store] = field(default_factory=list)
-
-    def archive_file(self, name: str) -> Path:
-        """The archive of an image: one file a name, replaced when the image is built anew."""
-        return self.paths.images / "archives" / f"{name}.tar"
 
     def base(self, *, renew: bool = False) -> Base:
         """The base, made if need be."""
@@ -64,7 +65,7 @@ class Workshop:
 
     def built(self, source: Source) -> Archive | None:
         """The archive made from exactly these inputs, if there is one."""
-        found = archive.read(self.archive_file(source.name))
+        found = archive.read(archive_file(self.paths, source.name))
         return found if found is not None and found.key == source.key else None
 
     def make(self, source: Source, on: Base, builder: Source | None) -> Archive:
@@ -94,7 +95,7 @@ class Workshop:
         shutil.rmtree(staged)
 
     def _save(self, source: Source, store: Store) -> Archive:
-        temporary, file = store.tmp / f"{source.name}.tar", self.archive_file(source.name)
+        temporary, file = store.tmp / f"{source.name}.tar", archive_file(self.paths, source.name)
         named = f"{REPOSITORY}/{source.name}:{TAGGED[source.name]}" if source.name in TAGGED else None
         with self.progress.step(f"Writing image {source.name}"):
             store.save(source.tag, temporary, named=named)
@@ -142,6 +143,13 @@ def archives(wanted: Sequence[str], place: Place, progress: Progress) -> dict[st
                 made = shop.built(source) or shop.make(source, on, builder if source.needs_builder else None)
                 found[source.name] = made
         return found
+
+
+def refresh_base(place: Place, progress: Progress) -> tuple[str | None, str]:
+    """Make the base anew; its digest before (None where there was none) and after."""
+    old = bases.present(place.paths.images / "base")
+    with workshop(place.paths, progress) as shop:
+        return old.digest if old else None, shop.base(renew=True).digest
 
 
 def build(

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from groundwork.errors import ExitCode, UserError
 
 KEPT_LINES = 12
+# In namespaces of its own a program leaves neither a process nor a mount behind, however this process ends: the first
+# process of the namespace is killed when ours dies, and with it the kernel ends all others and undoes their mounts.
+_CONFINED = ("setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +50,12 @@ def run(
 ) -> Outcome:
     """Run a program to its end; `on_line` gets each line as it comes.
 
-    It gets SIGTERM when this process dies, however it dies. Until it is gone it keeps the descriptors `keep_open`, so
-    that a lock of ours is not free while a killed run's child still writes.
+    It ends when this process does, however that dies. Until it is gone it keeps the descriptors `keep_open`, so that a
+    lock of ours is not free while a killed run's child still writes.
     """
     lines: list[str] = []
     with subprocess.Popen(
-        ["setpriv", "--pdeathsig", "TERM", *command],
+        [*_CONFINED, *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -68,7 +71,7 @@ def run(
                 lines.append(line)
                 on_line(line.strip())
         except BaseException:
-            process.terminate()
+            process.kill()
             raise
     return Outcome(code=process.returncode, output="".join(lines))
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from groundwork.console import Step
-from groundwork.errors import UserError
 from local import machine
 from local.images import process, settings
 from local.images.archive import REPOSITORY
@@ -40,7 +39,7 @@ class Store:
 
     @classmethod
     def open(cls, root: Path, lock: int) -> Store:
-        """Make the store ready: nothing of an earlier run is mounted, and no container of it is left."""
+        """Make the store ready: no container and no scratch file of a killed run is left."""
         env = {**os.environ, **settings.write(root / "config", graph=root / "storage", run=root / "run")}
         store = cls(root=root, env={**env, "TMPDIR": str(root / "tmp")}, lock=lock)
         store._recover()
@@ -96,24 +95,13 @@ class Store:
         return process.run(command, env=self.env, keep_open=(self.lock,), on_line=on_line)
 
     def _recover(self) -> None:
-        unmount_below(self.root)
+        # "run" counts mounts, and is wrong after a kill: they ended with the program that made them (see `process`).
         for scratch in (self.tmp, self.root / "run"):
             shutil.rmtree(scratch, ignore_errors=True)
         self.tmp.mkdir(parents=True)
         if self._buildah("rm", "--all").code != 0:
             # The store is a cache: where it cannot be read any more, the next build makes it again.
             shutil.rmtree(self.root / "storage", ignore_errors=True)
-
-
-def unmount_below(root: Path) -> None:
-    """Undo mounts of a killed run, innermost first."""
-    resolved = root.resolve()
-    places = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines()]
-    mounted = [place.encode().decode("unicode_escape") for place in places]
-    for place in sorted((one for one in mounted if Path(one).is_relative_to(resolved)), key=len, reverse=True):
-        outcome = process.run(["umount", "--lazy", place], env=os.environ)
-        if outcome.code != 0:
-            raise UserError(what=f"cannot unmount what an earlier run left: {outcome.tail}", where=place)
 
 
 def _size(folder: Path) -> int:
