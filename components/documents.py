@@ -183,7 +183,7 @@ def _problem(model: type[BaseModel], root: yaml.Node, source: str, details: Erro
     what, allowed, fix = details["msg"], context.get("allowed"), context.get("fix")
     match details["type"]:
         case "extra_forbidden":
-            known = _keys_at(model, loc[:-1])
+            known, path = _keys_at(model, loc[:-1]), _ending(path, loc)
             what, allowed, fix = "unknown key", ", ".join(sorted(known)) or "nothing here", closest(str(loc[-1]), known)
         case "missing":
             what, path = "is missing", _join(path, loc[-1])
@@ -197,9 +197,7 @@ def _problem(model: type[BaseModel], root: yaml.Node, source: str, details: Erro
             allowed = str(context["expected"]).replace("'", "")
             what, fix = f"{details['input']!r} is unknown", closest(str(details["input"]), allowed.split(" or "))
         case "refused":
-            path = (
-                _join(path, loc[-1]) if loc and loc[-1] != "[key]" and not path.endswith(_join("", loc[-1])) else path
-            )
+            path = _ending(path, loc)
         case _:
             what = what.replace("Input should be", "must be").replace("a valid string", "text")
             if isinstance(details["input"], int | float):
@@ -227,6 +225,13 @@ def _join(path: str, part: Part) -> str:
     if isinstance(part, int):
         return f"{path}[{part}]"
     return f"{path}.{part}" if path else part
+
+
+def _ending(path: str, loc: Sequence[Part]) -> str:
+    """The path with the last part of `loc`, also where the document does not have it."""
+    if not loc or loc[-1] == "[key]" or path.endswith(_join("", loc[-1])):
+        return path
+    return _join(path, loc[-1])
 
 
 def _keys_at(model: type[BaseModel], loc: Sequence[Part]) -> list[str]:

@@ -35,6 +35,7 @@ from groundwork.errors import UserError
 USER = 65532
 # A pod that goes is taken out of the Service while it still answers; the other nodes need a moment to hear of it.
 LEAVE_SECONDS = 5
+SPARE_SECONDS = 5
 TMP_SIZE = "64Mi"
 LIVE, READY = "/healthz", "/readyz"
 
@@ -74,7 +75,7 @@ def pod_spec(args: ServerArgs) -> PodSpecArgs:
         service_account_name=args.service_account,
         automount_service_account_token=False,
         enable_service_links=False,
-        termination_grace_period_seconds=LEAVE_SECONDS + args.drain_seconds + LEAVE_SECONDS,
+        termination_grace_period_seconds=LEAVE_SECONDS + args.drain_seconds + SPARE_SECONDS,
         security_context=PodSecurityContextArgs(
             run_as_non_root=True,
             run_as_user=USER,

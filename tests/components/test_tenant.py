@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from components.labels import Owner
+from components.tenancy.tenant import Quota, Tenant, TenantAgent, TenantArgs, needed
+from groundwork.errors import UserError
+from tests.components.recording import Graph, record
+from tests.components.samples import DIGEST, manifest
+
+OWNER = Owner(environment="local", tenant="acme", cost_centre="hospitality")
+
+
+def agent(name: str = "concierge", **spec: object) -> TenantAgent:
+    return TenantAgent(manifest=manifest(name, **spec), image=DIGEST)
+
+
+def made(*agents: TenantAgent, quota: Quota | None = None) -> Graph:
+    return record(lambda: Tenant("acme", TenantArgs(owner=OWNER, agents=agents, quota=quota)))
+
+
+def test_the_namespace_enforces_restricted() -> None:
+    namespace = made().one("Namespace")
+    assert namespace.at("metadata", "name") == "acme"
+    for mode in ("enforce", "audit", "warn"):
+        assert namespace.at("metadata", "labels", f"pod-security.kubernetes.io/{mode}") == "restricted"
+
+
+def test_everything_is_denied_until_an_agent_asks() -> None:
+    spec = made().one("NetworkPolicy").at("spec")
+    assert spec == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def test_guards_stand_before_the_first_agent() -> None:
+    graph = made(agent())
+    guards = {graph.one(kind, "acme").urn for kind in ("ResourceQuota", "LimitRange", "NetworkPolicy")}
+    assert guards <= graph.one("Agent").depends_on
+
+
+def test_agents_live_in_the_tenants_namespace() -> None:
+    graph = made(agent("one"), agent("two"))
+    assert {resource.name for resource in graph.of("Agent")} == {"acme-one", "acme-two"}
+    assert {deployment.at("metadata", "namespace") for deployment in graph.of("Deployment")} == {"acme"}
+
+
+def test_the_quota_has_room_for_a_rollout_of_every_agent_at_its_largest() -> None:
+    resources = {"cpu": "100m", "memory": "64Mi", "limits": {"cpu": "500m"}}
+    need = needed([agent("one", scaling={"min": 1, "max": 3}, resources=resources), agent("two", resources=resources)])
+    assert need == Quota(cpu=14 * 500, memory=14 * 64 * 2**20, pods=14)
+    hard = made(agent(scaling={"min": 1, "max": 1}, resources=resources)).one("ResourceQuota").at("spec", "hard")
+    assert hard == {
+        "limits.cpu": "1",
+        "limits.memory": "128Mi",
+        "pods": "2",
+        "services.loadbalancers": "0",
+        "persistentvolumeclaims": "0",
+    }
+
+
+def test_a_larger_quota_is_taken() -> None:
+    quota = Quota(cpu=64_000, memory=2**40, pods=100)
+    assert made(agent(), quota=quota).one("ResourceQuota").at("spec", "hard", "pods") == "100"
+
+
+@pytest.mark.parametrize("short", [{"cpu": 1}, {"memory": 1}, {"pods": 1}])
+def test_a_quota_that_the_agents_do_not_fit_in_is_refused(short: dict[str, int]) -> None:
+    quota = Quota(**{"cpu": 10**6, "memory": 2**50, "pods": 10**4} | short)
+    with pytest.raises(UserError, match="less than its agents need"):
+        TenantArgs(owner=OWNER, agents=[agent()], quota=quota)
+
+
+def test_two_agents_of_one_name_are_refused() -> None:
+    with pytest.raises(UserError, match="agent concierge stands twice"):
+        TenantArgs(owner=OWNER, agents=[agent(), agent()])
