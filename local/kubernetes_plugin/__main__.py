@@ -1,0 +1,45 @@
+"""Start the plugin: serve on a free port of 127.0.0.1, and print the port as the first line."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+
+import grpc
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from local.kubernetes_plugin.servicer import Servicer
+
+# The engine asks for as many resources at once as it likes, and each may wait for minutes.
+_WORKERS = 256
+_NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+def main(arguments: list[str]) -> int:
+    """`arguments`: the engine's address, if the engine started this process. Serves until it is told to stop."""
+    addresses = [argument for argument in arguments if not argument.startswith("-")]
+    server = grpc.server(ThreadPoolExecutor(max_workers=_WORKERS), options=_NO_LIMIT)
+    servicer = Servicer(addresses[0] if addresses else None)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    stopped = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        servicer.cancelled.set()
+        stopped.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    stopped.wait()
+    server.stop(grace=1).wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
