@@ -69,6 +69,13 @@ _CONTAINERD = Pin(
     sources_mb=500,
     cache_mb=563,
 )
+_METRICS = Pin(
+    name="metrics-server",
+    module="sigs.k8s.io/metrics-server",
+    ldflags="-X k8s.io/client-go/pkg/version.gitVersion={version}",
+    sources_mb=350,
+    cache_mb=1347,
+)
 _COREDNS = Pin(name="coredns", module="github.com/coredns/coredns", sources_mb=1551, cache_mb=996)
 _KWOK = Pin(name="kwok", module="sigs.k8s.io/kwok", sources_mb=306, cache_mb=773)
 _HELM = Pin(
@@ -119,6 +126,14 @@ _ALL = (
     _containerd("containerd-shim-runc-v2", "-v", 4, 14),
     _containerd("ctr", "--version", 4, 22),
     Program(
+        name="metrics-server",
+        pin=_METRICS,
+        package=f"{_METRICS.module}/cmd/metrics-server",
+        fit=Fit.SAME_MINOR,
+        seconds=90,
+        size_mb=68,
+    ),
+    Program(
         name="coredns",
         pin=_COREDNS,
         package=_COREDNS.module,
@@ -153,6 +168,7 @@ _ALL = (
 PROGRAMS = {program.name: program for program in _ALL}
 
 _CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
-LOCAL_NODE = (*_CONTROL_PLANE, "kubelet", "kube-proxy", "containerd", "containerd-shim-runc-v2", "ctr", "coredns")
+_CONTAINERS = ("containerd", "containerd-shim-runc-v2", "ctr")
+LOCAL_NODE = (*_CONTROL_PLANE, "kubelet", "kube-proxy", *_CONTAINERS, "coredns", "metrics-server")
 SIMULATED = (*_CONTROL_PLANE, "kwok")
 ENGINE = ("pulumi", "helm")

@@ -13,6 +13,8 @@ from local.toolchain.programs import Program
 
 # What Go keeps in its work folder at most, in MiB, rounded up (docs/toolchain.md says what was measured).
 WORK_MB = 1024
+# Indexes and module files that are not counted with any pin, and a little more.
+_MARGIN = 1.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +33,8 @@ def needed(programs: Iterable[Program], folders: Folders) -> dict[Path, int]:
         return {}
     built = {program.pin.name: program.pin for program in wanted}.values()
     return {
-        folders.sources: sum(pin.sources_mb for pin in built),
-        folders.cache: sum(pin.cache_mb for pin in built),
+        folders.sources: int(_MARGIN * sum(pin.sources_mb for pin in built)),
+        folders.cache: int(_MARGIN * sum(pin.cache_mb for pin in built)),
         folders.toolchain: sum(program.size_mb for program in wanted) + WORK_MB,
     }
 

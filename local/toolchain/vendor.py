@@ -40,7 +40,7 @@ def vendor_kubernetes_plugin(environment: Mapping[str, str] | None = None) -> Pa
     fitting = [
         (version, path)
         for version, path in _installed(os.environ if environment is None else environment)
-        if wanted is not None and version.major == wanted.major and version >= wanted
+        if wanted is not None and version.final and version.major == wanted.major and version >= wanted
     ]
     return max(fitting)[1] if fitting else None
 
