@@ -14,7 +14,7 @@ KEPT_LINES = 30
 
 @dataclass
 class Run:
-    """A playbook's course: `changed` tasks, the `failure` event if there was one, other output, and whether it ended."""
+    """A playbook's course: `changed` tasks, the first `failure` event, and lines that were no events."""
 
     changed: list[str] = field(default_factory=list)
     failure: dict[str, object] | None = None

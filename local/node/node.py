@@ -41,7 +41,7 @@ def up(settings: NodeSettings, toolchain: Toolchain, progress: Progress) -> Sequ
 
 
 def down(settings: NodeSettings, progress: Progress) -> Sequence[str]:
-    """Take the node down, running, half-made or dead, and leave the host as it was. Returns the tasks that did something."""
+    """Take the node down, running or dead, and leave the host as it was. Returns the tasks that did something."""
     if settings.kind is Kind.REAL:
         _check_can_undo(settings)
     with alone(settings.runtime), progress.step(f"Taking the node down ({settings.kind})") as step:
@@ -54,7 +54,9 @@ def status(settings: NodeSettings) -> Status:
     """What runs just now; asks the API server only when there is a node."""
     found = {p.environment[processes.SERVICE]: p.pid for p in processes.of_node(settings.runtime) if _is_service(p)}
     missing = tuple(name for name in PROGRAMS[settings.kind] if name not in found)
-    return Status(services=found, missing=missing, ready=bool(found) and _cluster(settings).node_is_ready(settings.name))
+    return Status(
+        services=found, missing=missing, ready=bool(found) and _cluster(settings).node_is_ready(settings.name)
+    )
 
 
 def _is_service(process: processes.Process) -> bool:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from groundwork.errors import UserError
 from local.node.host import processes
 from local.node.settings import Kind, NodeSettings, missing_commands
 
+PROC = Path("/proc")
 LEAST_FREE_BYTES = 2 * 1024**3
 
 
@@ -29,7 +32,8 @@ def check(settings: NodeSettings) -> None:
 def _check_root() -> None:
     if os.geteuid() != 0:
         raise UserError(
-            what="a real node needs root", fix="run it as root, or add --simulated for a node whose containers do not run"
+            what="a real node needs root",
+            fix="run it as root, or add --simulated for a node whose containers do not run",
         )
 
 
@@ -58,27 +62,27 @@ def _check_ports(settings: NodeSettings) -> None:
 
 
 def in_use(address: str, port: int) -> str | None:
-    """None when a TCP server can listen there or the address is yet to be made; otherwise who does, if it can be told."""
+    """None when a TCP server can listen there; otherwise who does, as far as it can be told."""
     with socket.socket() as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             server.bind((address, port))
         except PermissionError:
-            return " or not allowed to this user"
+            return ", or not open to this user"
         except OSError as error:
-            if error.errno == 99:  # the bridge's address, before there is a bridge: only a server on all addresses is in the way
-                return in_use("0.0.0.0", port) if address != "0.0.0.0" else None  # noqa: S104 - asked, not served
-            return _holder(port)
+            # Before there is a bridge with this address, only a server on all addresses can be in the way.
+            return in_use("", port) if error.errno == errno.EADDRNOTAVAIL else _holder(port)
     return None
 
 
 def _holder(port: int) -> str:
-    inode = _listener(Path("/proc/net/tcp").read_text().splitlines()[1:], port)
-    for entry in Path("/proc").glob("[0-9]*/fd/*") if inode else ():
+    tables = [table.read_text().splitlines()[1:] for table in (PROC / "net/tcp", PROC / "net/tcp6") if table.is_file()]
+    inode = _listener(chain.from_iterable(tables), port)
+    for entry in PROC.glob("[0-9]*/fd/*") if inode else ():
         try:
-            if os.readlink(entry) == f"socket:[{inode}]":
-                pid = entry.parts[2]
-                return f" by {(Path('/proc') / pid / 'comm').read_text().strip()} (process {pid})"
+            if str(entry.readlink()) == f"socket:[{inode}]":
+                process = entry.parent.parent
+                return f" by {(process / 'comm').read_text().strip()} (process {process.name})"
         except OSError:
             continue
     return ""
@@ -90,8 +94,3 @@ def _listener(rows: Iterable[str], port: int) -> str | None:
         if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
             return fields[9]
     return None
-
-
-def describe(bindings: Mapping[str, tuple[str, int]]) -> list[str]:
-    """One line a binding, for `status` and the docs."""
-    return [f"{service} {address}:{port}" for service, (address, port) in bindings.items()]

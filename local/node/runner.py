@@ -25,11 +25,15 @@ def run_playbook(name: str, variables: Mapping[str, object], step: Step | None) 
     with tempfile.TemporaryDirectory(prefix="groundwork-ansible-") as folder:
         given = Path(folder) / "variables.json"
         given.write_text(json.dumps(variables))
-        command = [_ansible_playbook(), "-i", "localhost,", "-e", f"@{given}", PLAYBOOKS / name]
+        command: list[str | Path] = [_ansible_playbook(), "-i", "localhost,", "-e", f"@{given}", PLAYBOOKS / name]
         # One process at a time writes to both: a traceback of Ansible's own is found among the lines.
         with subprocess.Popen(
-            command, env=_environment(folder), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
+            command,
+            env=_environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         ) as process:
             try:
                 run = follow(process.stdout or (), step)
@@ -70,5 +74,4 @@ def _environment(folder: str) -> dict[str, str]:
         "ANSIBLE_LOCAL_TEMP": folder,
         "ANSIBLE_REMOTE_TEMP": folder,
         "LC_ALL": "C.UTF-8",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }

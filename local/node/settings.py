@@ -112,9 +112,12 @@ class NodeSettings:
         root = root.resolve()
         runtime = root / "run"
         if len(str(runtime / "supervisor.sock")) > SOCKET_PATH_LIMIT:
-            raise UserError(what="the folder's path is too long for a unix socket", where=str(root),
-                            allowed=f"{SOCKET_PATH_LIMIT - len('/run/supervisor.sock')} characters",
-                            fix="set GROUNDWORK_HOME to a shorter path")
+            raise UserError(
+                what="the folder's path is too long for a unix socket",
+                where=str(root),
+                allowed=f"{SOCKET_PATH_LIMIT - len('/run/supervisor.sock')} characters",
+                fix="set GROUNDWORK_HOME to a shorter path",
+            )
         if not 1024 <= port_base <= 65529:
             raise UserError(what=f"{port_base} is no base for six ports", where="port_base", allowed="1024 to 65529")
         ports = Ports(**dict(zip(SIMULATED_PORT_NAMES, range(port_base, port_base + 6), strict=True)))

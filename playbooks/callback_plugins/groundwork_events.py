@@ -30,7 +30,7 @@ class CallbackModule(CallbackBase):
     CALLBACK_TYPE = "stdout"
     CALLBACK_NAME = "groundwork_events"
 
-    def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:  # noqa: ARG002, FBT001 - Ansible's
+    def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:  # noqa: ARG002 - Ansible's
         """A task begins."""
         self._write(event="task", name=task.get_name())
 
@@ -39,7 +39,7 @@ class CallbackModule(CallbackBase):
         if result.result.get("changed"):
             self._write(event="changed", name=result.task.get_name(), what=result.result.get("made", []))
 
-    def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:  # noqa: FBT001, FBT002
+    def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
         """A task failed."""
         if not ignore_errors:
             found = {field: result.result[field] for field in ERROR_FIELDS if result.result.get(field)}

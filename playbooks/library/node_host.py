@@ -20,6 +20,7 @@ def main() -> None:
             "bridge": {"type": "str", "required": True},
             "gateway": {"type": "str", "required": True},
             "runtime": {"type": "path", "required": True},
+            "logs": {"type": "path", "required": True},
             "folders": {"type": "list", "elements": "path", "required": True},
         }
     )
@@ -43,7 +44,9 @@ def _present(given: dict[str, str]) -> list[str]:
 
 def _absent(given: dict[str, str]) -> list[str]:
     folders = [Path(folder) for folder in given["folders"]]
-    return teardown.restore_host(Path(given["record"]), Path(given["runtime"]), given["bridge"], folders)
+    return teardown.restore_host(
+        Path(given["record"]), Path(given["runtime"]), Path(given["logs"]), given["bridge"], folders
+    )
 
 
 if __name__ == "__main__":

@@ -32,8 +32,11 @@ def main() -> None:
         module.fail_json(msg=str(error), where=given["url"], fix="run it again; the API server's log tells why")
     late = wait_for_nodes(cluster, given["nodes"], given["seconds"])
     if late:
-        module.fail_json(msg=f"not Ready after {given['seconds']} s: {', '.join(late)}", where="nodes",
-                         fix="read the logs of kubelet (or kwok) and containerd, then run it again")
+        module.fail_json(
+            msg=f"not Ready after {given['seconds']} s: {', '.join(late)}",
+            where="nodes",
+            fix="read the logs of kubelet (or kwok) and containerd, then run it again",
+        )
     module.exit_json(changed=bool(made), made=made)
 
 

@@ -42,7 +42,7 @@ def main() -> None:
         module.exit_json(changed=manager.remove())
     services = [_service(row) for row in given["services"]]
     try:
-        made = ensure_services(manager, services, Path(given["runtime"]), given["seconds"])
+        made = ensure_services(manager, services, given["seconds"])
     except (NotReadyError, TimeoutError, OSError) as error:
         module.fail_json(msg=str(error), where=given["logs"], fix="read the log named here, then run it again")
     module.exit_json(changed=bool(made), made=made)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import json
 import subprocess
-from pathlib import Path
 
 from local.node.host.record import PROC_SYS
 

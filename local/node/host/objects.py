@@ -1,13 +1,13 @@
-"""Kubernetes objects the node itself needs, applied by server-side apply with no client library: it loads in no time."""
+"""Kubernetes objects the node itself needs, by server-side apply and without a client library: those load slowly."""
 
 from __future__ import annotations
 
 import http.client
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 
-from local.node.host.probes import Access, Answer, ask
+from local.node.host.probes import Access, Answer, Client
 from local.node.host.waiting import wait_until
 
 MANAGER = "groundwork-node"
@@ -18,34 +18,28 @@ class ApplyError(Exception):
     """The API server refused an object."""
 
 
-@dataclass(frozen=True)
 class Cluster:
     """An API server and who asks it."""
 
-    url: str
-    access: Access
+    def __init__(self, url: str, access: Access) -> None:
+        self._client = Client(url, access, timeout_seconds=30)
 
     def apply(self, manifest: Mapping[str, object]) -> bool:
         """Server-side apply; true when the object was made or changed. ApplyError when refused."""
-        before = self._version(manifest)
-        url = f"{self.url}{path_of(manifest)}?fieldManager={MANAGER}&force=true"
-        body = json.dumps(manifest).encode()
-        answer = ask(url, self.access, "PATCH", body, "application/apply-patch+yaml", timeout_seconds=30)
+        path, body = path_of(manifest), json.dumps(manifest).encode()
+        before = self._client.get(path)
+        answer = self._client.patch(f"{path}?fieldManager={MANAGER}&force=true", body, "application/apply-patch+yaml")
         if answer.status not in {200, 201}:
-            raise ApplyError(f"{path_of(manifest)}: {answer.status} {answer.body.decode(errors='replace')[:500]}")
-        return _resource_version(answer) != before
+            raise ApplyError(f"{path}: {answer.status} {answer.body.decode(errors='replace')[:500]}")
+        return before.status != 200 or _resource_version(answer) != _resource_version(before)
 
     def node_is_ready(self, name: str) -> bool:
         """Whether the node is there and its Ready condition holds."""
         try:
-            answer = ask(f"{self.url}/api/v1/nodes/{name}", self.access)
+            answer = self._client.get(f"/api/v1/nodes/{name}")
         except (OSError, http.client.HTTPException):
             return False
         return answer.status == 200 and condition(answer.json(), "Ready") == "True"
-
-    def _version(self, manifest: Mapping[str, object]) -> str | None:
-        answer = ask(f"{self.url}{path_of(manifest)}", self.access)
-        return _resource_version(answer) if answer.status == 200 else None
 
 
 def ensure_objects(cluster: Cluster, manifests: Sequence[Mapping[str, object]]) -> list[str]:
@@ -55,7 +49,7 @@ def ensure_objects(cluster: Cluster, manifests: Sequence[Mapping[str, object]]) 
 
 def wait_for_nodes(cluster: Cluster, names: Sequence[str], seconds: float) -> list[str]:
     """Wait for the nodes to be Ready; returns the names of those that were not in time."""
-    return [name for name in names if not wait_until(lambda n=name: cluster.node_is_ready(n), seconds)]
+    return [name for name in names if not wait_until(partial(cluster.node_is_ready, name), seconds)]
 
 
 def path_of(manifest: Mapping[str, object]) -> str:

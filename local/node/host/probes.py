@@ -35,39 +35,59 @@ class Answer:
     body: bytes
 
     def json(self) -> dict[str, object]:
-        """The body as a JSON object; ValueError when it is none."""
+        """The body as a JSON object; ValueError when it is no JSON, TypeError when it is no object."""
         value = json.loads(self.body)
         if not isinstance(value, dict):
-            raise ValueError(f"expected a JSON object, got {type(value).__name__}")
+            raise TypeError(f"expected a JSON object, got {type(value).__name__}")
         return value
 
 
-def ask(
-    url: str,
-    access: Access | None,
-    method: str = "GET",
-    body: bytes | None = None,
-    content_type: str = "application/json",
-    timeout_seconds: float = 5.0,
-) -> Answer:
-    """One request. OSError or http.client.HTTPException when there is no answer; ValueError for another scheme."""
+class Client:
+    """Requests to one server over one connection, which is kept open between them."""
+
+    def __init__(self, url: str, access: Access | None = None, timeout_seconds: float = 5.0) -> None:
+        """ValueError for a scheme other than http and https."""
+        parts = urlsplit(url)
+        if parts.scheme == "https":
+            context = access.context() if access else None
+            self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                parts.netloc, context=context, timeout=timeout_seconds
+            )
+        elif parts.scheme == "http":
+            self._connection = http.client.HTTPConnection(parts.netloc, timeout=timeout_seconds)
+        else:
+            raise ValueError(f"cannot ask {url}")
+
+    def get(self, path: str) -> Answer:
+        """OSError or http.client.HTTPException when there is no answer."""
+        return self._request("GET", path, None, {})
+
+    def patch(self, path: str, body: bytes, content_type: str) -> Answer:
+        """As `get`."""
+        return self._request("PATCH", path, body, {"Content-Type": content_type})
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        self._connection.close()
+
+    def _request(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+        try:
+            self._connection.request(method, path, body, headers)
+            response = self._connection.getresponse()
+            return Answer(response.status, response.read())
+        except BaseException:
+            self.close()
+            raise
+
+
+def get(url: str, access: Access | None = None) -> Answer:
+    """One GET on a connection of its own; fails as `Client.get` does."""
     parts = urlsplit(url)
-    if parts.scheme == "https":
-        context = access.context() if access else None
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            parts.netloc, context=context, timeout=timeout_seconds
-        )
-    elif parts.scheme == "http":
-        connection = http.client.HTTPConnection(parts.netloc, timeout=timeout_seconds)
-    else:
-        raise ValueError(f"cannot ask {url}")
+    client = Client(url, access)
     try:
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
-        connection.request(method, path, body, {"Content-Type": content_type} if body is not None else {})
-        response = connection.getresponse()
-        return Answer(response.status, response.read())
+        return client.get(parts.path + (f"?{parts.query}" if parts.query else ""))
     finally:
-        connection.close()
+        client.close()
 
 
 def is_ready(target: str, access: Access | None) -> bool:
@@ -78,6 +98,6 @@ def is_ready(target: str, access: Access | None) -> bool:
                 client.settimeout(1.0)
                 client.connect(target.removeprefix("unix://"))
             return True
-        return ask(target, access).status == 200
+        return get(target, access).status == 200
     except (OSError, http.client.HTTPException):
         return False

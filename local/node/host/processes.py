@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from local.node.host.waiting import wait_until
@@ -69,9 +70,13 @@ def end(pids: Iterable[int], grace_seconds: float) -> None:
     for sign, seconds in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, 10.0)):
         for pid in alive:
             send(pid, sign)
-        if wait_until(lambda: not any(is_alive(pid) for pid in alive), seconds):
+        if wait_until(partial(_are_gone, frozenset(alive)), seconds):
             return
         alive = {pid for pid in alive if is_alive(pid)}
+
+
+def _are_gone(pids: Iterable[int]) -> bool:
+    return not any(is_alive(pid) for pid in pids)
 
 
 def send(pid: int, sign: signal.Signals) -> None:

@@ -26,26 +26,24 @@ SYSCTLS = (
     "net/ipv4/ip_forward",
     "vm/overcommit_memory",
     "vm/panic_on_oom",
+    "net/ipv4/conf/all/accept_redirects",  # last: the kernel sets it whenever ip_forward changes
 )
 
-# Folders whose names are fixed in kubelet, containerd and the CNI plugins.
-FOLDERS = (
-    "/etc/cni",
-    "/opt/cni",
-    "/opt/containerd",
-    "/run/containerd",
-    "/run/netns",
-    "/usr/libexec/kubernetes",
-    "/var/lib/cni",
-    "/var/lib/kubelet",
-    "/var/log/containers",
-    "/var/log/pods",
+# Folders whose names are fixed in kubelet, containerd's shim and the CNI plugins.
+FOLDERS = ("/run/containerd", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers")
+
+# What is left in them.
+TRACES = (
+    "/run/containerd/s/*",
+    "/var/lib/cni/results/groundwork-*",
+    "/var/lib/kubelet/device-plugins/*",
+    "/var/log/containers/*.log",
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostRecord:
-    """`sysctls`: value by path below /proc/sys; `folders`: those of FOLDERS and cgroups there were; `chains` of iptables."""
+    """`sysctls`: value by path below /proc/sys; `folders`, iptables `chains` and nftables `tables` there were."""
 
     boot_id: str
     sysctls: dict[str, str]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 FAMILIES = {"ip": "iptables", "ip6": "ip6tables"}
 MARK = "groundwork"  # the name of the CNI network, and the comment of our own rules
@@ -15,13 +15,44 @@ PORTMAP = "CNI-HOSTPORT-DNAT"
 BUILT_IN = {"INPUT", "OUTPUT", "FORWARD", "PREROUTING", "POSTROUTING"}
 
 
+@dataclass(frozen=True)
+class Rule:
+    """A rule as `iptables-save` writes it ("-A chain …"); it is given back in the same words, quoted the same way."""
+
+    line: str
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The rule's words, unquoted."""
+        return shlex.split(self.line)
+
+    @property
+    def chain(self) -> str:
+        """The chain the rule is in."""
+        return self.words[1]
+
+    @property
+    def target(self) -> str:
+        """Where it jumps to; empty where it does not."""
+        return self._after("-j") or self._after("-g")
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether its comment says that it is of the node's network."""
+        comment = self._after("--comment")
+        return comment == MARK or f'name: "{MARK}"' in comment
+
+    def _after(self, option: str) -> str:
+        return self.words[self.words.index(option) + 1] if option in self.words else ""
+
+
 @dataclass
 class Table:
-    """One table of `iptables-save`: its chains, and its rules as lists of words ("-A", chain, …)."""
+    """One table of `iptables-save`."""
 
     name: str
     chains: list[str] = field(default_factory=list)
-    rules: list[list[str]] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
 
 
 def parse(saved: str) -> list[Table]:
@@ -33,23 +64,23 @@ def parse(saved: str) -> list[Table]:
         elif line.startswith(":"):
             tables[-1].chains.append(line[1:].split()[0])
         elif line.startswith("-A "):
-            tables[-1].rules.append(shlex.split(line))
+            tables[-1].rules.append(Rule(line))
     return tables
 
 
 def removal(saved: str, foreign_chains: Iterable[str]) -> str:
     """What to feed `iptables-restore --noflush` so that the node's chains and rules go and all others stay.
 
-    The node's are the chains KUBE-*, the CNI chains of its network, and the rules that jump to those or bear its comment.
+    The node's: chains KUBE-*, the CNI chains of its network, and rules that jump to those or bear its comment.
     `foreign_chains`: names that were there before the node, which stay whatever they are called.
     """
     lines: list[str] = []
     for table in parse(saved):
         own = _own_chains(table) - set(foreign_chains)
-        outside = [rule for rule in table.rules if rule[1] not in own and (_target(rule) in own or _is_marked(rule))]
+        outside = [rule for rule in table.rules if rule.chain not in own and (rule.target in own or rule.is_marked)]
         if own or outside:
             lines.append(f"*{table.name}")
-            lines.extend(shlex.join(["-D", *rule[1:]]) for rule in outside)
+            lines.extend("-D " + rule.line.removeprefix("-A ") for rule in outside)
             lines.extend(f"-F {chain}" for chain in sorted(own))
             lines.extend(f"-X {chain}" for chain in sorted(own))
             lines.append("COMMIT")
@@ -58,25 +89,11 @@ def removal(saved: str, foreign_chains: Iterable[str]) -> str:
 
 def _own_chains(table: Table) -> set[str]:
     own = {chain for chain in table.chains if chain.startswith("KUBE-")}
-    own |= {target for rule in table.rules if _is_marked(rule) and (target := _target(rule)).startswith("CNI-")}
+    own |= {rule.target for rule in table.rules if rule.is_marked and rule.target.startswith("CNI-")}
     # portmap's shared chains stay for as long as another network has ports in them.
-    if all(_target(rule) in own for rule in table.rules if rule[1] == PORTMAP):
+    if all(rule.target in own for rule in table.rules if rule.chain == PORTMAP):
         own |= {chain for chain in table.chains if chain.startswith("CNI-HOSTPORT-")}
     return own
-
-
-def _target(rule: list[str]) -> str:
-    for option in ("-j", "-g"):
-        if option in rule:
-            return rule[rule.index(option) + 1]
-    return ""
-
-
-def _is_marked(rule: list[str]) -> bool:
-    if "--comment" not in rule:
-        return False
-    comment = rule[rule.index("--comment") + 1]
-    return comment == MARK or re.search(rf'name: "{MARK}"', comment) is not None
 
 
 def forwarding(bridge: str) -> list[list[str]]:
@@ -117,9 +134,7 @@ def remove(foreign_chains: Iterable[str], foreign_tables: Iterable[str]) -> bool
     for family, tool in FAMILIES.items():
         script = removal(_saved(tool), foreign_chains)
         if script:
-            subprocess.run(
-                [f"{tool}-restore", "-w", "--noflush"], input=script, check=True, capture_output=True, text=True
-            )
+            _restore(tool, script)
             changed = True
         for table in parse(_saved(tool)):
             name = f"{family} {table.name}"
@@ -137,3 +152,10 @@ def _saved(tool: str) -> str:
 
 def _run(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _restore(tool: str, script: str) -> None:
+    command = [f"{tool}-restore", "-w", "--noflush"]
+    done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")

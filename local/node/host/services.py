@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -75,7 +76,7 @@ class NotReadyError(Exception):
         self.service = service
 
 
-def ensure_services(manager: Manager, services: Sequence[Service], runtime: Path, seconds: float) -> list[str]:
+def ensure_services(manager: Manager, services: Sequence[Service], seconds: float) -> list[str]:
     """Run the services as described and wait until each is ready. Returns the names of those that were (re)started."""
     manager.prepare()
     stale = [service for service in services if not _runs(manager, service)]
@@ -85,7 +86,7 @@ def ensure_services(manager: Manager, services: Sequence[Service], runtime: Path
         manager.restart([service.name for service in stale])
     for service in services:
         target, access = service.ready, service.access
-        if target is not None and not wait_until(lambda t=target, a=access: is_ready(t, a), seconds):
+        if target is not None and not wait_until(partial(is_ready, target, access), seconds):
             raise NotReadyError(service, seconds, manager.log_tail(service.name))
     return [service.name for service in stale]
 

@@ -6,12 +6,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from local.node.host import network, processes, record, rules
 from local.node.host.waiting import wait_until
 
 MOUNTS = Path("/proc/self/mountinfo")
+SOCKETS = Path("/proc/net/unix")
 
 
 class StillMountedError(Exception):
@@ -59,24 +61,46 @@ def end_pods(runtime: Path, foreign: Sequence[str]) -> bool:
     processes.end(shims, grace_seconds=0)
     roots = [path for path in record.pod_cgroups() if path.is_dir() and str(path) not in foreign]
     for root in roots:
-        wait_until(lambda root=root: not _kill_members(root), 20)
+        wait_until(partial(_is_empty, root), 20)
         for folder in sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True):
             folder.rmdir()
         root.rmdir()
     return bool(shims or roots)
 
 
-def _kill_members(root: Path) -> bool:
+def _is_empty(root: Path) -> bool:
+    """Kill what runs in the cgroup; true when there was nothing."""
     members = {int(pid) for path in root.rglob("cgroup.procs") for pid in path.read_text().split()}
     processes.end(members, grace_seconds=0)
-    return bool(members)
+    return not members
 
 
-def delete_traces(foreign: Sequence[str]) -> bool:
-    """Delete the folders with fixed names that the node was the first to use."""
-    made = [Path(folder) for folder in record.FOLDERS if folder not in foreign]
-    unmount(made)
-    return any([delete(folder) for folder in made])
+def delete_traces(logs: Path, foreign: Sequence[str]) -> bool:
+    """Delete what kubelet, shims and CNI plugins left in folders with fixed names, and those folders that are new."""
+    used = SOCKETS.read_text()
+    found = [path for pattern in record.TRACES for path in Path("/").glob(pattern.lstrip("/"))]
+    made = [path for path in found if _is_trace(path, logs, used, foreign)]
+    for path in made:
+        path.unlink()
+    for root in map(Path, record.FOLDERS):
+        if root.is_dir() and str(root) not in foreign:
+            _delete_empty(root)
+    return bool(made)
+
+
+def _is_trace(path: Path, logs: Path, used_sockets: str, foreign: Sequence[str]) -> bool:
+    if path.is_symlink():
+        return path.readlink().is_relative_to(logs)
+    if path.is_socket():
+        return f"{path}\n" not in used_sockets
+    return path.is_file() and not any(path.is_relative_to(root) for root in foreign)
+
+
+def _delete_empty(root: Path) -> None:
+    folders = [path for path in root.rglob("*") if path.is_dir() and not path.is_symlink()]
+    for folder in [*sorted(folders, reverse=True), root]:
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def restore_sysctls(values: dict[str, str]) -> list[str]:
@@ -90,7 +114,7 @@ def restore_sysctls(values: dict[str, str]) -> list[str]:
     return changed
 
 
-def restore_host(record_file: Path, runtime: Path, bridge: str, folders: Sequence[Path]) -> list[str]:
+def restore_host(record_file: Path, runtime: Path, logs: Path, bridge: str, folders: Sequence[Path]) -> list[str]:
     """Undo what the real node did to the host, in an order that can be cut short and begun again. Returns what changed.
 
     The record goes last, with its folder: for as long as it is there, a second `down` knows what to restore.
@@ -103,6 +127,6 @@ def restore_host(record_file: Path, runtime: Path, bridge: str, folders: Sequenc
         "bridge": network.remove_bridge(bridge),
         "rules": rules.remove(known.chains if known else (), known.tables if known else rules.nft_tables()),
         "sysctls": bool(known and known.boot_id == record.boot_id() and restore_sysctls(known.sysctls)),
-        "traces": bool(known) and delete_traces(foreign),
+        "traces": delete_traces(logs, foreign if known else record.FOLDERS),
     }
     return [name for name, changed in done.items() if changed]
