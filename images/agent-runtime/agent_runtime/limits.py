@@ -48,5 +48,5 @@ class Admission:
             raise ApiError(
                 type=ErrorType.RATE_LIMITED,
                 message=f"the limit is {self._per_minute} requests a minute",
-                retry_after=max(1, math.ceil(self._admitted[0] + _MINUTE - now)),
+                retry_after=max(1, math.ceil(_MINUTE - (now - self._admitted[0]))),
             )
