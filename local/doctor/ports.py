@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from groundwork.errors import UserError
 from local.doctor.need import HERE, REAL, Need, State
 from local.node import NodeSettings
 from local.node.host.processes import NODE, environment_of
@@ -51,13 +52,30 @@ class Listener:
         )
 
 
+def nodes(paths: Paths) -> dict[Way, NodeSettings]:
+    """The settings of each kind of node that the data folder has room for in its name."""
+    made = {Way.REAL: NodeSettings.real(paths)}
+    with suppress(UserError):
+        made[Way.SIMULATED] = NodeSettings.simulated(paths.data / "node")
+    return made
+
+
+def folder(paths: Paths) -> Need:
+    """Whether the data folder's path is short enough for the sockets of a simulated node."""
+    name = "data folder"
+    try:
+        NodeSettings.simulated(paths.data / "node")
+    except UserError as error:
+        return _row(name, State.MISSING, f"{error.where}: {error.what}", error.fix, frozenset({Way.SIMULATED}))
+    return _row(name, State.OK, str(paths.data))
+
+
 def wanted(paths: Paths) -> list[Port]:
     """The ports of a real and of a simulated node, and those at which Services are reached."""
-    kinds = ((Way.REAL, NodeSettings.real(paths)), (Way.SIMULATED, _simulated(paths)))
     return [
         *(
             Port(number=number, address=address, owner=owner, ways=frozenset({way}))
-            for way, settings in kinds
+            for way, settings in nodes(paths).items()
             for owner, (address, number) in settings.bindings().items()
         ),
         *(
@@ -77,12 +95,12 @@ def needs(paths: Paths) -> list[Need]:
             free.append(port.number)
         else:
             rows.append(_held(port, holder, ours=is_ours(holder, paths)))
-    return [*rows, *([_row(f"{len(free)} ports", State.OK, f"free: {spans(free)}")] if free else [])]
+    return [folder(paths), *rows, *([_row(f"{len(free)} ports", State.OK, f"free: {spans(free)}")] if free else [])]
 
 
 def is_ours(listener: Listener, paths: Paths) -> bool:
     """Whether it is a process of our own node, real or simulated: each carries the node's name in its environment."""
-    runtimes = {str(one.runtime) for one in (NodeSettings.real(paths), _simulated(paths))}
+    runtimes = {str(one.runtime) for one in nodes(paths).values()}
     return listener.pid is not None and environment_of(listener.pid).get(NODE) in runtimes
 
 
@@ -114,10 +132,6 @@ def spans(numbers: Iterable[int]) -> str:
         else:
             groups.append([number])
     return ", ".join(str(one[0]) if len(one) == 1 else f"{one[0]}-{one[-1]}" for one in groups)
-
-
-def _simulated(paths: Paths) -> NodeSettings:
-    return NodeSettings.simulated(paths.data / "node")
 
 
 def _endpoint(text: str) -> tuple[str, int]:
