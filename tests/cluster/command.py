@@ -1,0 +1,62 @@
+"""The command line as a user runs it, from this checkout or from a copy of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from local.paths import CHECKOUT
+
+
+def groundwork(*arguments: str, checkout: Path = CHECKOUT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end. `variables`: set beside the test's own environment."""
+    command = [sys.executable, "-m", "groundwork", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(checkout), **variables}
+    return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+
+
+def succeeded(done: subprocess.CompletedProcess[str]) -> str:
+    """The command's output; fails the test with what it said when it did not pass."""
+    assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def up(checkout: Path = CHECKOUT) -> dict[str, object]:
+    """`groundwork up local`, as JSON."""
+    outcome: dict[str, object] = json.loads(succeeded(groundwork("up", "local", "--json", checkout=checkout)))
+    return outcome
+
+
+def start(*arguments: str, checkout: Path = CHECKOUT) -> subprocess.Popen[str]:
+    """Start a command in a process group of its own, to be interrupted. Its standard error says how far it is."""
+    command = [sys.executable, "-m", "groundwork", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    return subprocess.Popen(
+        command, cwd=checkout, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """SIGKILL for the command and all that it started and that did not leave its group, as when a session ends."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def copy_of_checkout(folder: Path) -> Path:
+    """The files that git tracks or would track, to be changed without touching the checkout."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        source = CHECKOUT / name
+        if source.is_file():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    return folder

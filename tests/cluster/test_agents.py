@@ -1,0 +1,84 @@
+"""The main job: agents in real containers answer over 127.0.0.1, also while they are replaced."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from local.answer import AgentRow
+from tests.cluster.command import copy_of_checkout, up
+
+pytestmark = pytest.mark.cluster
+
+REQUESTS_AT_MOST = 20_000
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, AgentRow]:
+    agents = up()["outputs"]["agents"]  # type: ignore[index] – the outcome's JSON
+    return {key: AgentRow(**row) for key, row in agents.items()}
+
+
+@pytest.mark.parametrize("key", ["acme/concierge", "globex/analyst"])
+def test_every_agent_answers_for_its_tenant(rows: dict[str, AgentRow], key: str) -> None:
+    response = httpx.post(f"{rows[key].address}/v1/invoke", json={"input": "Good morning"}, timeout=10)
+    assert response.status_code == 200
+    assert "Good morning" in response.json()["output"]
+
+
+def test_a_wrong_request_is_refused(rows: dict[str, AgentRow]) -> None:
+    response = httpx.post(f"{rows['acme/concierge'].address}/v1/invoke", json={"inptu": "x"}, timeout=10)
+    assert response.status_code in {400, 422}
+    assert response.json()["error"]["message"]
+
+
+class Asker(threading.Thread):
+    """Asks one agent without pause until told to stop; keeps what was not a success. Bounded in count."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(daemon=True)
+        self.address, self.stop = address, threading.Event()
+        self.answered, self.failures = 0, list[str]()
+
+    def run(self) -> None:
+        for _ in range(REQUESTS_AT_MOST):
+            if self.stop.is_set():
+                return
+            try:  # a new connection each time, as the next caller would make it
+                response = httpx.post(f"{self.address}/v1/invoke", json={"input": "x"}, timeout=10)
+            except httpx.HTTPError as error:
+                self.failures.append(repr(error))
+            else:
+                if response.is_success:
+                    self.answered += 1
+                else:
+                    self.failures.append(f"{response.status_code} {response.text[:200]}")
+
+
+@pytest.fixture
+def changed_checkout(tmp_path: Path) -> Iterator[Path]:
+    checkout = copy_of_checkout(tmp_path / "checkout")
+    manifest = checkout / "agents" / "concierge.yaml"
+    document = yaml.safe_load(manifest.read_text())
+    document["spec"]["instructions"] += " Be brief."
+    manifest.write_text(yaml.safe_dump(document))
+    yield checkout
+    up()
+
+
+def test_a_changed_manifest_rolls_out_with_no_failed_request(rows: dict[str, AgentRow], changed_checkout: Path) -> None:
+    asker = Asker(rows["acme/concierge"].address)
+    asker.start()
+    try:
+        outcome = up(changed_checkout)
+    finally:
+        asker.stop.set()
+        asker.join()
+    assert outcome["changed"]
+    assert asker.answered > 0
+    assert asker.failures == []
