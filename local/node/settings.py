@@ -165,6 +165,7 @@ class NodeSettings:
             "coredns": (self.address, 53),
             "coredns (ready)": (local, ports.dns_ready),
             "coredns (metrics)": (local, ports.dns_metrics),
+            "metrics-server": (self.address, ports.metrics_server),
         }
 
     def variables(self, program: Callable[[str], Path] | None) -> dict[str, object]:
@@ -185,7 +186,7 @@ class NodeSettings:
 SIMULATED_PORT_NAMES = ("api", "etcd", "etcd_peer", "controller_manager", "scheduler", "kwok")
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 PROGRAMS = {
-    Kind.REAL: (*CONTROL_PLANE, "containerd", "kubelet", "kube-proxy", "coredns"),
+    Kind.REAL: (*CONTROL_PLANE, "containerd", "kubelet", "kube-proxy", "coredns", "metrics-server"),
     Kind.SIMULATED: (*CONTROL_PLANE, "kwok"),
 }
 
