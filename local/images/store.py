@@ -75,13 +75,13 @@ class Store:
     def save(self, tag: str, file: Path, *, named: str | None) -> None:
         """Write an image as an OCI archive; `named`: the full name to write into it, if any."""
         target = f"oci-archive:{file}" + (f":{named}" if named else "")
-        outcome = self._buildah("push", "--format", "oci", f"{REPOSITORY}/{tag}", target)
+        outcome = self._buildah("push", "--format", "oci", "--compression-format", "zstd", f"{REPOSITORY}/{tag}", target)
         if outcome.code != 0:
             raise process.failed(f"image {tag} could not be written", outcome, where=str(file))
 
     def keep_only(self, name: str, tag: str) -> None:
         """Drop the images of `name` with another tag than `tag`; past `LIMIT` bytes, all layers that no tag needs."""
-        listed = self._buildah("images", "--noheading", "--format", "{{.Name}}:{{.Tag}}", f"{REPOSITORY}/{name}")
+        listed = self._buildah("images", "--noheading", "--format", "{{.Name}}:{{.Tag}}")
         old = [line for line in listed.output.split() if line.startswith(f"{REPOSITORY}/{name}:")]
         for reference in sorted(set(old) - {f"{REPOSITORY}/{tag}"}):
             self._buildah("rmi", reference)
