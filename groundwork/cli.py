@@ -8,6 +8,7 @@ from types import FrameType
 
 import typer
 
+from components.agents import verbs as agent_verbs
 from groundwork.errors import ExitCode, UserError
 from local import verbs as local_verbs
 
@@ -22,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 local_verbs.register(app)
+agent_verbs.register(app)
 
 
 class Interrupted(BaseException):

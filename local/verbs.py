@@ -13,7 +13,11 @@ import typer
 from groundwork.console import progress
 from groundwork.errors import ExitCode, UserError
 from local import record
+from local.doctor.command import doctor
+from local.images import verbs as images
 from local.paths import Paths
+from local.toolchain import verbs as toolchain
+from local.toolchain.vendor import vendor_kubernetes_plugin
 
 if TYPE_CHECKING:
     from local.up import Outcome
@@ -24,8 +28,10 @@ Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 def register(app: typer.Typer) -> None:
     """Add this folder's verbs to the command line."""
-    for verb in (up, preview, down, kubeconfig, env):
+    for verb in (up, preview, down, doctor, kubeconfig, env):
         app.command()(verb)
+    app.add_typer(images.app, name="images")
+    app.add_typer(toolchain.app, name="toolchain")
 
 
 def up(
@@ -36,7 +42,9 @@ def up(
     simulated: Annotated[bool, typer.Option(help="Simulate the node even where a real one could run.")] = False,
     json_: Json = False,
 ) -> None:
-    """Bring an environment up: tools, node, images, then everything the Pulumi program asks for.
+    """Bring an environment up.
+
+    Tools, node and images first, then everything that the Pulumi program asks for.
 
     Examples:
       groundwork up local
@@ -68,7 +76,9 @@ def preview(environment: Environment = "local", json_: Json = False) -> None:
 
 
 def down(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
-    """Undo `up`: the node and all that runs on it, its data too. Built programs and images stay in the cache.
+    """Undo `up`.
+
+    The node goes and all that runs on it, its data too. Built programs and images stay in the cache.
 
     Example:
       groundwork down --yes
@@ -97,16 +107,17 @@ def kubeconfig() -> None:
 
 
 def env() -> None:
-    """Print the shell variables with which plain `pulumi` and `kubectl` work on what `up` made.
+    """Print variables for plain `pulumi`.
+
+    With them, `pulumi` and `kubectl` work on what `up` made.
 
     Example:
       eval "$(groundwork env)"; pulumi preview -s local
     """
-    from local import toolchain
     from local.engine.workspace import OUR_PLUGIN, Engine
 
     paths = Paths.for_user()
-    plugin = None if toolchain.vendor_kubernetes_plugin() is not None else OUR_PLUGIN
+    plugin = None if vendor_kubernetes_plugin() is not None else OUR_PLUGIN
     tools = paths.toolchain / "bin"
     variables = Engine(pulumi=tools / "pulumi", paths=paths, plugin=plugin, tools=tools).environment()
     made = record.read(paths)
