@@ -84,11 +84,10 @@ def needs() -> list[Need]:
     """The kernel features of a real node. Where they cannot be tried (no root, no program yet) they are `warn`."""
     if not sys.platform.startswith("linux"):
         return [_need("Linux", State.MISSING, f"this is {sys.platform}", "use a Linux machine, or a virtual one")]
-    found = [_root(), _controllers(), _forwarding()]
     if os.geteuid() != 0:
-        names = ", ".join(["overlayfs", *(attempt.name for attempt in ATTEMPTS)])
-        return [*found, _need(names, State.WARN, "only root can try them", "run as root to see", lasting=False)]
-    return [*found, *(tried(attempt) for attempt in ATTEMPTS), overlay(NODE_DATA)]
+        names = ", ".join(["cgroups", *(attempt.name for attempt in ATTEMPTS), "overlayfs"])
+        return [_root(), _need(names, State.WARN, "only root can try them", "run as root to see", lasting=False)]
+    return [_root(), _controllers(), _forwarding(), *(tried(attempt) for attempt in ATTEMPTS), overlay(NODE_DATA)]
 
 
 def tried(attempt: Attempt) -> Need:
@@ -148,7 +147,7 @@ def _controllers() -> Need:
 
 def _forwarding() -> Need:
     setting = Path("/proc/sys/net/ipv4/ip_forward")
-    if os.geteuid() == 0 and not os.access(setting, os.W_OK):
+    if not os.access(setting, os.W_OK):
         return _need("IP forwarding", State.MISSING, f"{setting} is not writable", "a container must be privileged")
     on = setting.exists() and setting.read_text(encoding="ascii").strip() == "1"
     return _need("IP forwarding", State.OK, "on" if on else "off; `up` turns it on")

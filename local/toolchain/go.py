@@ -40,19 +40,25 @@ class Go:
             "GOTMPDIR": str(work),
             "GOTOOLCHAIN": "local",
             "GOWORK": "off",
+            "HOME": os.environ.get("HOME") or str(Path.home()),  # unset in some services; Go keeps its caches there
         }
 
     def folders(self, toolchain: Path) -> Folders:
         """Where this Go keeps sources and build cache. Raises UserError where it has no place for them."""
         done = subprocess.run(
-            [self.path, "env", "GOMODCACHE", "GOCACHE"], capture_output=True, text=True, check=False, timeout=60
+            [self.path, "env", "GOMODCACHE", "GOCACHE"],
+            env=self.environment(toolchain),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
         rows = done.stdout.splitlines()
         if done.returncode != 0 or len(rows) != 2 or not all(row.startswith("/") for row in rows):
             raise UserError(
                 what=f"Go does not know where its caches are: {(done.stderr or done.stdout).strip()}",
                 where=str(self.path),
-                fix="set HOME, or GOMODCACHE and GOCACHE",
+                fix="set GOMODCACHE and GOCACHE to folders",
             )
         return Folders(sources=Path(rows[0]), cache=Path(rows[1]), toolchain=toolchain)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -69,11 +70,17 @@ def test_with_nothing_to_install_it_with_it_says_so(bare: Machine) -> None:
         go.ensure(bare.toolchain, LEAST, PlainProgress(io.StringIO()))
 
 
-def test_a_go_without_a_home_is_named(machine: Machine) -> None:
+def test_without_a_home_in_the_environment_go_gets_the_users(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    made = go.Go(path=machine.path / "go", version=LEAST).environment(machine.toolchain)
+    assert made["HOME"] == str(Path.home())
+
+
+def test_a_go_that_has_no_place_for_its_caches_is_named(machine: Machine) -> None:
     machine.program("go", "raise SystemExit('build cache is required, but could not be located')")
     with pytest.raises(UserError, match="could not be located") as error:
         go.Go(path=machine.path / "go", version=LEAST).folders(machine.toolchain)
-    assert error.value.fix == "set HOME, or GOMODCACHE and GOCACHE"
+    assert error.value.fix == "set GOMODCACHE and GOCACHE to folders"
 
 
 def test_the_lock_pins_one_go_by_hash() -> None:
