@@ -103,8 +103,9 @@ def _events(path: str, wanted: list[Event], made: list[Event]) -> Iterator[Diffe
 def _by_urn(events: Iterable[Event]) -> dict[str, list[Event]]:
     found: dict[str, list[Event]] = defaultdict(list)
     for event in events:
-        if event.event != "summary" and event.type not in _NOT_OURS:
-            found[normalise.text(event.urn or "")].append(event)
+        # What has no resource is the engine's own, such as "update failed"; the exit status tells that.
+        if event.urn and event.type not in _NOT_OURS:
+            found[normalise.text(event.urn)].append(event)
     return found
 
 
@@ -232,4 +233,4 @@ def _left(recorded: Recording, got: Recording) -> Iterator[Difference]:
 
 
 def _short(urn: str) -> str:
-    return urn.split("::", 2)[-1] or "engine"
+    return urn.split("::", 2)[-1]

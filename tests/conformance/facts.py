@@ -14,7 +14,7 @@ _SHAPES = (
     re.compile(r'"([^"\n]{2,})"'),
     re.compile(r"(?<![\w])'([^'\n]{2,})'"),
     re.compile(r"\[([A-Z][A-Za-z]{3,})\]"),  # a reason, such as [ErrImageNeverPull]
-    re.compile(r"(?<![\w/])(\.?[a-z][\w]*(?:\[\d+\])?(?:\.[a-z][\w]*(?:\[\d+\])?)+)\b(?!/)"),  # spec.ports[0].port
+    re.compile(r"(?<![\w/])(\.?[a-z]\w+(?:\[\d+\])?(?:\.[a-z]\w+(?:\[\d+\])?)+)\b(?!/)"),  # spec.ports[0].port
     re.compile(r"(exit code \d+)"),
     re.compile(r"(Invalid value: \S+?):"),
 )
@@ -31,8 +31,6 @@ _PHRASES = (
     "forbidden",
     "immutable",
     "backoff",
-    "update failed",
-    "preview failed",
 )
 _LINK = re.compile(r"https?://\S+")
 _COUNT = re.compile(r"\d+")

@@ -51,7 +51,7 @@ def record(script: Recording, bench: Bench, folder: Path) -> Recording:
         kubeconfig=bench.kubeconfig,
         folder=folder,
     )
-    _bring_charts(bench, folder)
+    _bring_files(bench, folder)
     cluster.clean()
     try:
         if script.setup:
@@ -66,12 +66,12 @@ def record(script: Recording, bench: Bench, folder: Path) -> Recording:
         cluster.clean()
 
 
-def _bring_charts(bench: Bench, folder: Path) -> None:
-    """Programs name charts relative to the project's folder. Where a home has none, ours stand in."""
+def _bring_files(bench: Bench, folder: Path) -> None:
+    """Programs name charts and files relative to the project's folder. Where a home has none, ours stand in."""
     for home in (bench.home, Path(__file__).resolve().parent / "recordings"):
-        for chart in sorted(path.parent for path in home.glob("*/Chart.yaml")):
-            if not (folder / chart.name).exists():
-                shutil.copytree(chart, folder / chart.name)
+        for part in sorted(path for path in home.iterdir() if path.is_dir() and not path.name.startswith(("_", "."))):
+            if not (folder / part.name).exists():
+                shutil.copytree(part, folder / part.name)
 
 
 @dataclass(frozen=True, kw_only=True)

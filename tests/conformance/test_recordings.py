@@ -1,0 +1,35 @@
+"""Replays each recording with the plugin under test: `pytest -m engine tests/conformance -k drift`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.compare import compare
+from tests.conformance.model import home, read, write
+from tests.conformance.recorder import Bench, record
+from tests.conformance.setting import needs_pods
+
+RECORDINGS = {path.stem: read(path) for path in sorted(home().glob("*.json"))}
+WITH_PODS = [name for name, recording in RECORDINGS.items() if needs_pods(recording)]
+WITHOUT_PODS = [name for name in RECORDINGS if name not in WITH_PODS]
+
+
+def replay(name: str, bench: Bench, folder: Path) -> None:
+    got = record(RECORDINGS[name], bench, folder / "project")
+    written = write(got, folder / "got")
+    found = compare(RECORDINGS[name], got)
+    assert not found, f"{len(found)} differences, {bench.plugin}, {written}\n" + "\n".join(map(str, found))
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("name", WITH_PODS)
+def test_with_pods(name: str, real: Bench, tmp_path: Path) -> None:
+    replay(name, real, tmp_path)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("name", WITHOUT_PODS)
+def test_without_pods(name: str, scratch: Bench, tmp_path: Path) -> None:
+    replay(name, scratch, tmp_path)
