@@ -91,9 +91,8 @@ class Environment:
 
 def read_manifest(agent: AgentSettings, folder: Path) -> AgentManifest:
     """The manifest that the settings name. Raises UserError with every problem."""
-    file = folder / agent.manifest
     try:
-        return load_manifest(file)
+        return load_manifest(folder / agent.manifest, agent.manifest)
     except ManifestError as error:
         raise as_user_error(error) from None
 

@@ -317,13 +317,17 @@ def parse_manifest(text: str, source: str = "manifest") -> AgentManifest:
         raise ManifestError(error.problems) from None
 
 
-def load_manifest(path: Path | str) -> AgentManifest:
-    """The manifest in a file. Raises ManifestError with every problem, each as file:line:column."""
+def load_manifest(path: Path | str, source: str | None = None) -> AgentManifest:
+    """The manifest in a file. Raises ManifestError with every problem, each as file:line:column.
+
+    `source`: the file's name in messages, where another than its path is wanted.
+    """
+    source = source or str(path)
     try:
-        text = read_text(Path(path), str(path))
+        text = read_text(Path(path), source)
     except DocumentError as error:
         raise ManifestError(error.problems) from None
-    return parse_manifest(text, str(path))
+    return parse_manifest(text, source)
 
 
 def dump(manifest: AgentManifest) -> str:

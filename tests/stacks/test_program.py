@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def failure(stack: str = "local", given: Mapping[str, str] | None = None) -> str
 def test_the_urns_of_local_are_those_on_record() -> None:
     """A name or a parent that changes makes a new resource of an old one: give it an alias, then record it anew."""
     assert sorted(resource.urn for resource in local().resources) == RECORDED.read_text("utf-8").splitlines()
+
+
+@pytest.mark.usefixtures("home")
+def test_the_folder_runs_as_the_program_of_the_official_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its language host runs the folder that `main` names, in whatever folder it stands."""
+    monkeypatch.chdir(tmp_path)
+    project = yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text("utf-8"))
+    graph = record(lambda: runpy.run_path(str(CHECKOUT / project["main"]), run_name="__main__"), config=config())
+    assert sorted(resource.urn for resource in graph.resources) == RECORDED.read_text("utf-8").splitlines()
 
 
 @pytest.mark.usefixtures("home")

@@ -130,8 +130,9 @@ def test_the_repositorys_own_settings_pass_the_preflight() -> None:
 
 def test_the_preflight_finds_a_manifest_that_is_wrong_or_absent(tmp_path: Path) -> None:
     written(tmp_path, f"  groundwork:tenants: {TENANTS}\n")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read") as caught:
         check("local", tmp_path)
+    assert caught.value.where == "agents/concierge.yaml"
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "concierge.yaml").write_text("kind: Agent\n")
     with pytest.raises(UserError, match="problems"):
