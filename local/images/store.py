@@ -75,7 +75,9 @@ class Store:
     def save(self, tag: str, file: Path, *, named: str | None) -> None:
         """Write an image as an OCI archive; `named`: the full name to write into it, if any."""
         target = f"oci-archive:{file}" + (f":{named}" if named else "")
-        outcome = self._buildah("push", "--format", "oci", "--compression-format", "zstd", f"{REPOSITORY}/{tag}", target)
+        outcome = self._buildah(
+            "push", "--format", "oci", "--compression-format", "zstd", f"{REPOSITORY}/{tag}", target
+        )
         if outcome.code != 0:
             raise process.failed(f"image {tag} could not be written", outcome, where=str(file))
 
@@ -99,7 +101,7 @@ class Store:
         for scratch in (self.tmp, self.root / "run"):
             shutil.rmtree(scratch, ignore_errors=True)
         self.tmp.mkdir(parents=True)
-        if self._buildah("rm", "--all").code != 0:
+        if any(self._buildah(*words).code != 0 for words in (("rm", "--all"), ("images", "--all"))):
             # The store is a cache: where it cannot be read any more, the next build makes it again.
             shutil.rmtree(self.root / "storage", ignore_errors=True)
 

@@ -23,7 +23,7 @@ from tests.local.images.repository import DOCKERFILE, make
 
 pytestmark = pytest.mark.cluster
 
-SLOW = DOCKERFILE.replace("CMD", "RUN sleep 6\nCMD")
+SLOW = DOCKERFILE.replace("CMD", "RUN sleep 6.25\nCMD")
 CHILD = """
 import sys
 from pathlib import Path
@@ -70,12 +70,8 @@ def _until(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def _running(word: str) -> list[str]:
-    listed = (file.read_bytes().replace(b"\0", b" ").decode(errors="replace") for file in _command_lines())
-    return [line for line in listed if word in line]
-
-
-def _command_lines() -> list[Path]:
-    return [file for file in Path("/proc").glob("[0-9]*/cmdline") if file.exists()]
+    listed = subprocess.run(["ps", "-ww", "-e", "-o", "args"], check=True, capture_output=True, text=True).stdout
+    return [line for line in listed.splitlines() if word in line]
 
 
 def test_unchanged_inputs_build_and_load_nothing(
@@ -105,10 +101,10 @@ def test_a_killed_build_leaves_nothing_behind_and_goes_on(place: Place, tools: t
     folder = str(place.paths.images)
     arguments = [str(place.paths.cache), str(place.paths.data), str(place.root)]
     child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments], cwd=CHECKOUT)
-    _until(lambda: bool(_running("-c sleep 6")), 90)
+    _until(lambda: bool(_running("-c sleep 6.25")), 90)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    _until(lambda: not _running("-c sleep 6") and not _running(folder))
+    _until(lambda: not _running("-c sleep 6.25") and not _running(folder))
     assert folder not in Path("/proc/mounts").read_text("utf-8")
     assert list(build(["hello"], tools, PlainProgress(), place=place).values()) == _names(tools, place)
 
