@@ -19,6 +19,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 MAX_BYTES = 512 * 1024
+TAG = "tag:yaml.org,2002:"
+PLAIN_TAGS = {"null", "bool", "int", "float", "str", "timestamp", "value", "map", "seq"}
 Part = int | str
 Schema = dict[str, JsonValue]
 
@@ -109,6 +111,8 @@ def compose(text: str, source: str) -> yaml.Node:
         raise DocumentError([Problem(what=f"is not YAML: {error.problem}", where=where)]) from None
     except yaml.YAMLError as error:
         raise DocumentError([Problem(what=f"is not YAML: {error}", where=source)]) from None
+    except RecursionError:
+        raise DocumentError([Problem(what="is nested too deeply", where=source)]) from None
     if not documents or documents[0] is None:
         raise DocumentError([Problem(what="is empty", where=source)])
     if len(documents) > 1:
@@ -131,6 +135,8 @@ class Reader:
             self._refuse(node, "an alias (*name) is not allowed", "write the value out")
             return None
         self._seen.add(id(node))
+        if node.tag.removeprefix(TAG) not in PLAIN_TAGS:
+            self._refuse(node, f"the tag {node.tag} is not allowed", "write a plain value")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node)
         if isinstance(node, yaml.SequenceNode):
@@ -150,9 +156,12 @@ class Reader:
 
     def _scalar(self, node: yaml.Node) -> JsonValue:
         text = str(node.value)
-        if not node.tag.startswith("tag:yaml.org,2002:"):
-            self._refuse(node, f"the tag {node.tag} is not allowed", "write a plain value")
-        match node.tag.rpartition(":")[2]:
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:  # half of a pair, written as \ud800
+            self._refuse(node, "has a character that is none", "write it as itself, in UTF-8")
+            return ""
+        match node.tag.removeprefix(TAG):
             case "null":
                 return None
             case "bool" if text.lower() in {"true", "false"}:

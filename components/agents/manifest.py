@@ -338,5 +338,6 @@ def dump(manifest: AgentManifest) -> str:
 
 def json_schema() -> dict[str, JsonValue]:
     """The JSON Schema of the file, for editors; docs/agent-manifest.schema.json holds a copy."""
-    schema: dict[str, JsonValue] = AgentManifest.model_json_schema()
+    # The mode in which defaults are spelled as in the file (10s, 1Mi); the keys are the same in both.
+    schema: dict[str, JsonValue] = AgentManifest.model_json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema

@@ -25,6 +25,7 @@ from components.agents.manifest import (
 )
 from components.documents import Problem
 from components.units import HostPort
+from tests.components.recording import at
 from tests.components.samples import FULL, manifest
 
 CHECKOUT = Path(__file__).parents[2]
@@ -165,6 +166,11 @@ def test_an_unknown_key_is_named_with_its_place_and_what_was_meant() -> None:
         ("", "is empty"),
         ("a: [", "is not YAML: expected the node content, but found '<stream end>'"),
         ("- 1", "must be an object"),
+        ("[" * 5000, "is nested too deeply"),
+        (spec("tier: !x heavy"), "the tag !x is not allowed"),
+        (spec("env: !!python/object:os.x {}"), "the tag tag:yaml.org,2002:python/object:os.x is not allowed"),
+        (spec('instructions: "\\ud800"'), "has a character that is none"),
+        (spec("? [a] : b"), "a key must be plain text"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_named(text: str, what: str) -> None:
@@ -216,6 +222,12 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_the_written_schema_is_the_models() -> None:
     written = json.loads((CHECKOUT / "docs" / "agent-manifest.schema.json").read_text("utf-8"))
     assert written == json_schema(), "run: groundwork agent schema > docs/agent-manifest.schema.json"
+
+
+def test_the_schema_spells_defaults_as_the_file_does() -> None:
+    properties = at(json_schema(), "$defs", "Spec", "properties")
+    assert at(properties, "drain", "default") == "20s"
+    assert at(properties, "resources", "default", "memory") == "128Mi"
 
 
 def test_the_repositorys_manifests_and_templates_are_good() -> None:
