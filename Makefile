@@ -39,11 +39,12 @@ conformance: $(INSTALLED) ## Hold a Kubernetes plugin to the recordings (GROUNDW
 bench: $(INSTALLED) ## Measure the limits that the issues set
 	$(BIN)/python -m tests.bench
 
-lock: $(INSTALLED) ## Write the lock files from pyproject.toml
-	@for target in requirements.lock:dev images/agent-runtime/requirements.lock:runtime; do \
-	  sh -c '(echo "# Written by \"make lock\" from pyproject.toml; do not edit."; $(BIN)/uv pip compile -q --generate-hashes \
-	    --no-emit-index-url --no-annotate --no-header --python-version 3.11 --extra '$${target#*:}' pyproject.toml) > '$${target%:*}.new' \
-	    && mv '$${target%:*}.new' '$${target%:*}; done
+lock: $(INSTALLED) ## Write the lock files from pyproject.toml and the image's requirements.in
+	@set -e; compile() { file=$$1; shift; echo "# Written by \"make lock\"; do not edit." > $$file.new; \
+	    $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 "$$@" \
+	      >> $$file.new; mv $$file.new $$file; }; \
+	  compile requirements.lock --extra dev pyproject.toml; \
+	  compile images/agent-runtime/requirements.lock --constraints requirements.lock images/agent-runtime/requirements.in
 
 clean: ## Remove what was made in this checkout
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

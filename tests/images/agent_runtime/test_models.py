@@ -19,9 +19,10 @@ from agent_runtime.models import provider_for
 from agent_runtime.models.base import Completion, Finish, Message, Prompt, Usage
 from agent_runtime.models.echo import EchoProvider
 from agent_runtime.models.openai import OpenAIProvider
-from agent_runtime.settings import StartError
+from agent_runtime.service import build
+from agent_runtime.settings import Settings, StartError
 from components.agents.manifest import AgentManifest, OpenAIModel
-from tests.images.agent_runtime.support import manifest
+from tests.images.agent_runtime.support import chat, client, events, manifest, run, sample, service
 
 URL = "http://models.example.com/v1"
 PROMPT = Prompt(messages=(Message("user", "hi you"),), max_tokens=9, headers={"traceparent": "00-a-b-01"})
@@ -191,3 +192,26 @@ def test_the_manifest_chooses_the_provider(tmp_path: Path) -> None:
     (tmp_path / "model-key" / "token").write_text(KEY)
     assert provider_for(openai_manifest(), tmp_path).name == "openai"
     assert provider_for(manifest(), tmp_path).name == "echo"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_agent_can_be_another_agents_model(tmp_path: Path, stream: bool) -> None:
+    echo = service({"name": "m-1"})
+    model = openai_manifest().spec.model
+    assert isinstance(model, OpenAIModel)
+    (tmp_path / "token").write_text(KEY)
+
+    async def test() -> None:
+        asking = httpx.AsyncClient(transport=httpx.ASGITransport(echo.api))
+        provider = OpenAIProvider(model, tmp_path / "token", asking)
+        async with client(build(openai_manifest(), Settings(), provider=provider)) as caller:
+            answer = await caller.post("/v1/chat/completions", json=chat("one two", stream=stream))
+        if not stream:
+            assert answer.json()["choices"][0]["message"]["content"] == "one two"
+            return
+        *chunks, _, _, done = events(answer.text)
+        assert [json.loads(chunk)["choices"][0]["delta"]["content"] for chunk in chunks] == ["one ", "two"]
+        assert done == "[DONE]"
+
+    run(test)
+    assert sample(echo, "agent_tokens_total", direction="output") == 2

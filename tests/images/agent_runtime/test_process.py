@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -110,6 +111,19 @@ def test_what_is_not_finished_when_the_drain_ends_is_cut_off_and_the_exit_is_cle
                     agent.process.send_signal(signal.SIGTERM)
                     assert "[DONE]" not in "".join([piece async for piece in pieces])
             assert await agent.process.wait() == 0
+
+    run(test)
+
+
+def test_a_caller_that_goes_away_ends_its_stream_and_frees_its_place(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with running(tmp_path, think_time="9s", settle="0ms", drain="1s") as agent:
+            async with agent.api.stream("POST", "/v1/chat/completions", json=STREAM) as response:
+                await anext(response.aiter_text())
+            entry = await agent.log("request")
+            assert (entry["status"], entry["error"]) == (200, "client_disconnected")
+            metrics = (await agent.api.get(f"http://127.0.0.1:{agent.metrics_port}/metrics")).text
+            assert re.search(r"^agent_requests_in_flight\{.*\} 0\.0$", metrics, re.MULTILINE)
 
     run(test)
 
