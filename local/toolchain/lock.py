@@ -42,5 +42,5 @@ def _acquire(descriptor: int, path: Path, progress: Progress) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = path.read_text(encoding="ascii", errors="replace").strip() or "unknown"
-        with progress.step(f"Waiting for another run that builds programs (process {holder})"):
+        with progress.step(f"Waiting for the programs that process {holder} began to build"):
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -138,8 +138,7 @@ def test_a_build_whose_starter_was_killed_is_waited_for(machine: Machine) -> Non
     assert len(machine.built()) == 1
     let_go(machine)
     thread.join(30)
-    assert "Waiting for another run that builds programs" in shown.getvalue()
-    assert f"process {process.pid}" in shown.getvalue()
+    assert f"Waiting for the programs that process {process.pid} began to build" in shown.getvalue()
 
 
 def test_two_runs_at_once_build_each_program_once(machine: Machine) -> None:
