@@ -112,10 +112,8 @@ def _next(outcome: Outcome, answers: list[Answer]) -> list[str]:
     if not rows:
         return ["No agents are declared: add tenants to the settings (docs/environments.md)."]
     first = rows[0]
-    body = shlex.quote(json.dumps(QUESTION))
-    curl = f"curl -s -H 'content-type: application/json' -d {body} {{}}/v1/invoke"
     if outcome.record.way is Way.REAL:
-        return [f"{answers[0].agent} said: {answers[0].output}", "", "Try: " + curl.format(first.address)]
+        return [f"{answers[0].agent} said: {answers[0].output}", "", f"Try: {_curl(first.address)}"]
     if outcome.record.way is Way.SIMULATED:
         return [
             "Not real here: the node and its pods. No container runs, so no agent answers and no log is written.",
@@ -126,4 +124,8 @@ def _next(outcome: Outcome, answers: list[Answer]) -> list[str]:
     forward = (
         f"kubectl --kubeconfig {outcome.record.kubeconfig} -n {first.tenant} port-forward svc/{first.agent} 8080:80"
     )
-    return ["Try: " + forward, "     " + curl.format("http://127.0.0.1:8080")]
+    return ["Try: " + forward, f"     {_curl('http://127.0.0.1:8080')}"]
+
+
+def _curl(address: str) -> str:
+    return f"curl -s -H 'content-type: application/json' -d {shlex.quote(json.dumps(QUESTION))} {address}/v1/invoke"
