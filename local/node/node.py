@@ -33,9 +33,9 @@ def up(settings: NodeSettings, toolchain: Toolchain, progress: Progress) -> Sequ
 
     Converges from any state an earlier run left. UserError when something is in the way, or a service does not start.
     """
-    with alone(settings.runtime), progress.step(f"Node ({settings.kind})") as step:
+    with progress.step(f"Node ({settings.kind})") as step, alone(settings.runtime) as lock:
         check(settings)
-        run = run_playbook("local_node.yml", settings.variables(toolchain.path), step)
+        run = run_playbook("local_node.yml", settings.variables(toolchain.path), step, lock)
         step.update(f"{len(run.changed)} changed" if run.changed else "nothing changed")
     return run.changed
 
@@ -44,8 +44,8 @@ def down(settings: NodeSettings, progress: Progress) -> Sequence[str]:
     """Take the node down, running or dead, and leave the host as it was. Returns the tasks that did something."""
     if settings.kind is Kind.REAL:
         _check_can_undo(settings)
-    with alone(settings.runtime), progress.step(f"Taking the node down ({settings.kind})") as step:
-        run = run_playbook("local_node_down.yml", settings.variables(None), step)
+    with progress.step(f"Taking the node down ({settings.kind})") as step, alone(settings.runtime) as lock:
+        run = run_playbook("local_node_down.yml", settings.variables(None), step, lock)
         step.update("done" if run.changed else "there was none")
     return run.changed
 

@@ -7,14 +7,17 @@ import os
 import shutil
 import socket
 from collections.abc import Iterable
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from groundwork.errors import UserError
 from local.node.host import processes
+from local.node.host.waiting import wait_until
 from local.node.settings import Kind, NodeSettings, missing_commands
 
 PROC = Path("/proc")
+RELEASE_SECONDS = 3.0
 LEAST_FREE_BYTES = 2 * 1024**3
 
 
@@ -53,12 +56,17 @@ def _check_ports(settings: NodeSettings) -> None:
     if processes.of_node(settings.runtime):
         return  # The node runs, and holds them itself.
     for service, (address, port) in settings.bindings().items():
-        if (holder := in_use(address, port)) is not None:
+        # A process that was just killed holds its ports for a moment longer.
+        if not wait_until(partial(_is_free, address, port), RELEASE_SECONDS):
             raise UserError(
-                what=f"port {port} for {service} is in use{holder}",
+                what=f"port {port} for {service} is in use{in_use(address, port)}",
                 where=f"{address}:{port}",
-                fix="end that program, or give the node other ports",
+                fix="end that program",
             )
+
+
+def _is_free(address: str, port: int) -> bool:
+    return in_use(address, port) is None
 
 
 def in_use(address: str, port: int) -> str | None:

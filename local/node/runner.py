@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -10,18 +11,21 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from groundwork.console import Step
 from groundwork.errors import UserError
 from local.node.events import Run, error_of, follow
+from local.node.host.waiting import wait_until
 from local.paths import CHECKOUT
 
 PLAYBOOKS = CHECKOUT / "playbooks"
+WAIT_SECONDS = 90.0
 
 
-def run_playbook(name: str, variables: Mapping[str, object], step: Step | None) -> Run:
-    """Run `playbooks/<name>` on this host. Raises UserError with the task that failed, and why."""
+def run_playbook(name: str, variables: Mapping[str, object], step: Step | None, lock: int) -> Run:
+    """Run `playbooks/<name>` on this host, holding `lock` until it ends. UserError: which task failed, and why."""
     with tempfile.TemporaryDirectory(prefix="groundwork-ansible-") as folder:
         given = Path(folder) / "variables.json"
         given.write_text(json.dumps(variables))
@@ -34,6 +38,7 @@ def run_playbook(name: str, variables: Mapping[str, object], step: Step | None) 
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            pass_fds=(lock,),
         ) as process:
             try:
                 run = follow(process.stdout or (), step)
@@ -47,16 +52,28 @@ def run_playbook(name: str, variables: Mapping[str, object], step: Step | None) 
 
 
 @contextmanager
-def alone(runtime: Path) -> Iterator[None]:
-    """Hold the node for this process. The lock is an abstract socket: it goes with the process, however that ends."""
+def alone(runtime: Path, seconds: float = WAIT_SECONDS) -> Iterator[int]:
+    """Hold the node, and give the lock's file descriptor; UserError when somebody else does so for `seconds`.
+
+    The lock is an abstract socket: it goes with the last process that has it open, however that ends. A playbook whose
+    parent was killed still holds it, so the next run waits for it instead of working beside it.
+    """
     with socket.socket(socket.AF_UNIX) as lock:
-        try:
-            lock.bind(f"\0groundwork-node:{runtime}")
-        except OSError:
+        if not wait_until(partial(_take, lock, f"\0groundwork-node:{runtime}"), seconds):
             raise UserError(
                 what="another groundwork is at work on this node", where=str(runtime), fix="wait for it to end"
-            ) from None
-        yield
+            )
+        yield lock.fileno()
+
+
+def _take(lock: socket.socket, name: str) -> bool:
+    try:
+        lock.bind(name)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return False
+    return True
 
 
 def _ansible_playbook() -> Path:
