@@ -36,9 +36,9 @@ class AgentRow:
     address: str
 
 
-def agents(outcome: Outcome) -> list[AgentRow]:
-    """The agents of an environment, from the stack's outputs."""
-    rows = outcome.outputs.get("agents")
+def agents(outputs: object) -> list[AgentRow]:
+    """The agents of an environment, from its stack's outputs."""
+    rows = outputs.get("agents") if isinstance(outputs, Mapping) else None
     if not isinstance(rows, Mapping):
         return []
     return [AgentRow(**{key: str(value) for key, value in row.items()}) for row in rows.values()]
@@ -53,7 +53,7 @@ def first_answer(outcome: Outcome, progress: Progress) -> list[Answer]:
         return []
     answers = []
     with progress.step("asking the agents") as step:
-        for row in agents(outcome):
+        for row in agents(outcome.outputs):
             step.update(f"{row.tenant}/{row.agent}")
             answers.append(_ask(row))
     return answers
@@ -99,7 +99,7 @@ def show(outcome: Outcome, answers: list[Answer]) -> None:
     table = Table(
         "tenant", "agent", "tier", "address", "answered in", title=f"{outcome.record.stack}", title_justify="left"
     )
-    for row in agents(outcome):
+    for row in agents(outcome.outputs):
         answer = by_agent.get(f"{row.tenant}/{row.agent}")
         table.add_row(row.tenant, row.agent, row.tier, row.address, f"{answer.milliseconds:.0f} ms" if answer else "–")
     console.print(table)
@@ -108,7 +108,7 @@ def show(outcome: Outcome, answers: list[Answer]) -> None:
 
 
 def _next(outcome: Outcome, answers: list[Answer]) -> list[str]:
-    rows = agents(outcome)
+    rows = agents(outcome.outputs)
     if not rows:
         return ["No agents are declared: add tenants to the settings (docs/environments.md)."]
     first = rows[0]

@@ -31,7 +31,7 @@ class Limit:
 
 def unchanged(output: str) -> bool:
     """Whether the command's JSON says that no resource was touched."""
-    return json.loads(output)["changed"] == 0
+    return bool(json.loads(output)["changed"] == 0)
 
 
 LIMITS = (

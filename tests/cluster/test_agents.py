@@ -10,7 +10,7 @@ import httpx
 import pytest
 import yaml
 
-from local.answer import AgentRow
+from local.answer import AgentRow, agents
 from tests.cluster.command import copy_of_checkout, up
 
 pytestmark = pytest.mark.cluster
@@ -20,8 +20,7 @@ REQUESTS_AT_MOST = 20_000
 
 @pytest.fixture(scope="module")
 def rows() -> dict[str, AgentRow]:
-    agents = up()["outputs"]["agents"]  # type: ignore[index] – the outcome's JSON
-    return {key: AgentRow(**row) for key, row in agents.items()}
+    return {f"{row.tenant}/{row.agent}": row for row in agents(up()["outputs"])}
 
 
 @pytest.mark.parametrize("key", ["acme/concierge", "globex/analyst"])
