@@ -19,7 +19,7 @@ test: unit engine cluster ## Set up everything and run all tests: unit (seconds)
 check: $(INSTALLED) ## Style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy --cache-dir $${XDG_CACHE_HOME:-$$HOME/.cache}/groundwork/mypy
 
 unit: $(INSTALLED)
 	$(BIN)/pytest -q
