@@ -6,6 +6,7 @@ import json
 import threading
 import urllib.parse
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -187,15 +188,15 @@ class Cluster:
         query = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
         path = PODS.path(namespace(pod), name(pod)) + "/log"
         try:
-            with self._send(_Call("GET", path, query)) as response:
-                return response.data.decode(errors="replace") if response.status == 200 else ""
+            response = self._send(_Call("GET", path, query))
         except UnreachableError:
             return ""
+        return response.data.decode(errors="replace") if response.status == 200 else ""
 
     def watch(self, resource: Resource, in_namespace: str, version: str) -> Iterator[tuple[str, Object]]:
         """Changes (`ADDED`, `MODIFIED`, `DELETED`) from a resource version on, until the API server ends the stream."""
         query = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": "300"}
-        with self._send(_Call("GET", resource.path(in_namespace), query, stream=True)) as response:
+        with closing(self._send(_Call("GET", resource.path(in_namespace), query, stream=True))) as response:
             if response.status != 200:
                 raise _error(response.status, response.read())
             for line in _lines(response):
@@ -211,11 +212,11 @@ class Cluster:
         return self._answer(_Call(method, path, query or {}, body))
 
     def _answer(self, call: _Call) -> Object:
-        with self._send(call) as response:
-            if response.status >= 400:
-                raise _error(response.status, response.data)
-            loaded: Object = json.loads(response.data)
-            return loaded
+        response = self._send(call)
+        if response.status >= 400:
+            raise _error(response.status, response.data)
+        loaded: Object = json.loads(response.data)
+        return loaded
 
     def _send(self, call: _Call) -> BaseHTTPResponse:
         import urllib3

@@ -33,11 +33,12 @@ from local.kubernetes_plugin.writing import Update, Writer
 
 _EXISTS = """
 
-An object of this name is in the cluster already, and it is not this program's. What helps depends on why:
-  - The resource was renamed in the program: give it an alias, or deleteBeforeReplace if it must be replaced.
-  - The object belongs to someone else: manage only some of its fields with a Patch resource (like ConfigMapPatch).
-  - The object shall become this program's: import it (`pulumi import`, or the resource option `import`).
-  - Existing objects shall be taken over without asking: set the provider argument upsertExistingObjects."""
+The resource already exists in the cluster, and it is not this program's. What helps depends on why:
+  - It was renamed in the program: give it an alias, or set deleteBeforeReplace if it must be replaced.
+  - It belongs to someone else: manage only some fields of it with a Patch resource (e.g. NamespacePatch).
+  - It shall become this program's: import it (`pulumi import`, or the resource option `import`). Protected objects
+    (e.g. kube-system) cannot be deleted on destroy.
+  - Existing objects shall be taken over without asking: set upsertExistingObjects on the provider."""
 
 
 @dataclass(frozen=True)
@@ -140,16 +141,14 @@ class Provider:
         if isinstance(error, NoMatchError):
             return PluginError(
                 f'creation of resource "{urn}" with kind {error.api_version}/{error.kind} failed because the '
-                "Kubernetes API server reported that the apiVersion for this resource does not exist. Verify that any required "
-                f"CRDs have been created: {error}"
+                "Kubernetes API server reported that the apiVersion for this resource does not exist. Verify that any "
+                f"required CRDs have been created: {error}"
             )
         hint = _EXISTS if error.reason == "AlreadyExists" else ""
         text = f'resource "{urn}" was not successfully created by the Kubernetes API server: {error}{hint}'
         return PluginError(text)
 
-    def _await(
-        self, operation: Operation, inputs: Object, live: Object, before: Object | None
-    ) -> PluginError | None:
+    def _await(self, operation: Operation, inputs: Object, live: Object, before: Object | None) -> PluginError | None:
         try:
             await_ready(self.context(operation.urn, inputs, operation.timeout), inputs, live, before)
         except PluginError as error:

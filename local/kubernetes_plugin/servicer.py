@@ -8,7 +8,8 @@ import threading
 import traceback
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
 import grpc
 from google.protobuf import empty_pb2
@@ -28,7 +29,7 @@ from local.kubernetes_plugin.values import decode, encode
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
-Handler = Callable[[Any, Request, grpc.ServicerContext], Response]
+Handler = Callable[["Servicer", Request, grpc.ServicerContext], Response]
 
 
 def plugin_version() -> str:
@@ -43,7 +44,7 @@ def _answers(handler: Handler[Request, Response]) -> Handler[Request, Response]:
     """Errors of the plugin as gRPC status; what nobody foresaw also as a traceback on stderr."""
 
     @functools.wraps(handler)
-    def answer(self: Any, request: Request, context: grpc.ServicerContext) -> Response:
+    def answer(self: Servicer, request: Request, context: grpc.ServicerContext) -> Response:
         try:
             return handler(self, request, context)
         except PartialError as error:
@@ -84,6 +85,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self.engine = Engine(engine_address)
         self.engine_address = engine_address or ""
         self.cancelled = threading.Event()
+        self.folder = Path.cwd()
         self._session: Session | None = None
 
     @property
@@ -227,6 +229,29 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """End the object."""
         self.session.delete(Operation(request.urn, request.timeout), request.id, decode(request.properties))
         return empty_pb2.Empty()
+
+    # ---- components and functions
+
+    @_answers
+    def Construct(  # noqa: N802
+        self, request: provider_pb2.ConstructRequest, _context: grpc.ServicerContext
+    ) -> provider_pb2.ConstructResponse:
+        """Register a component and its children."""
+        from local.kubernetes_plugin.components import Component
+
+        return Component(request, self.session, self.folder, plugin_version()).construct()
+
+    @_answers
+    def Invoke(
+        self, request: provider_pb2.InvokeRequest, _context: grpc.ServicerContext
+    ) -> provider_pb2.InvokeResponse:
+        """Call a function."""
+        from local.kubernetes_plugin.invokes import invoke
+
+        result = invoke(request.tok, decode(request.args), self.session, self.folder)
+        response = provider_pb2.InvokeResponse()
+        getattr(response, "return").CopyFrom(encode(result))
+        return response
 
 
 def _naming(request: provider_pb2.CheckRequest) -> NamingRequest:

@@ -155,11 +155,10 @@ class conflict_explained:  # noqa: N801 - reads as a statement
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, ApiError) and error.code == 409 and error.reason == "Conflict":
             raise PluginError(
-                "server-side apply field conflict detected: another field manager has changed fields that this "
-                f'resource sets. The resource managed by field manager "{self._manager}" had an apply conflict: '
-                f"{error}\nTo take the fields over, set the annotation pulumi.com/patchForce to true or the provider "
-                "argument enablePatchForce; to leave them to the other manager, remove them from the program or name "
-                "them in ignoreChanges."
+                "server-side apply field conflict detected: another manager has set fields that are set here too\n"
+                f'The resource managed by field manager "{self._manager}" had an apply conflict: {error}\n'
+                "To take the fields over, set the annotation pulumi.com/patchForce or the provider argument "
+                "enablePatchForce to true; to leave them alone, name them in ignoreChanges or drop them here."
             ) from error
 
 
