@@ -22,10 +22,12 @@ from pulumi_kubernetes.core.v1 import (
     ConfigMapVolumeSourceArgs,
     EnvVarArgs,
     EnvVarSourceArgs,
+    KeyToPathArgs,
     ObjectFieldSelectorArgs,
     PodTemplateSpecArgs,
     ResourceRequirementsArgs,
     SecretKeySelectorArgs,
+    SecretVolumeSourceArgs,
     Service,
     ServiceAccount,
     ServicePortArgs,
@@ -47,6 +49,7 @@ from groundwork.errors import UserError
 PORTS = {"http": 8080, "metrics": 9090}
 NODE_PORTS = range(30000, 32768)
 MANIFEST = "/etc/agent/manifest.yaml"
+SECRETS = "/run/secrets/agent"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +114,8 @@ class Agent(pulumi.ComponentResource):
         return ConfigMap(f"{self._name}-manifest", metadata=meta, immutable=True, data=data, opts=self._child())
 
     def _deployment(self, config: ConfigMap, account: ServiceAccount, policy: NetworkPolicy) -> Deployment:
-        scaling = self._spec.scaling
+        scaling, model = self._spec.scaling, self._spec.model
+        keys = [model.api_key_from] if isinstance(model, OpenAIModel) and model.api_key_from is not None else []
         server = ServerArgs(
             name="agent",
             image=self._args.image,
@@ -121,8 +125,17 @@ class Agent(pulumi.ComponentResource):
             resources=self._resources(),
             drain_seconds=math.ceil(self._spec.drain.total_seconds()),
             env=self._env(),
-            volumes=[VolumeArgs(name="manifest", config_map=ConfigMapVolumeSourceArgs(name=config.metadata.name))],
-            mounts=[VolumeMountArgs(name="manifest", mount_path="/etc/agent", read_only=True)],
+            volumes=[
+                VolumeArgs(name="manifest", config_map=ConfigMapVolumeSourceArgs(name=config.metadata.name)),
+                *(_key_volume(key) for key in keys),
+            ],
+            mounts=[
+                VolumeMountArgs(name="manifest", mount_path="/etc/agent", read_only=True),
+                *(
+                    VolumeMountArgs(name="model-key", mount_path=f"{SECRETS}/{key.secret}", read_only=True)
+                    for key in keys
+                ),
+            ],
         )
         return Deployment(
             self._name,
@@ -170,6 +183,7 @@ class Agent(pulumi.ComponentResource):
         manifest, owner = self._args.manifest, self._args.owner
         platform = {
             "AGENT_MANIFEST": MANIFEST,
+            "AGENT_SECRETS": SECRETS,
             "AGENT_NAME": manifest.name,
             "AGENT_TENANT": owner.tenant,
             "AGENT_ENVIRONMENT": owner.environment,
@@ -177,8 +191,6 @@ class Agent(pulumi.ComponentResource):
         pod = EnvVarSourceArgs(field_ref=ObjectFieldSelectorArgs(field_path="metadata.name"))
         variables = [EnvVarArgs(name=key, value=value) for key, value in platform.items()]
         variables.append(EnvVarArgs(name="AGENT_POD", value_from=pod))
-        if isinstance(self._spec.model, OpenAIModel) and self._spec.model.api_key_from is not None:
-            variables.append(_variable("AGENT_MODEL_API_KEY", self._spec.model.api_key_from))
         return variables + [_variable(key, value) for key, value in sorted(self._spec.env.items())]
 
     def _resources(self) -> ResourceRequirementsArgs:
@@ -201,6 +213,14 @@ class Agent(pulumi.ComponentResource):
 
     def _child(self, depends_on: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, depends_on=list(depends_on))
+
+
+def _key_volume(key: SecretRef) -> VolumeArgs:
+    """The model's key as a file, and nothing else of its Secret: a rotated key reaches a pod that runs."""
+    items = [KeyToPathArgs(key=key.key, path=key.key)]
+    return VolumeArgs(
+        name="model-key", secret=SecretVolumeSourceArgs(secret_name=key.secret, items=items, default_mode=0o440)
+    )
 
 
 def _variable(name: str, value: str | SecretRef) -> EnvVarArgs:

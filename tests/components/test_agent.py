@@ -199,8 +199,20 @@ def test_secrets_are_references_in_the_environment() -> None:
     variables = {str(at(row, "name")): row for row in env}
     assert at(variables["GREETING"], "value") == "hello"
     assert at(variables["STORE_TOKEN"], "valueFrom", "secretKeyRef") == {"name": "store", "key": "token"}
-    assert at(variables["AGENT_MODEL_API_KEY"], "valueFrom", "secretKeyRef") == {"name": "model-key", "key": "token"}
     assert at(variables["AGENT_TENANT"], "value") == "acme"
+
+
+def test_the_models_key_is_a_file_where_the_runtime_looks_for_it() -> None:
+    spec = pod(made(parse_manifest(FULL)))
+    (container,) = containers(spec)
+    assert at(spec, "volumes", 2, "secret") == {
+        "secretName": "model-key",
+        "items": [{"key": "token", "path": "token"}],
+        "defaultMode": 0o440,
+    }
+    mount = at(container, "volumeMounts", 2)
+    assert mount == {"name": "model-key", "mountPath": "/run/secrets/agent/model-key", "readOnly": True}
+    assert at(container, "env", 1) == {"name": "AGENT_SECRETS", "value": "/run/secrets/agent"}
 
 
 def test_what_kubernetes_shows_is_yaml_with_no_surprise() -> None:

@@ -25,11 +25,11 @@ class Settings:
 
     manifest: Path = Path("/etc/agent/manifest.yaml")
     tenant: str = "unknown"
-    secrets: Path = Path("/etc/agent/secrets")
+    secrets: Path = Path("/run/secrets/agent")
     host: str = ""
     port: int = 8080
     metrics_port: int = 9090
-    settle: timedelta = timedelta(seconds=5)
+    settle: timedelta = timedelta(seconds=1)
     log_level: str = "info"
     export_traces: bool = False
 
