@@ -14,7 +14,8 @@ from agent_runtime.call import Call
 from agent_runtime.metrics import Labels
 
 Attribute = str | int | float | bool
-_FLUSH_MILLISECONDS = 2000
+# For one batch, tries again included: a collector that is away must not hold up a pod that leaves.
+_EXPORT_SECONDS = 2
 
 
 class Tracing:
@@ -72,8 +73,7 @@ class Tracing:
         return carrier
 
     def shutdown(self) -> None:
-        """Send what is left, for at most two seconds."""
-        self._provider.force_flush(_FLUSH_MILLISECONDS)
+        """Send what is left; where nobody takes it, give up after some seconds."""
         self._provider.shutdown()
 
 
@@ -92,4 +92,4 @@ def exporter() -> SpanProcessor:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    return BatchSpanProcessor(OTLPSpanExporter())
+    return BatchSpanProcessor(OTLPSpanExporter(timeout=_EXPORT_SECONDS))
