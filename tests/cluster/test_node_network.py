@@ -1,0 +1,83 @@
+"""What the node listens on, and what its names and addresses answer."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import struct
+import subprocess
+
+import pytest
+from testinfra.host import Host
+
+from local.node import status
+from tests.cluster.node import SETTINGS, bring_up, kubectl
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(autouse=True, scope="module")
+def node() -> None:
+    bring_up()
+
+
+@pytest.mark.parametrize("service", SETTINGS.bindings())
+def test_every_service_listens_where_it_should(service: str, host: Host) -> None:
+    address, port = SETTINGS.bindings()[service]
+    assert host.socket(f"tcp://{address}:{port}").is_listening
+
+
+def test_nothing_of_the_node_listens_on_other_addresses() -> None:
+    shown = subprocess.run(["ss", "-Hltnup"], capture_output=True, text=True, check=True).stdout
+    pids = set(status(SETTINGS).services.values())
+    rows = [row.split() for row in shown.splitlines()]
+    ours = [row[4] for row in rows if pids & {int(pid) for pid in re.findall(r"pid=(\d+)", row[-1])}]
+    assert len(ours) >= len(SETTINGS.bindings())
+    assert {address.rpartition(":")[0] for address in ours} == {"127.0.0.1", SETTINGS.address}
+
+
+def test_the_bridge_has_the_nodes_address(host: Host) -> None:
+    bridge = host.interface(SETTINGS.network.bridge)
+    assert bridge.exists
+    assert SETTINGS.address in bridge.addresses
+
+
+def query(name: str, server: str) -> tuple[int, bytes]:
+    """A DNS query for an A record: the response code and the last four bytes, the address of a single answer."""
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    message = struct.pack(">HHHHHH", 7, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", 1, 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(5)
+        client.sendto(message, (server, 53))
+        answer = client.recv(4096)
+    return answer[3] & 15, answer[-4:]
+
+
+@pytest.mark.parametrize("server", [SETTINGS.network.dns_service, SETTINGS.address])
+def test_dns_knows_the_services_by_either_address(server: str) -> None:
+    code, address = query("kubernetes.default.svc.cluster.local", server)
+    assert (code, socket.inet_ntoa(address)) == (0, SETTINGS.network.api_service)
+
+
+def test_dns_says_so_where_there_is_no_such_service() -> None:
+    code, _ = query("nobody.default.svc.cluster.local", SETTINGS.network.dns_service)
+    assert code == 3
+
+
+def test_the_api_answers_on_its_service_address() -> None:
+    with socket.create_connection((SETTINGS.network.api_service, 443), timeout=5) as connection:
+        assert connection.getpeername() == (SETTINGS.network.api_service, 443)
+
+
+def test_node_ports_are_for_this_machine_alone() -> None:
+    rules = subprocess.run(["iptables-save", "-t", "nat"], capture_output=True, text=True, check=True).stdout
+    entries = [line for line in rules.splitlines() if "-j KUBE-NODEPORTS" in line]
+    assert entries
+    assert all("-d 127.0.0.0/8" in line for line in entries)
+
+
+def test_pods_and_nodes_have_metrics() -> None:
+    kubectl("wait", "--for=condition=Available", "apiservice/v1beta1.metrics.k8s.io", "--timeout=60s")
+    found = json.loads(kubectl("get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes").stdout)
+    assert [item["metadata"]["name"] for item in found["items"]] == [SETTINGS.name]
