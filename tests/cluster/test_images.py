@@ -17,7 +17,7 @@ from groundwork.errors import UserError
 from local import toolchain
 from local.images import build
 from local.images.build import Place, archive_file
-from local.images.containerd import KEPT, NAMESPACE, SOCKET
+from local.images.containerd import KEPT, NAMESPACE, SOCKET, rows
 from local.paths import CHECKOUT, Paths
 from tests.local.images.repository import DOCKERFILE, make
 
@@ -48,7 +48,11 @@ def place(tmp_path: Path, tools: toolchain.Toolchain) -> Iterator[Place]:
     if base.is_dir():
         shutil.copytree(base, place.paths.images / "base")
     yield place
-    names = _names(tools, place)
+    made = set(_names(tools, place))
+    listed = rows(_ctr(tools, place, "images", "list").splitlines())
+    digests = {row.digest for row in listed if row.name in made}
+    # By digest, since the CRI plugin keeps a second record of each image.
+    names = [row.name for row in listed if row.digest in digests]
     if names:
         _ctr(tools, place, "images", "remove", *names)
 
