@@ -36,18 +36,23 @@ class Outcome:
     summary: str
 
 
-def choose_way(paths: Paths, *, kubeconfig: Path | None, simulated: bool) -> Way:
-    """The way asked for, otherwise the one this machine was brought up in, otherwise the best one it can go."""
+def choose_way(paths: Paths, *, kubeconfig: Path | None, simulated: bool) -> tuple[Way, str]:
+    """The way asked for, otherwise the one this machine was brought up in, otherwise the best one it can go; and why.
+
+    Raises UserError where the machine cannot go it.
+    """
     from local.doctor import capability
 
     if kubeconfig is not None:
-        return Way.KUBECONFIG
-    if simulated:
-        return Way.SIMULATED
+        return Way.KUBECONFIG, Way.KUBECONFIG.meaning
     earlier = record.read(paths)
-    if earlier is not None and earlier.way is not Way.KUBECONFIG:
-        return earlier.way
-    return capability(paths).way
+    if not simulated and earlier is not None and earlier.way is not Way.KUBECONFIG:
+        return earlier.way, earlier.way.meaning
+    seen = capability(paths)
+    way = Way.SIMULATED if simulated else seen.way
+    seen.require(way)
+    why = None if simulated else seen.why()
+    return way, way.meaning if why is None else f"{way.meaning} (a real node cannot run: {why})"
 
 
 def up(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None, simulated: bool) -> Outcome:
@@ -90,12 +95,12 @@ def _prepare(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path |
     from stacks.preflight import check
 
     check(stack)
-    way = choose_way(paths, kubeconfig=kubeconfig, simulated=simulated)
+    way, why = choose_way(paths, kubeconfig=kubeconfig, simulated=simulated)
     if kubeconfig is not None and not kubeconfig.is_file():
         raise UserError(what="no such kubeconfig", where=str(kubeconfig), fix="name a file that exists")
     made = Record(way=way, stack=stack, kubeconfig=(kubeconfig or paths.kubeconfig).resolve())
     _refuse_another_way(record.read(paths), made)
-    progress.say(f"{stack}: {way.meaning}")
+    progress.say(f"{stack}: {why}")
     if way is Way.KUBECONFIG:
         record.write(paths, made)
     else:
@@ -116,11 +121,13 @@ def _bring_up_node(made: Record, paths: Paths, progress: Progress) -> None:
     from local.toolchain import debian
 
     real = made.way is Way.REAL
-    tools = toolchain.ensure(toolchain.LOCAL_NODE if real else toolchain.SIMULATED, progress=progress)
+    settings = _node_settings(made.way, paths)
     if real:
         debian.ensure(progress)
-    settings = _node_settings(made.way, paths)
     node.check(settings)
+    programs = toolchain.LOCAL_NODE if real else toolchain.SIMULATED
+    # Everything in one call, the engine too: one check of the disk, one count of what is left.
+    tools = toolchain.ensure((*programs, *toolchain.ENGINE), progress=progress)
     record.write(paths, made)  # from here on there is something that `down` must undo
     node.up(settings, tools, progress)
     if real:
