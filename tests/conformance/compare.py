@@ -27,7 +27,12 @@ class Difference:
     got: object
 
     def __str__(self) -> str:
-        return f"{self.path}\n    recorded: {self.recorded}\n    got:      {self.got}"
+        return f"{self.path}\n    recorded: {_brief(self.recorded)}\n    got:      {_brief(self.got)}"
+
+
+def _brief(value: object, limit: int = 1500) -> str:
+    words = str(value)
+    return words if len(words) <= limit else f"{words[:limit]} … ({len(words)} characters)"
 
 
 def compare(recorded: Recording, got: Recording) -> list[Difference]:
@@ -163,7 +168,22 @@ def _resources(path: str, wanted: list[JsonObject] | None, made: list[JsonObject
         {str(normalise.value(one["urn"])): one for one in side if one["type"] not in _NOT_OURS}
         for side in (wanted, made or [])
     )
-    yield from _keyed(path, before, after)
+    for urn in before.keys() & after.keys():
+        yield from _init_errors(f"{path}[{_short(urn)}].initErrors", before[urn], after[urn])
+    without = [{urn: {**one, "initErrors": None} for urn, one in side.items()} for side in (before, after)]
+    yield from _keyed(path, *without)
+
+
+def _init_errors(path: str, wanted: JsonObject, made: JsonObject) -> Iterator[Difference]:
+    """Like diagnostics: as many words as the plugin likes, but every fact."""
+    before, after = (_lines(side.get("initErrors")) for side in (wanted, made))
+    gone = facts.missing(before, after)
+    if gone or bool(before) != bool(after):
+        yield Difference(path=path, recorded=before, got=f"{after!r} lacks {sorted(gone)}")
+
+
+def _lines(items: JsonValue) -> str:
+    return "\n".join(normalise.text(str(item)) for item in items) if isinstance(items, list) else ""
 
 
 def _objects(path: str, wanted: list[JsonObject], made: list[JsonObject], kinds: set[str]) -> Iterator[Difference]:
