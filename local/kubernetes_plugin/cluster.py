@@ -36,6 +36,7 @@ class _Call:
     content_type: str = _JSON
     accept: str = _JSON
     stream: bool = False
+    patient: bool = True
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,10 @@ class Cluster:
         """One request; the answer's JSON."""
         return self._answer(_Call(method, path, query or {}, body))
 
+    def version(self) -> str:
+        """The API server's version, asked once: this is how to find out whether it can be reached."""
+        return str(self._answer(_Call("GET", "/version", {}, patient=False)).get("gitVersion", ""))
+
     def _answer(self, call: _Call) -> Object:
         response = self._send(call)
         if response.status >= 400:
@@ -233,7 +238,10 @@ class Cluster:
                 headers=headers,
                 preload_content=not call.stream,
                 timeout=urllib3.Timeout(connect=5, read=None if call.stream else self._timeout or 60),
-                retries=urllib3.Retry(connect=0, read=0, redirect=0, status=0, other=0),
+                # A request that never reached the server can be sent again, whatever it asks for.
+                retries=urllib3.Retry(
+                    connect=5 if call.patient else 0, read=0, redirect=0, status=0, other=0, backoff_factor=0.3
+                ),
             )
         except HTTPError as error:
             raise UnreachableError(f"Kubernetes API server at {self.host} does not answer: {error}") from error

@@ -75,7 +75,8 @@ def render(release: str, namespace: str, arguments: Mapping[str, Json], target: 
 def _connect(target: Target, files: ExitStack) -> Sequence[str]:
     if not target.reachable:
         return []
-    command = ["--dry-run=server"]
+    # Objects of an earlier run are in the cluster: rendering must not take offence at them.
+    command = ["--dry-run=server", "--take-ownership", "--disable-openapi-validation"]
     if target.context:
         command += ["--kube-context", target.context]
     if not target.kubeconfig:

@@ -107,7 +107,7 @@ class Provider:
             live.pop("status", None)
             return "", stored.properties(inputs, live)
         problem = self._await(operation, inputs, live, None)
-        live = self.cluster.find(live) or live
+        live = self._newest(live)
         if problem is not None:
             text = (
                 f'resource "{urn}" was successfully created, but the Kubernetes API server reported that it failed '
@@ -117,6 +117,14 @@ class Provider:
         if live.get("kind") == "CustomResourceDefinition":
             self.cluster.forget_kinds()
         return qualified_name(live), stored.properties(inputs, live)
+
+    def _newest(self, known: Object) -> Object:
+        """The object as it is now, or as it was last seen: an API server that is gone for a moment must not make the
+        engine forget what was written."""
+        try:
+            return self.cluster.find(known) or known
+        except PluginError:
+            return known
 
     def _cannot_preview(self, urn: str, inputs: Object) -> bool:
         return (
@@ -192,7 +200,7 @@ class Provider:
         problem = self._await(operation, inputs, live, before)
         if problem is not None:
             raise problem
-        return self.cluster.find(live) or live
+        return self._newest(live)
 
     def _not_updated(self, urn: str, state: State, stored: Stored, inputs: Object, error: PluginError) -> PluginError:
         if isinstance(error, NoMatchError):
@@ -201,7 +209,7 @@ class Provider:
                 f"this resource does not exist. Verify that any required CRDs have been created: {error}"
             )
         try:
-            live = self.cluster.get(state.live)
+            live = self.cluster.get(with_identity(inputs, state.live))
         except PluginError as reason:
             return PluginError(f'update of resource "{urn}" failed: {error}\nunable to get cluster state: {reason}')
         text = (

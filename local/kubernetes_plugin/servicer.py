@@ -242,7 +242,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return Component(request, self.session, self.folder, plugin_version()).construct()
 
     @_answers
-    def Invoke(
+    def Invoke(  # noqa: N802
         self, request: provider_pb2.InvokeRequest, _context: grpc.ServicerContext
     ) -> provider_pb2.InvokeResponse:
         """Call a function."""

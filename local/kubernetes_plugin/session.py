@@ -39,7 +39,7 @@ class Session:
         try:
             connection = connect(settings.kubeconfig, settings.overrides)
             cluster = Cluster(connection.client, connection.namespace, settings.timeout)
-            cluster.request("GET", "/version")
+            cluster.version()
         except ApiError as error:
             reason = f"unable to load schema information from the API server: {error}"
             return cls(settings, engine, None, reason, fallback, renderer)
