@@ -132,7 +132,7 @@ class EchoModel(_Model):
 
 
 class OpenAIModel(_Model):
-    """Any address that speaks the OpenAI chat completions API."""
+    """Every address that speaks the OpenAI chat completions API."""
 
     provider: Literal["openai"]
     base_url: Url
