@@ -156,7 +156,8 @@ class Agent(pulumi.ComponentResource):
         node_port = self._args.node_port
         port = ServicePortArgs(name="http", port=80, target_port="http", app_protocol="http", node_port=node_port)
         kind = "ClusterIP" if node_port is None else "NodePort"
-        spec = ServiceSpecArgs(type=kind, selector=self._selector, ports=[port])
+        # A session lives in the replica that began it, as long as sessions are not shared.
+        spec = ServiceSpecArgs(type=kind, selector=self._selector, ports=[port], session_affinity="ClientIP")
         return Service(self._name, metadata=self._meta(), spec=spec, opts=self._child())
 
     def _scaling(self, deployment: Deployment) -> None:

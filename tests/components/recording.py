@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -100,6 +101,7 @@ class _Recorder(mocks.MockMonitor):
 def record(program: Callable[[], object], *, stack: str = "local", config: Mapping[str, str] | None = None) -> Graph:
     """Run `program` as the stack's. `config`: what the engine would hand over."""
     graph = Graph()
+    asyncio.set_event_loop(asyncio.new_event_loop())  # an earlier test may have closed this thread's
     ROOT.set(None)
     mocks.set_mocks(_Echo(), project="groundwork", stack=stack, preview=False, monitor=_Recorder(graph))
     pulumi.runtime.set_all_config(dict(config or {}), [])
