@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import socket
@@ -74,7 +75,8 @@ def test_node_ports_are_for_this_machine_alone() -> None:
     rules = subprocess.run(["iptables-save", "-t", "nat"], capture_output=True, text=True, check=True).stdout
     entries = [line for line in rules.splitlines() if "-j KUBE-NODEPORTS" in line]
     assert entries
-    assert all("-d 127.0.0.0/8" in line for line in entries)
+    found = [re.search(r"-d (\S+)", line) for line in entries]
+    assert all(match is not None and ipaddress.ip_network(match[1]).is_loopback for match in found)
 
 
 def test_pods_and_nodes_have_metrics() -> None:

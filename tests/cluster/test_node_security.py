@@ -60,8 +60,9 @@ def test_etcd_speaks_only_with_clients_of_its_authority() -> None:
 def test_old_tls_is_refused() -> None:
     context = ssl.create_default_context(cafile=str(PKI / "cluster/ca.crt"))
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    context.minimum_version = ssl.TLSVersion.TLSv1
-    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.warns(DeprecationWarning):
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
     connection = http.client.HTTPSConnection(SETTINGS.address, SETTINGS.ports.api, context=context, timeout=10)
     with pytest.raises((ssl.SSLError, ConnectionError)):
         connection.connect()
