@@ -139,7 +139,7 @@ def _bring_up_node(made: Record, paths: Paths, progress: Progress) -> None:
 def _node_settings(way: Way, paths: Paths) -> NodeSettings:
     from local.node import NodeSettings
 
-    return NodeSettings.real(paths) if way is Way.REAL else NodeSettings.simulated(paths.data / "node")
+    return NodeSettings.real(paths) if way is Way.REAL else NodeSettings.simulated(paths.data / "node", kubeconfig=paths.kubeconfig)
 
 
 def _ready(made: Record, paths: Paths, progress: Progress) -> _Prepared:
@@ -160,19 +160,30 @@ def _ready(made: Record, paths: Paths, progress: Progress) -> _Prepared:
 
 def _operate(operation: str, found: _Prepared, progress: Progress) -> Outcome:
     """Run the engine's `operation` (up, preview or destroy) on the stack and follow it."""
+    from pulumi import RunError
     from pulumi.automation import CommandError
 
     import stacks
 
     os.environ["GROUNDWORK_KUBECONFIG"] = str(found.record.kubeconfig)
-    stack = found.engine.stack(found.record.stack, stacks.program)
+    refused: list[UserError] = []
+
+    def program() -> None:
+        try:
+            stacks.program()
+        except RunError as error:
+            if isinstance(error.__context__, UserError):
+                refused.append(error.__context__)
+            raise
+
+    stack = found.engine.stack(found.record.stack, program)
     recover(stack, found.engine.environment()["PULUMI_BACKEND_URL"], _adoptable(found.cluster), progress.say)
     with progress.step(f"pulumi {operation} {found.record.stack}") as step:
         report = Report(step)
         try:
             _run(stack, operation, report)
         except CommandError as error:
-            raise report.error(operation, str(error)) from None
+            raise (refused[0] if refused else report.error(operation, str(error))) from None
         step.update(report.summary())
     outputs = {} if operation != "up" else {key: out.value for key, out in stack.outputs().items() if not out.secret}
     return Outcome(record=found.record, outputs=outputs, changed=report.changed, summary=report.summary())

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pulumi.automation import EngineEvent, OpType
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m|<\{%[^%]*%\}>")
-_NOISE = re.compile(r"^(update failed|preview failed|resource .* failed|an unhandled error occurred.*)$", re.IGNORECASE)
+_NOISE = re.compile(r"^(update failed|preview failed|resource .* failed)$", re.IGNORECASE)
+_UNHANDLED = "an unhandled error occurred: "  # the engine repeats a program's own error after these words
 _DOING = {
     "create": "creating",
     "update": "updating",
@@ -64,7 +65,7 @@ class Report:
             self._under_way[urn] = f"{doing} {short(urn)}"
 
     def _failed(self, urn: str | None, message: str) -> None:
-        text = _ANSI.sub("", message).strip()
+        text = _ANSI.sub("", message).strip().removeprefix(_UNHANDLED)
         if not text or _NOISE.match(text):
             return
         self._errors.append(f"{short(urn)}: {text}" if urn and "pulumi:pulumi:Stack" not in urn else text)

@@ -14,8 +14,10 @@ from pathlib import Path
 from groundwork.errors import UserError
 from local.node.host import processes
 from local.node.host.waiting import wait_until
-from local.node.settings import Kind, NodeSettings, missing_commands
+from local.node.settings import Kind, NodeSettings
 
+# Of the distribution; the rest comes with the tool chain.
+COMMANDS = ("runc", "iptables", "ip6tables", "iptables-save", "iptables-restore", "ip", "umount", "modprobe")
 PROC = Path("/proc")
 RELEASE_SECONDS = 3.0
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -25,7 +27,7 @@ def check(settings: NodeSettings) -> None:
     """Raise UserError for the first thing that stands in the node's way; changes nothing."""
     if settings.kind is Kind.REAL:
         _check_root()
-        missing = missing_commands(settings.kind)
+        missing = [name for name in COMMANDS if shutil.which(name) is None]
         if missing:
             raise UserError(what=f"not installed: {', '.join(missing)}", fix="groundwork doctor names the packages")
     _check_disk(settings.data)

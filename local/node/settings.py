@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -189,9 +188,3 @@ PROGRAMS = {
     Kind.REAL: (*CONTROL_PLANE, "containerd", "kubelet", "kube-proxy", "coredns", "metrics-server"),
     Kind.SIMULATED: (*CONTROL_PLANE, "kwok"),
 }
-
-
-def missing_commands(kind: Kind) -> list[str]:
-    """Commands of the distribution that a node of this kind runs and that are not on PATH."""
-    needed = ("runc", "iptables", "ip6tables", "iptables-save", "iptables-restore", "ip", "umount", "modprobe")
-    return [name for name in needed if shutil.which(name) is None] if kind is Kind.REAL else []

@@ -61,6 +61,13 @@ def test_the_error_has_the_engines_words_once_and_without_colour() -> None:
     assert error.where == "pulumi up"
 
 
+def test_a_programs_error_stands_once() -> None:
+    report = Report(Step("pulumi up"))
+    report.on_event(event(diagnosticEvent=_diagnostic("no image\nfix: build it")))
+    report.on_event(event(diagnosticEvent=_diagnostic("an unhandled error occurred: no image\nfix: build it")))
+    assert report.error("up", "exit 1").what == "Deployment acme-concierge: no image\nfix: build it"
+
+
 def test_where_the_engine_said_nothing_the_commands_own_words_stand() -> None:
     assert Report(Step("pulumi up")).error("up", "code: 255\n").what == "code: 255"
 
