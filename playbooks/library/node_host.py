@@ -28,7 +28,7 @@ def main() -> None:
     try:
         made = _absent(given) if given["state"] == "absent" else _present(given)
     except (OSError, teardown.StillMountedError) as error:
-        module.fail_json(msg=str(error), where=given["bridge"], fix="see docs/local-node.md, section Needs")
+        module.fail_json(msg=str(error), where=given["bridge"], fix="groundwork doctor names what this machine lacks")
     module.exit_json(changed=bool(made), made=made)
 
 
