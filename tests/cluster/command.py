@@ -59,4 +59,5 @@ def copy_of_checkout(folder: Path) -> Path:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
+    (folder / ".venv").symlink_to(sys.prefix)
     return folder
