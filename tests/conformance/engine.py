@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import runpy
@@ -145,7 +146,11 @@ def _step(name: str, metadata: StepEventMetadata) -> Event:
 
 def state(stack: Stack) -> list[JsonObject]:
     """The exported resources but for the stack and its Kubernetes provider, with the fields that are compared."""
-    resources = (stack.export_stack().deployment or {}).get("resources") or []
+    workspace = stack.workspace
+    # Not `export_stack`, which shows what is secret.
+    arguments = ["stack", "export", "--stack", stack.name]
+    answer = workspace.pulumi_command.run(arguments, workspace.work_dir, workspace.env_vars)
+    resources = json.loads(answer.stdout)["deployment"].get("resources") or []
     return [
         {key: resource[key] for key in _KEPT if key in resource}
         for resource in resources

@@ -178,7 +178,9 @@ def test_a_secret_never_stands_in_the_state(scratch: Bench, tmp_path: Path) -> N
     got = run(script("secret"), scratch, tmp_path)
     assert not failed(got), errors(got)
     said = "".join(step.model_dump_json(exclude={"objects"}) for step in got.steps)
-    state = "".join(path.read_text("utf-8", "replace") for path in tmp_path.glob("project/state/**/*.json*"))
+    files = list(tmp_path.glob("project/state/.pulumi/history/**/*.checkpoint.json"))
+    assert files
+    state = "".join(path.read_text("utf-8") for path in files)
     for canary in ("canary-5519", "canary-5520", "Y2FuYXJ5LTU1MTk="):
         assert canary not in said
         assert canary not in state
