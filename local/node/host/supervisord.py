@@ -123,8 +123,7 @@ class Supervisord:
         found = processes.of_node(self.runtime)
         if self._answers():
             self._proxy().supervisor.shutdown()
-        supervisors = [process.pid for process in found if processes.SERVICE not in process.environment]
-        wait_until(lambda: not any(processes.is_alive(pid) for pid in supervisors), STOP_SECONDS)
+            wait_until(lambda: not self._answers(), STOP_SECONDS)
         self._end_leftovers()
         return bool(found)
 
