@@ -1,4 +1,4 @@
-"""The settings of the running services, by sections 1 to 4 of the CIS Kubernetes Benchmark; each case names its control."""
+"""Settings of the running services, by sections 1 to 4 of the CIS Kubernetes Benchmark; each case names its control."""
 
 from __future__ import annotations
 
