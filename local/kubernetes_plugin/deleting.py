@@ -28,6 +28,7 @@ class GoneAwaiter:
         self._cluster = cluster
         self._uid = meta(obj).get("uid")
         self._gone = False
+        self._looked = False
 
     @property
     def follows(self) -> Sequence[Resource]:
@@ -46,12 +47,15 @@ class GoneAwaiter:
                 self._log.status(INFO, status.message)
 
     def look(self) -> None:
-        """Ask the API server itself, in case the event was missed."""
+        """Ask the API server itself, in case the event came before anyone listened."""
+        self._looked = True
         live = self._cluster.find(self.obj)
         self._gone = live is None or meta(live).get("uid") != self._uid
 
     def ready(self) -> bool:
         """See `Awaiter`."""
+        if not self._looked:
+            self.look()
         return self._gone
 
     def failed(self) -> bool:
@@ -86,8 +90,7 @@ def delete(context: Context, writer: Writer, inputs: Object, obj: Object) -> Non
         if isinstance(error, ApiError) and error.code != 404:
             raise
         return
-    gone.look()
-    if gone.ready() or (is_true(inputs, SKIP_AWAIT) and GVK.of(live).kind in _MAY_SKIP):
+    if is_true(inputs, SKIP_AWAIT) and GVK.of(live).kind in _MAY_SKIP:
         return
     try:
         wait(context, gone)

@@ -14,6 +14,7 @@ from local.kubernetes_plugin.objects import pluck
 from local.kubernetes_plugin.values import Object
 
 _PAUSE: Final = 0.5
+_SYNC: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,12 @@ class _Stream:
         self._lock = threading.Lock()
         self._objects: dict[str, Object] = {}
         self._subscribers: set[queue.SimpleQueue[Event]] = set()
+        self._synced = threading.Event()
         threading.Thread(target=self._run, daemon=True, name=f"watch {resource.plural}").start()
 
     def subscribe(self, events: queue.SimpleQueue[Event]) -> None:
+        # Only what happens after the first list is told: whoever subscribes must be able to look for the rest.
+        self._synced.wait(_SYNC)
         with self._lock:
             for obj in self._objects.values():
                 events.put(Event(self._resource, "ADDED", obj))
@@ -68,6 +72,7 @@ class _Stream:
             self._change("DELETED", obj)
         for obj in current.values():
             self._change("MODIFIED", obj)
+        self._synced.set()
         return str(pluck(listed, "metadata", "resourceVersion") or "")
 
     def _change(self, kind: str, obj: Object) -> None:

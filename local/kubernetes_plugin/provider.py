@@ -99,7 +99,7 @@ class Provider:
         stored = Stored(manager, str(inputs.get("apiVersion", "")), properties)
         try:
             live = self._writer(urn, inputs, manager).create(inputs, dry_run=preview)
-        except (ApiError, NoMatchError) as error:
+        except PluginError as error:
             if preview and isinstance(error, ApiError) and self._is_preview_noise(error):
                 return "", properties
             raise self._not_created(urn, error) from error
@@ -145,14 +145,14 @@ class Provider:
         )
 
     @staticmethod
-    def _not_created(urn: str, error: ApiError | NoMatchError) -> PluginError:
+    def _not_created(urn: str, error: PluginError) -> PluginError:
         if isinstance(error, NoMatchError):
             return PluginError(
                 f'creation of resource "{urn}" with kind {error.api_version}/{error.kind} failed because the '
                 "Kubernetes API server reported that the apiVersion for this resource does not exist. Verify that any "
                 f"required CRDs have been created: {error}"
             )
-        hint = _EXISTS if error.reason == "AlreadyExists" else ""
+        hint = _EXISTS if isinstance(error, ApiError) and error.reason == "AlreadyExists" else ""
         text = f'resource "{urn}" was not successfully created by the Kubernetes API server: {error}{hint}'
         return PluginError(text)
 

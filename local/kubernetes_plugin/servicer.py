@@ -25,7 +25,7 @@ from local.kubernetes_plugin.naming import Autonaming, NamingRequest
 from local.kubernetes_plugin.objects import name_of_urn
 from local.kubernetes_plugin.provider import Operation
 from local.kubernetes_plugin.session import Session
-from local.kubernetes_plugin.values import decode, encode
+from local.kubernetes_plugin.values import decode, encode, has_secret
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -177,6 +177,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CheckResponse(inputs=request.olds)
         checker = Checker(request.urn, session.settings, session.default_namespace, log)
         inputs = checker.check(decode(request.olds), decode(request.news), _naming(request), session.provider)
+        if session.renderer is not None and has_secret(inputs):
+            log.keep(WARNING, "rendered YAML will contain a secret value in plaintext")
         return provider_pb2.CheckResponse(inputs=encode(inputs))
 
     @_answers

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 
 from local.kubernetes_plugin.cluster import Cluster
-from local.kubernetes_plugin.errors import ApiError, PluginError
+from local.kubernetes_plugin.errors import ApiError, PluginError, UnreachableError
 from local.kubernetes_plugin.host import INFO, WARNING, Engine, ResourceLog
 from local.kubernetes_plugin.kubeconfig import connect
 from local.kubernetes_plugin.provider import Operation, Provider, Reading
@@ -40,12 +40,16 @@ class Session:
             connection = connect(settings.kubeconfig, settings.overrides)
             cluster = Cluster(connection.client, connection.namespace, settings.timeout)
             cluster.version()
-        except ApiError as error:
+        except (ApiError, UnreachableError) as error:
             reason = f"unable to load schema information from the API server: {error}"
             return cls(settings, engine, None, reason, fallback, renderer)
         except PluginError as error:
-            reason = f"unable to load Kubernetes client configuration from kubeconfig file: {error}"
-            return cls(settings, engine, None, reason, fallback, renderer)
+            source = (
+                "failed to parse kubeconfig data in `kubernetes:config:kubeconfig`"
+                if settings.kubeconfig
+                else ("unable to load Kubernetes client configuration from kubeconfig file")
+            )
+            return cls(settings, engine, None, f"{source}: {error}", fallback, renderer)
         provider = Provider(cluster, settings, engine, cancelled)
         return cls(settings, engine, provider, "", connection.namespace, renderer)
 

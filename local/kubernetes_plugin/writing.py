@@ -85,11 +85,11 @@ class Writer:
         for number in range(_RETRIES + 1):
             try:
                 return attempt()
-            except (ApiError, NoMatchError) as error:
+            except PluginError as error:
                 if dry_run and isinstance(error, ApiError) and error.namespace_missing:
                     raise
                 self.log.status(INFO, f"Retry #{number}; creation failed: {error}")
-                missing = isinstance(error, NoMatchError) or error.code == 404
+                missing = isinstance(error, NoMatchError) or (isinstance(error, ApiError) and error.code == 404)
                 if not missing or number == _RETRIES:
                     raise
             self.pause(pause)
