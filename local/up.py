@@ -139,7 +139,9 @@ def _bring_up_node(made: Record, paths: Paths, progress: Progress) -> None:
 def _node_settings(way: Way, paths: Paths) -> NodeSettings:
     from local.node import NodeSettings
 
-    return NodeSettings.real(paths) if way is Way.REAL else NodeSettings.simulated(paths.data / "node", kubeconfig=paths.kubeconfig)
+    if way is Way.REAL:
+        return NodeSettings.real(paths)
+    return NodeSettings.simulated(paths.data / "node", kubeconfig=paths.kubeconfig)
 
 
 def _ready(made: Record, paths: Paths, progress: Progress) -> _Prepared:

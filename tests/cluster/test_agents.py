@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from local.answer import AgentRow, agents
-from tests.cluster.command import copy_of_checkout, up
+from tests.command import copy_of_checkout, up
 
 pytestmark = pytest.mark.cluster
 
@@ -74,7 +74,7 @@ def test_a_changed_manifest_rolls_out_with_no_failed_request(rows: dict[str, Age
     asker = Asker(rows["acme/concierge"].address)
     asker.start()
     try:
-        outcome = up(changed_checkout)
+        outcome = up(checkout=changed_checkout)
     finally:
         asker.stop.set()
         asker.join()

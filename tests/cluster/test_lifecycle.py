@@ -9,7 +9,7 @@ import pytest
 
 from local.cluster import Cluster
 from local.paths import Paths
-from tests.cluster.command import groundwork, kill_group, start, succeeded, up
+from tests.command import groundwork, kill_group, start, succeeded, up
 
 pytestmark = pytest.mark.cluster
 

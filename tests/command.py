@@ -26,16 +26,17 @@ def succeeded(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout
 
 
-def up(checkout: Path = CHECKOUT) -> dict[str, object]:
+def up(*arguments: str, checkout: Path = CHECKOUT, **variables: str) -> dict[str, object]:
     """`groundwork up local`, as JSON."""
-    outcome: dict[str, object] = json.loads(succeeded(groundwork("up", "local", "--json", checkout=checkout)))
+    done = groundwork("up", "local", "--json", *arguments, checkout=checkout, **variables)
+    outcome: dict[str, object] = json.loads(succeeded(done))
     return outcome
 
 
-def start(*arguments: str, checkout: Path = CHECKOUT) -> subprocess.Popen[str]:
+def start(*arguments: str, checkout: Path = CHECKOUT, **variables: str) -> subprocess.Popen[str]:
     """Start a command in a process group of its own, to be interrupted. Its standard error says how far it is."""
     command = [sys.executable, "-m", "groundwork", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    environment = {**os.environ, "PYTHONPATH": str(checkout), **variables}
     return subprocess.Popen(
         command, cwd=checkout, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         start_new_session=True,

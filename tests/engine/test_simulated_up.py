@@ -1,0 +1,108 @@
+"""The whole of `up` without root or containers: the real engine, state and control plane, and a simulated node."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.paths import Paths
+from local.record import Way
+from tests.command import groundwork, kill_group, start, succeeded, up
+
+pytestmark = pytest.mark.engine
+
+
+class Home:
+    """A user's data folder of its own, with what was brought up in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.variables = {"GROUNDWORK_HOME": str(folder)}
+        self.folder = folder
+
+    def up(self) -> dict[str, object]:
+        return up("--simulated", **self.variables)
+
+    def kubectl(self, *arguments: str) -> str:
+        program = Paths.for_user().toolchain / "bin" / "kubectl"
+        command = [str(program), "--kubeconfig", str(self.folder / "kubeconfig"), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def items(self, *arguments: str) -> list[dict[str, object]]:
+        found: list[dict[str, object]] = json.loads(self.kubectl("get", *arguments, "-o", "json"))["items"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Home]:
+    # Below /tmp and short: a unix socket's path has a limit that pytest's own folders may exceed.
+    folder = Path(tempfile.mkdtemp(prefix="gw"))
+    made = Home(folder)
+    yield made
+    succeeded(groundwork("down", "--yes", **made.variables))
+    shutil.rmtree(folder)
+
+
+def test_up_says_what_is_not_real(home: Home) -> None:
+    done = groundwork("up", "local", "--simulated", **home.variables)
+    assert "No container runs" in succeeded(done)
+
+
+def test_the_way_is_kept_on_record(home: Home) -> None:
+    assert home.up()["way"] == Way.SIMULATED
+    assert succeeded(groundwork("kubeconfig", **home.variables)).strip().endswith("kubeconfig")
+
+
+def test_every_pod_is_scheduled_and_counts_as_running(home: Home) -> None:
+    home.up()
+    home.kubectl("wait", "--for=condition=Available", "deployment", "--all", "-A", "--timeout=60s")
+    phases = {str(pod["status"]["phase"]) for pod in home.items("pods", "-A")}
+    assert phases == {"Running"}
+
+
+def test_a_second_up_and_a_preview_change_nothing(home: Home) -> None:
+    home.up()
+    assert home.up()["changed"] == 0
+    assert json.loads(succeeded(groundwork("preview", "local", "--json", **home.variables)))["changed"] == 0
+
+
+@pytest.mark.parametrize("objects", [1, 2, 4, 7])
+def test_an_up_killed_in_the_engine_is_finished_by_the_next(home: Home, objects: int) -> None:
+    """Kill while objects are being made: what exists is adopted or kept, the rest is made, nothing stands twice."""
+    home.up()
+    home.kubectl("delete", "namespace", "acme", "globex", "--wait=true")
+    process = start("up", "local", "--json", **home.variables)
+    while process.poll() is None and made_objects(home) < objects:
+        pass
+    kill_group(process)
+    home.up()
+    assert home.up()["changed"] == 0
+    assert len(home.items("deployments", "-A")) == 2
+
+
+def test_an_up_killed_before_the_engine_is_finished_by_the_next(home: Home) -> None:
+    process = start("up", "local", "--json", "--simulated", **home.variables)
+    assert process.stderr is not None
+    process.stderr.readline()
+    kill_group(process)
+    assert home.up()["changed"] == 0
+
+
+def test_another_way_is_refused_while_this_one_is_up(home: Home, tmp_path: Path) -> None:
+    home.up()
+    other = tmp_path / "kubeconfig"
+    other.write_text("")
+    done = groundwork("up", "local", "--kubeconfig", str(other), **home.variables)
+    assert done.returncode == 2
+    assert "groundwork down" in done.stderr
+
+
+def made_objects(home: Home) -> int:
+    """How many of the stack's objects are there: those that carry the project's label."""
+    kinds = "serviceaccounts,configmaps,networkpolicies,services,deployments,resourcequotas"
+    return len(home.items(kinds, "-A", "-l", "app.kubernetes.io/part-of=groundwork"))
