@@ -169,8 +169,9 @@ def three_way_patch(old: Json, new: Json, live: Json) -> Object:
         current = live.get(key) if isinstance(live, dict) else None
         if isinstance(value, dict):
             before = old.get(key) if isinstance(old, dict) else None
-            inner = three_way_patch(before if isinstance(before, dict) else {}, value, current or {})
-            if inner or current is None:
+            known = current if isinstance(current, dict) else {}
+            inner = three_way_patch(before if isinstance(before, dict) else {}, value, known)
+            if inner or not isinstance(current, dict):
                 patch[key] = inner
         elif value != current:
             patch[key] = value

@@ -14,7 +14,7 @@ from local.kubernetes_plugin.values import Json, Object
 Judge = Callable[[Object], tuple[bool, str]]
 
 _STEP: Final = re.compile(
-    r"""\.(?P<key>[A-Za-z_][\w-]*|\*)          # .key or .*
+    r"""\.(?P<key>[^.\[\]]+)                  # .key or .*
     |\[(?P<index>-?\d+|\*)\]                   # [0] or [*]
     |\[(?P<quote>['"])(?P<quoted>.*?)(?P=quote)\]   # ['a.b/c']
     |\[\?\(@\.(?P<field>[\w.-]+)\s*==\s*(?P<mark>['"])(?P<wanted>.*?)(?P=mark)\)\]   # [?(@.type=="Ready")]
@@ -55,7 +55,7 @@ class PathCondition:
         steps: list[re.Match[str]] = []
         at = 0
         while at < len(inner):
-            match = _STEP.match(inner, at) or re.compile(r"\.(?P<key>[^.\[]+)").match(inner, at)
+            match = _STEP.match(inner, at)
             if match is None:
                 raise PluginError(f'parsing "{self.path}": unexpected {inner[at:]!r}')
             steps.append(match)
