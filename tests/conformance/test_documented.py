@@ -12,6 +12,8 @@ from pydantic import JsonValue
 from tests.conformance.model import JsonObject, Operation, Recording, Step
 from tests.conformance.recorder import Bench, record
 
+# The SDK leaves a coroutine behind when the program of a failing update is cut off.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 HOME = Path(__file__).resolve().parent / "documented"
 
 
@@ -215,3 +217,12 @@ def test_a_pod_is_ready_when_it_runs(real: Bench, tmp_path: Path) -> None:
     got = run(script("pod"), real, tmp_path)
     assert not failed(got), errors(got)
     assert at(resource(got, 0, "p"), "outputs", "status", "phase") == "Running"
+
+
+@pytest.mark.cluster
+def test_a_deployment_whose_pods_are_never_ready_names_them(real: Bench, tmp_path: Path) -> None:
+    got = run(script("unready"), real, tmp_path)
+    assert failed(got)
+    name = str(resource(got, 0, "u")["id"]).removeprefix("rec/")
+    assert name in errors(got)
+    assert "[c]" in errors(got)

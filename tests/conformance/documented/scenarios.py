@@ -196,6 +196,18 @@ def pod() -> None:
     k8s.core.v1.Pod("p", metadata=REC, spec=POD, opts=waiting(60))
 
 
+def unready() -> None:
+    labels = {"app": "u"}
+    probe = {"exec": {"command": ["false"]}, "periodSeconds": 1}
+    spec = {"containers": [{"name": "c", "image": IMAGE, "imagePullPolicy": "Never", "readinessProbe": probe}]}
+    k8s.apps.v1.Deployment(
+        "u",
+        metadata=REC,
+        spec={"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
+        opts=waiting(12),
+    )
+
+
 SCENARIOS: dict[str, Callable[[], None]] = {
     "mutable": mutable,
     "force": force,
@@ -219,5 +231,6 @@ SCENARIOS: dict[str, Callable[[], None]] = {
     "config-file": config_file,
     "daemon-set": daemon_set,
     "pod": pod,
+    "unready": unready,
 }
 SCENARIOS[SCENARIO]()
