@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from local.kubernetes_plugin.awaiting.base import Awaiter
@@ -39,7 +40,13 @@ def tell(awaiter: Awaiter, resource: Resource, obj: Object, kind: str = "MODIFIE
     awaiter.observe(Event(resource, kind, obj))
 
 
-def deployment(*, generation: int = 1, observed: int = 1, revision: str = "1", **conditions: tuple[str, str]) -> Object:
+def deployment(
+    conditions: Mapping[str, tuple[str, str]] | None = None,
+    *,
+    generation: int = 1,
+    observed: int = 1,
+    revision: str = "1",
+) -> Object:
     """`conditions`: type → (status, reason)."""
     return {
         "apiVersion": "apps/v1",
@@ -56,7 +63,7 @@ def deployment(*, generation: int = 1, observed: int = 1, revision: str = "1", *
             "observedGeneration": observed,
             "conditions": [
                 {"type": kind, "status": status, "reason": reason, "message": f"{kind} is {status}"}
-                for kind, (status, reason) in conditions.items()
+                for kind, (status, reason) in (conditions or {}).items()
             ],
         },
     }

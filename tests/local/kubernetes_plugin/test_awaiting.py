@@ -32,12 +32,12 @@ def _rollout(before: Object | None = None) -> tuple[DeploymentAwaiter, Heard]:
 
 def test_a_new_deployment_is_ready_when_its_pods_are() -> None:
     awaiter, heard = _rollout()
-    tell(awaiter, DEPLOYMENTS, deployment(**STARTING))
+    tell(awaiter, DEPLOYMENTS, deployment(STARTING))
     tell(awaiter, REPLICA_SETS, replica_set(0))
     assert not awaiter.ready()
     tell(awaiter, REPLICA_SETS, replica_set(1))
     assert not awaiter.ready()
-    tell(awaiter, DEPLOYMENTS, deployment(**AVAILABLE))
+    tell(awaiter, DEPLOYMENTS, deployment(AVAILABLE))
     assert awaiter.ready()
     assert heard.texts[-1] == "Deployment initialization complete"
     assert "Waiting for app ReplicaSet to be available (0/1 Pods available)" in heard.texts
@@ -46,14 +46,14 @@ def test_a_new_deployment_is_ready_when_its_pods_are() -> None:
 def test_a_status_of_an_older_generation_does_not_count() -> None:
     awaiter, _ = _rollout(deployment())
     tell(awaiter, REPLICA_SETS, replica_set(1))
-    tell(awaiter, DEPLOYMENTS, deployment(generation=2, observed=1, **AVAILABLE))
+    tell(awaiter, DEPLOYMENTS, deployment(AVAILABLE, generation=2, observed=1))
     assert not awaiter.ready()
 
 
 def test_a_rollout_needs_the_new_replica_set() -> None:
     awaiter, _ = _rollout(deployment())
     tell(awaiter, REPLICA_SETS, replica_set(1, revision="1"))
-    tell(awaiter, DEPLOYMENTS, deployment(generation=2, observed=2, revision="2", **AVAILABLE))
+    tell(awaiter, DEPLOYMENTS, deployment(AVAILABLE, generation=2, observed=2, revision="2"))
     assert not awaiter.ready()
     tell(awaiter, REPLICA_SETS, replica_set(1, revision="2"))
     assert awaiter.ready()
@@ -61,7 +61,7 @@ def test_a_rollout_needs_the_new_replica_set() -> None:
 
 def test_other_deployments_mean_nothing() -> None:
     awaiter, _ = _rollout()
-    other = deployment(**AVAILABLE)
+    other = deployment(AVAILABLE)
     other["metadata"]["name"] = "other"
     tell(awaiter, DEPLOYMENTS, other)
     tell(awaiter, REPLICA_SETS, replica_set(1, owner="other"))
@@ -73,7 +73,7 @@ def test_an_unbound_claim_holds_a_deployment_up() -> None:
     tell(
         awaiter, CLAIMS, {"kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "status": {"phase": "Pending"}}
     )
-    tell(awaiter, DEPLOYMENTS, deployment(**AVAILABLE))
+    tell(awaiter, DEPLOYMENTS, deployment(AVAILABLE))
     tell(awaiter, REPLICA_SETS, replica_set(1))
     assert not awaiter.ready()
     assert 'Failed to bind PersistentVolumeClaim(s): "data"' in awaiter.problems()
@@ -81,7 +81,7 @@ def test_an_unbound_claim_holds_a_deployment_up() -> None:
 
 def test_the_reasons_of_a_failed_rollout_name_the_pod_and_the_image() -> None:
     awaiter, _ = _rollout()
-    tell(awaiter, DEPLOYMENTS, deployment(**STARTING))
+    tell(awaiter, DEPLOYMENTS, deployment(STARTING))
     tell(awaiter, REPLICA_SETS, replica_set(0))
     waiting = {"waiting": {"reason": "ErrImageNeverPull", "message": "image is not present"}}
     tell(awaiter, PODS, pod(replica_set(0), ready="False", state=waiting))

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from local.kubernetes_plugin.normalize import normalize, quantity
 from local.kubernetes_plugin.values import UNKNOWN, Object
 
-_SCALE = {"": 1, "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_SCALE: dict[str, Decimal | int] = {
+    "": 1,
+    "m": Decimal("0.001"),
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+}
 
 
 def _amount(text: str) -> Decimal:
