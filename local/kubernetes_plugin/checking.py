@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from local.kubernetes_plugin.deprecated import DEPRECATED
 from local.kubernetes_plugin.diffing import to_object
 from local.kubernetes_plugin.errors import PluginError
 from local.kubernetes_plugin.host import WARNING, Log
@@ -27,21 +28,6 @@ from local.kubernetes_plugin.values import Object, mark_secrets
 
 _HOOK: Final = "helm.sh/hook"
 _TEST_HOOK: Final = re.compile("test")
-# API versions that Kubernetes is about to remove or has removed: (group, version) → what to use.
-_DEPRECATED: Final = {
-    ("extensions", "v1beta1"): "apps/v1 or networking.k8s.io/v1",
-    ("apps", "v1beta1"): "apps/v1",
-    ("apps", "v1beta2"): "apps/v1",
-    ("batch", "v1beta1"): "batch/v1",
-    ("policy", "v1beta1"): "policy/v1",
-    ("networking.k8s.io", "v1beta1"): "networking.k8s.io/v1",
-    ("autoscaling", "v2beta1"): "autoscaling/v2",
-    ("autoscaling", "v2beta2"): "autoscaling/v2",
-    ("rbac.authorization.k8s.io", "v1beta1"): "rbac.authorization.k8s.io/v1",
-    ("rbac.authorization.k8s.io", "v1alpha1"): "rbac.authorization.k8s.io/v1",
-    ("apiextensions.k8s.io", "v1beta1"): "apiextensions.k8s.io/v1",
-    ("admissionregistration.k8s.io", "v1beta1"): "admissionregistration.k8s.io/v1",
-}
 
 
 class Checker:
@@ -118,7 +104,7 @@ class Checker:
 
     def _warn_of_old_api(self, provider: Provider) -> None:
         gvk = GVK.of_urn(self._urn)
-        replacement = _DEPRECATED.get((gvk.group, gvk.version))
+        replacement = DEPRECATED.get((gvk.group, gvk.version))
         if replacement is None or self._settings.suppress_deprecations:
             return
         state = "is deprecated" if provider.cluster.serves(gvk) else "is not served by this cluster any more"

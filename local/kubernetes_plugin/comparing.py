@@ -16,6 +16,7 @@ from local.kubernetes_plugin.objects import (
     REPLACE_UNREADY,
     is_patch,
     is_true,
+    keep_dropped,
     meta,
     name,
     namespace,
@@ -54,6 +55,8 @@ class Comparer:
         state, inputs = State.of(old), normalize(to_object(new))
         old_inputs = normalize(state.inputs)
         before = prune(state.live, old_inputs)
+        if GVK.of(inputs).built_in:
+            before = keep_dropped(before, old_inputs)
         before, inputs = self._same_place(before, inputs)
         if not before.get("kind"):
             before = {**before, **{key: inputs[key] for key in ("apiVersion", "kind") if key in inputs}}

@@ -26,6 +26,28 @@ _READ_ONLY_METADATA: Final = frozenset(
 _QUANTITY_MAPS: Final = frozenset(
     {"limits", "requests", "capacity", "allocatable", "hard", "podFixed", "default", "defaultRequest", "max", "min"}
 )
+# Maps and lists that are the same as nothing when they are empty.
+_NOTHING_IF_EMPTY: Final = frozenset(
+    {
+        "annotations",
+        "args",
+        "binaryData",
+        "command",
+        "data",
+        "env",
+        "envFrom",
+        "finalizers",
+        "imagePullSecrets",
+        "initContainers",
+        "labels",
+        "matchLabels",
+        "nodeSelector",
+        "ownerReferences",
+        "tolerations",
+        "volumeMounts",
+        "volumes",
+    }
+)
 _QUANTITY_FIELDS: Final = frozenset({"sizeLimit", "averageValue"})
 _QUANTITY: Final = re.compile(r"^([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)((?:[KMGTPE]i)|[numkMGTPE]|[eE][+-]?[0-9]+)?$")
 _DECIMAL: Final = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -47,7 +69,8 @@ def _normalize_known(obj: Object) -> Object:
         return _normalize_crd(obj)
     if obj.get("kind") == "Secret" and GVK.of(obj).group == "":
         return _normalize_secret(obj)
-    return {key: value if key in {"data", "binaryData"} else _walk(value, key) for key, value in obj.items()}
+    walked = {key: value if key in {"data", "binaryData"} else _walk(value, key) for key, value in obj.items()}
+    return _without_empty(walked)
 
 
 def _normalize_crd(obj: Object) -> Object:
@@ -83,10 +106,14 @@ def _walk(value: Json, key: str) -> Json:
     if isinstance(value, dict):
         if key in _QUANTITY_MAPS and all(_is_quantity(item) for item in value.values()):
             return {name: quantity(item) for name, item in value.items()}
-        return {name: _walk(item, name) for name, item in value.items()}
+        return _without_empty({name: _walk(item, name) for name, item in value.items()})
     if isinstance(value, list):
         return [_walk(item, "") for item in value]
     return quantity(value) if key in _QUANTITY_FIELDS and _is_quantity(value) else value
+
+
+def _without_empty(value: Object) -> Object:
+    return {key: item for key, item in value.items() if item not in ({}, []) or key not in _NOTHING_IF_EMPTY}
 
 
 def _is_quantity(value: Json) -> bool:

@@ -18,6 +18,8 @@ REPLACE_UNREADY: Final = "pulumi.com/replaceUnready"
 AUTONAMED: Final = "pulumi.com/autonamed"
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 
+_ZERO: Final[tuple[Json, ...]] = (False, 0, "", {}, [])
+
 # Groups whose kinds are Kubernetes' own. A CRD's group never is one of them.
 _BUILT_IN_GROUPS: Final = frozenset(
     {
@@ -183,6 +185,21 @@ def prune(live: Json, shape: Json) -> Json:
         # What the cluster appended to a list (an injected sidecar) is none of the program's business.
         return [prune(item, known) for item, known in zip(live, shape, strict=False)]
     return live
+
+
+def keep_dropped(pruned: Json, shape: Json) -> Json:
+    """`pruned` with the empty values of `shape` that the API server does not store (`false`, `0`, `""`, `{}`, `[]`).
+
+    Kubernetes leaves out most fields that have their type's zero value. That they are missing is no change.
+    """
+    if isinstance(pruned, dict) and isinstance(shape, dict):
+        known = {key: keep_dropped(value, shape.get(key)) for key, value in pruned.items()}
+        return known | {
+            key: value for key, value in shape.items() if key not in pruned and value in (False, 0, "", {}, [])
+        }
+    if isinstance(pruned, list) and isinstance(shape, list):
+        return [keep_dropped(item, known) for item, known in zip(pruned, shape, strict=False)]
+    return pruned
 
 
 def owned_by(obj: Mapping[str, Json], owner: Mapping[str, Json]) -> bool:

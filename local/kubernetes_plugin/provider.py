@@ -20,6 +20,7 @@ from local.kubernetes_plugin.objects import (
     TIMEOUT_SECONDS,
     annotation,
     is_patch,
+    keep_dropped,
     meta,
     parse_id,
     prune,
@@ -229,6 +230,8 @@ class Provider:
         if live is None:
             return Reading(gone=True)
         inputs = importable(live, asked) if from_cluster else prune(live, known_inputs)
+        if not from_cluster and GVK.of(live).built_in:
+            inputs = keep_dropped(inputs, known_inputs)
         manager = manager_name(asked, state.manager, server_side_apply=self.settings.server_side_apply)
         stored = Stored(manager, state.initial_version or str(asked.get("apiVersion", "")), old)
         problem: PluginError | None = None
@@ -292,6 +295,4 @@ def importable(live: Object, asked: Object) -> Object:
         if isinstance(metadata.get("annotations"), dict):
             kept = {key: value for key, value in metadata["annotations"].items() if key != noise}
             metadata["annotations"] = kept
-    if metadata.get("annotations") == {}:
-        del metadata["annotations"]
     return {**inputs, "metadata": metadata}

@@ -188,7 +188,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         comparer = Comparer(request.urn, session.settings, session.provider, ResourceLog(self.engine, request.urn))
         ignored = [parse_path(path) for path in request.ignoreChanges]
         found = comparer.compare(decode(request.olds), decode(request.news), ignored)
-        changed = bool(found.differences or found.replaces)
+        rendered = session.renderer is not None and session.settings.always_render
+        changed = bool(found.differences or found.replaces or rendered)
         return provider_pb2.DiffResponse(
             changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
             replaces=found.replaces,

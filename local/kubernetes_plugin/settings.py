@@ -33,6 +33,7 @@ class Settings:
     suppress_deprecations: bool = False
     suppress_hook_warnings: bool = False
     render_directory: str = ""
+    always_render: bool = False
     timeout: float | None = None
 
     @classmethod
@@ -58,6 +59,7 @@ class Settings:
             suppress_deprecations=flag("suppressDeprecationWarnings", "PULUMI_K8S_SUPPRESS_DEPRECATION_WARNINGS"),
             suppress_hook_warnings=flag("suppressHelmHookWarnings", "PULUMI_K8S_SUPPRESS_HELM_HOOK_WARNINGS"),
             render_directory=_text(arguments.get("renderYamlToDirectory")),
+            always_render=str(arguments.get("alwaysRender", "")).lower() == "true",
             timeout=_client_timeout(arguments.get("kubeClientSettings")),
         )
 

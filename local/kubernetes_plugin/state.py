@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from local.kubernetes_plugin.diffing import to_object, to_properties
 from local.kubernetes_plugin.naming import unique_name
 from local.kubernetes_plugin.objects import PATCH_FIELD_MANAGER, annotation
-from local.kubernetes_plugin.values import Object, Secret, mark_secrets
+from local.kubernetes_plugin.values import Object, mark_secrets
 
 INPUTS = "__inputs"
 INITIAL_VERSION = "__initialApiVersion"
@@ -43,9 +43,6 @@ class Stored:
     def properties(self, inputs: Object, live: Object) -> Object:
         """The live object's properties, with the inputs and the managers beside them."""
         stored = mark_secrets(to_properties(live), self.secrets_from)
-        text = self.secrets_from.get("stringData")
-        if live.get("kind") != "Secret" and isinstance(text, Secret) and "data" in stored:
-            stored["data"] = Secret(stored["data"])
         return {
             **stored,
             INPUTS: mark_secrets(to_properties(inputs), self.secrets_from),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from local.kubernetes_plugin.cluster import JSON_PATCH, MERGE, Cluster
+from local.kubernetes_plugin.deprecated import DEPRECATED
 from local.kubernetes_plugin.diffing import Path
 from local.kubernetes_plugin.errors import ApiError, NoMatchError, PluginError
 from local.kubernetes_plugin.host import INFO, Log
@@ -90,11 +91,17 @@ class Writer:
                     raise
                 self.log.status(INFO, f"Retry #{number}; creation failed: {error}")
                 missing = isinstance(error, NoMatchError) or (isinstance(error, ApiError) and error.code == 404)
-                if not missing or number == _RETRIES:
+                if not missing or number == _RETRIES or self._never_comes(error):
                     raise
             self.pause(pause)
             pause *= 2
         raise AssertionError
+
+    @staticmethod
+    def _never_comes(error: PluginError) -> bool:
+        """Whether the kind is missing because Kubernetes has removed it, not because its definition is on the way."""
+        group, _, version = error.api_version.rpartition("/") if isinstance(error, NoMatchError) else ("", "", "")
+        return (group, version) in DEPRECATED
 
     def update(self, change: Update, *, dry_run: bool = False) -> Object:
         """Change the live object to what the inputs say. Raises `ApiError`."""

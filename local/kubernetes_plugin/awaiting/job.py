@@ -7,7 +7,7 @@ from typing import Final
 
 from local.kubernetes_plugin.awaiting.pods import PodWatch, condition, pod_state, short_name
 from local.kubernetes_plugin.cluster import PODS, Resource
-from local.kubernetes_plugin.host import ERROR, INFO, Log
+from local.kubernetes_plugin.host import INFO, Log
 from local.kubernetes_plugin.informers import Event
 from local.kubernetes_plugin.objects import name, owned_by, pluck
 from local.kubernetes_plugin.values import Object
@@ -85,7 +85,5 @@ class JobAwaiter:
     def problems(self) -> list[str]:
         """See `Awaiter`."""
         failure = job_failure(self.obj)
-        if failure:
-            self._log.status(ERROR, failure)
         words = [text for text in self.pods.texts() if text not in self._messages]
-        return [*([failure] if failure else []), *self._messages, *words]
+        return [*self._messages, *([failure] if failure else []), *words]

@@ -249,8 +249,8 @@ def test_a_failed_job_is_not_waited_for_and_says_why() -> None:
     tell(awaiter, PODS, pod(_job(), ready="False", state=ended))
     tell(awaiter, JOBS, _job(("Failed", "BackoffLimitExceeded")))
     assert awaiter.failed()
-    assert awaiter.problems()[0] == "[BackoffLimitExceeded] told"
-    assert any("exit code 1" in problem for problem in awaiter.problems())
+    assert "exit code 1" in awaiter.problems()[0]
+    assert awaiter.problems()[1] == "[BackoffLimitExceeded] told"
 
 
 def test_a_pod_of_its_own_is_ready_or_done() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.kubernetes_plugin.diffing import Change, compare, covers, parse_path, path_text, to_object, to_properties
-from local.kubernetes_plugin.objects import prune
+from local.kubernetes_plugin.objects import keep_dropped, prune
 from local.kubernetes_plugin.replacing import force_new
 from local.kubernetes_plugin.values import UNKNOWN, Json, Object, Secret
 
@@ -150,3 +150,10 @@ def test_the_clusters_own_fields_and_items_are_pruned() -> None:
     assert prune(live, {"spec": {"replicas": 2, "containers": [{"name": "a"}]}}) == {
         "spec": {"replicas": 1, "containers": [{"name": "a"}]}
     }
+
+
+def test_zero_values_that_the_api_server_leaves_out_are_no_change() -> None:
+    inputs: Object = {"spec": {"hostNetwork": False, "minReadySeconds": 0, "replicas": 1}}
+    before = keep_dropped(prune({"spec": {"replicas": 1}}, inputs), inputs)
+    assert compare(before, inputs, ()) == []
+    assert [one.text for one in compare(before, {"spec": {**inputs["spec"], "hostPID": False}}, ())] == ["spec.hostPID"]

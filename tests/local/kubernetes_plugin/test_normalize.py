@@ -92,3 +92,14 @@ def test_a_definition_loses_what_the_api_server_drops() -> None:
         "status": {},
     }
     assert normalize(crd) == {**{key: crd[key] for key in ("apiVersion", "kind")}, "spec": {"group": "x"}}
+
+
+def test_empty_maps_that_mean_nothing_go_and_those_that_mean_something_stay() -> None:
+    pod: Object = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "p", "labels": {}},
+        "spec": {"volumes": [{"name": "v", "emptyDir": {}}], "containers": [{"name": "c", "env": []}]},
+    }
+    assert normalize(pod)["metadata"] == {"name": "p"}
+    assert normalize(pod)["spec"] == {"volumes": [{"name": "v", "emptyDir": {}}], "containers": [{"name": "c"}]}
