@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -15,7 +16,15 @@ from local.kubernetes_plugin.servicer import Servicer
 
 # The engine asks for as many resources at once as it likes, and each may wait for minutes.
 _WORKERS = 256
+_LOOK_AFTER_ENGINE = 1.0
 _NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+def _wait(stopped: threading.Event, engine: int | None) -> None:
+    """Until a signal comes, or the engine that started this process (its ID) is gone: a killed one says no goodbye."""
+    while not stopped.wait(_LOOK_AFTER_ENGINE):
+        if engine is not None and os.getppid() != engine:
+            return
 
 
 def main(arguments: list[str]) -> int:
@@ -36,10 +45,14 @@ def main(arguments: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    stopped.wait()
+    _wait(stopped, engine=os.getppid() if addresses else None)
+    servicer.cancelled.set()
     server.stop(grace=1).wait()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    # Requests that still wait for something must not keep the process alive.
+    os._exit(code)

@@ -59,7 +59,9 @@ class _Stream:
                     if kind != "BOOKMARK":
                         self._change(kind, obj)
             except (PluginError, OSError, ValueError):
-                # The stream broke (server restarted, version too old): start over with a list, after a moment.
+                # The stream broke (server restarted, version too old, not allowed): start over, after a moment.
+                # Nobody is kept waiting for a first list that may never come.
+                self._synced.set()
                 time.sleep(_PAUSE)
 
     def _relist(self) -> str:
