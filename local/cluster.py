@@ -26,8 +26,9 @@ class Cluster:
         answer = self._run("get", "-f", "-", "--ignore-not-found", "--show-managed-fields", "-o", "json", stdin=wanted)
         if not answer.strip():
             return False
-        managers = json.loads(answer)["metadata"].get("managedFields", [])
-        return any(str(manager.get("manager", "")).startswith(OUR_MANAGER) for manager in managers)
+        found = json.loads(answer)
+        managers = [manager for item in found.get("items", [found]) for manager in item["metadata"]["managedFields"]]
+        return any(manager["manager"].startswith(OUR_MANAGER) for manager in managers)
 
     def answers(self) -> bool:
         """Whether the API server is there and ready."""

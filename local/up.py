@@ -12,7 +12,7 @@ from groundwork.console import Progress
 from groundwork.errors import ExitCode, UserError
 from local import record
 from local.cluster import Cluster
-from local.engine.recovery import PendingCreate, recover
+from local.engine.recovery import PendingCreate, mend_files, settle
 from local.engine.report import Report
 from local.engine.workspace import OUR_PLUGIN, Engine
 from local.paths import Paths
@@ -178,11 +178,12 @@ def _operate(operation: str, found: _Prepared, progress: Progress) -> Outcome:
                 refused.append(error.__context__)
             raise
 
-    stack = found.engine.stack(found.record.stack, program)
-    recover(stack, found.engine.environment()["PULUMI_BACKEND_URL"], _adoptable(found.cluster), progress.say)
+    mend_files(found.engine.environment()["PULUMI_BACKEND_URL"], found.record.stack, progress.say)
     with progress.step(f"pulumi {operation} {found.record.stack}") as step:
         report = Report(step)
         try:
+            stack = found.engine.stack(found.record.stack, program)
+            settle(stack, _adoptable(found.cluster), progress.say)
             _run(stack, operation, report)
         except CommandError as error:
             raise (refused[0] if refused else report.error(operation, str(error))) from None

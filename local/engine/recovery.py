@@ -1,7 +1,8 @@
 """What a killed `up` leaves in the state, and how the next one goes on.
 
-The engine writes the state at every step, so a kill leaves at most a lock of a dead process and the operations that
-were under way. What was being created may exist in the cluster or not: if it does, it is adopted, otherwise forgotten.
+The engine writes the state at every step, so a kill leaves at most a lock of a dead process, a file that was being
+written, and the operations that were under way. What was being created may exist in the cluster or not: if it does, it
+is adopted, otherwise forgotten.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from groundwork.errors import ExitCode, UserError
+from local.engine.report import short
 
 if TYPE_CHECKING:
     from pulumi.automation import Stack
@@ -22,69 +24,93 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PendingCreate:
-    """A resource that was being created at the kill. `inputs` are the checked ones, with the final name."""
+    """A resource that was being created at the kill, as the state has it, its inputs with the final name."""
 
-    urn: str
-    type: str
-    inputs: Mapping[str, object]
+    resource: Mapping[str, object]
+
+    @property
+    def urn(self) -> str:
+        """Its URN."""
+        return str(self.resource["urn"])
+
+    @property
+    def inputs(self) -> Mapping[str, object]:
+        """The inputs that the provider had checked."""
+        inputs = self.resource.get("inputs")
+        return inputs if isinstance(inputs, Mapping) else {}
 
     @property
     def object_id(self) -> str | None:
         """The id that the Kubernetes provider gives it: `namespace/name` or `name`; None for anything else."""
         metadata = self.inputs.get("metadata")
-        if not self.type.startswith("kubernetes:") or not isinstance(metadata, Mapping):
+        if not str(self.resource["type"]).startswith("kubernetes:") or not isinstance(metadata, Mapping):
             return None
         name, namespace = metadata.get("name"), metadata.get("namespace")
         if not isinstance(name, str):
             return None
         return f"{namespace}/{name}" if isinstance(namespace, str) else name
 
+    def created(self) -> dict[str, object]:
+        """The state of the resource once it was created; a refresh fills in what the cluster added."""
+        outputs = {**self.inputs, "__inputs": self.inputs, "__initialApiVersion": self.inputs.get("apiVersion")}
+        return {**self.resource, "id": self.object_id, "outputs": outputs}
+
 
 def pending_creates(deployment: Mapping[str, object]) -> list[PendingCreate]:
     """The creations that an exported deployment lists as under way."""
     operations = deployment.get("pending_operations")
-    found: list[PendingCreate] = []
-    for operation in operations if isinstance(operations, list) else []:
-        resource = operation["resource"]
-        if operation["type"] == "creating":
-            found.append(PendingCreate(urn=resource["urn"], type=resource["type"], inputs=resource.get("inputs") or {}))
-    return found
+    rows = operations if isinstance(operations, list) else []
+    return [PendingCreate(resource=row["resource"]) for row in rows if row["type"] == "creating"]
 
 
-def recover(stack: Stack, backend: str, exists: Callable[[PendingCreate], bool], say: Callable[[str], None]) -> None:
-    """Take away the lock of a dead process and settle what was under way. `exists` asks the cluster for an object."""
-    release_stale_locks(backend, stack.name, say)
-    deployment = stack.export_stack().deployment or {}
-    if not deployment.get("pending_operations"):
-        return
-    creates = pending_creates(deployment)
-    adopted = [create for create in creates if create.object_id is not None and exists(create)]
-    for create in adopted:
-        say(f"adopting {create.urn.rsplit('::', 1)[-1]} ({create.object_id}), which a killed run had made")
-    _settle(stack, adopted)
+def settled(deployment: Mapping[str, object], adopted: Iterable[PendingCreate]) -> dict[str, object]:
+    """The deployment with nothing under way: `adopted` are resources as any other, the rest is forgotten.
+
+    Operations other than creations are safe to forget: the resource is in the state, and is updated or deleted again.
+    """
+    resources = deployment.get("resources")
+    there = resources if isinstance(resources, list) else []
+    return {
+        **deployment,
+        "resources": [*there, *(create.created() for create in adopted)],
+        "pending_operations": [],
+    }
 
 
-def _settle(stack: Stack, adopted: Iterable[PendingCreate]) -> None:
-    """Import what exists; the refresh drops every other pending operation. Nothing else is refreshed."""
-    adopted = list(adopted)
-    arguments = ["refresh", "--yes", "--skip-preview", "--stack", stack.name, "--non-interactive"]
-    for create in adopted:
-        arguments += ["--import-pending-creates", f"{create.urn} {create.object_id}", "--target", create.urn]
-    if not adopted:
-        arguments += ["--clear-pending-creates"]
-    workspace = stack.workspace
-    workspace.pulumi_command.run(arguments, workspace.work_dir, workspace.env_vars)
-
-
-def release_stale_locks(backend: str, stack: str, say: Callable[[str], None]) -> None:
-    """Remove lock files whose process is gone; a living one means that another run is under way.
+def mend_files(backend: str, stack: str, say: Callable[[str], None]) -> None:
+    """Take away the lock of a dead process and what it had half written, so that the stack can be opened.
 
     Only a `file://` backend is looked at: other backends' locks are the user's to release (`pulumi cancel`).
+    Raises UserError when a living engine works on the stack.
     """
     address = urlparse(backend)
     if address.scheme != "file":
         return
-    for lock in sorted((Path(unquote(address.path)) / ".pulumi" / "locks").glob(f"**/{stack}/*.json")):
+    state = Path(unquote(address.path)) / ".pulumi"
+    _release_stale_locks(state, stack, say)
+    for folder in ("stacks", "history", "backups", "locks"):
+        _remove_half_written(state / folder)
+
+
+def settle(stack: Stack, exists: Callable[[PendingCreate], bool], say: Callable[[str], None]) -> None:
+    """Settle what was under way when an engine was killed; a refresh must follow.
+
+    `exists` asks the cluster for an object. The engine's own `refresh --import-pending-creates` is not used: with 3.259
+    and no terminal it drops the operation and imports nothing.
+    """
+    state = stack.export_stack()
+    deployment = state.deployment or {}
+    if not deployment.get("pending_operations"):
+        return
+    adopted = [create for create in pending_creates(deployment) if create.object_id is not None and exists(create)]
+    for create in adopted:
+        say(f"adopting {short(create.urn)} ({create.object_id}), which a killed run had made")
+    state.deployment = settled(deployment, adopted)
+    stack.import_stack(state)
+
+
+def _release_stale_locks(state: Path, stack: str, say: Callable[[str], None]) -> None:
+    for lock in sorted((state / "locks").glob(f"**/{stack}/*.json")):
         process = _owner(lock)
         if process is not None and _is_pulumi(process):
             raise UserError(
@@ -95,6 +121,23 @@ def release_stale_locks(backend: str, stack: str, say: Callable[[str], None]) ->
             )
         say(f"removing the lock of a run that was killed ({lock.name})")
         lock.unlink(missing_ok=True)
+
+
+def _remove_half_written(folder: Path) -> None:
+    """The backend renames a finished `.tmp` into place, but writes the `.attrs` beside it (a checksum) directly."""
+    for temporary in folder.glob("**/*.tmp"):
+        temporary.unlink(missing_ok=True)
+    for attributes in folder.glob("**/*.attrs"):
+        if not _is_json(attributes):
+            attributes.unlink(missing_ok=True)
+
+
+def _is_json(file: Path) -> bool:
+    try:
+        json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _owner(lock: Path) -> int | None:

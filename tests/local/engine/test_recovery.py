@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from groundwork.errors import UserError
-from local.engine.recovery import PendingCreate, pending_creates, release_stale_locks
+from local.engine.recovery import PendingCreate, mend_files, pending_creates, settled
 
 URN = "urn:pulumi:local::groundwork::kubernetes:core/v1:ConfigMap::settings"
 
@@ -19,6 +19,20 @@ def operation(kind: str) -> dict[str, object]:
 def test_only_creations_are_up_for_adoption() -> None:
     deployment = {"pending_operations": [operation("creating"), operation("updating"), operation("deleting")]}
     assert [create.object_id for create in pending_creates(deployment)] == ["acme/settings-1a2b"]
+
+
+def test_what_exists_is_adopted_and_the_rest_forgotten() -> None:
+    deployment = {
+        "resources": [{"urn": "first"}],
+        "pending_operations": [operation("creating"), operation("updating")],
+    }
+    [create] = pending_creates(deployment)
+    resources = settled(deployment, [create])["resources"]
+    assert isinstance(resources, list)
+    assert [(row["urn"], row.get("id")) for row in resources] == [("first", None), (URN, "acme/settings-1a2b")]
+    assert resources[1]["outputs"]["__inputs"] == create.inputs
+    assert settled(deployment, [create])["pending_operations"] == []
+    assert settled(deployment, [])["resources"] == [{"urn": "first"}]
 
 
 def test_a_state_without_pending_operations_has_no_creations() -> None:
@@ -34,7 +48,7 @@ def test_a_state_without_pending_operations_has_no_creations() -> None:
     ],
 )
 def test_the_id_is_the_providers(kind: str, inputs: dict[str, object], expected: str | None) -> None:
-    assert PendingCreate(urn=URN, type=kind, inputs=inputs).object_id == expected
+    assert PendingCreate(resource={"urn": URN, "type": kind, "inputs": inputs}).object_id == expected
 
 
 def lock(state: Path, content: str) -> Path:
@@ -49,14 +63,14 @@ def test_the_lock_of_a_dead_process_is_removed(tmp_path: Path) -> None:
     dead.wait()
     file = lock(tmp_path, json.dumps({"pid": dead.pid}))
     said: list[str] = []
-    release_stale_locks(tmp_path.as_uri(), "local", said.append)
+    mend_files(tmp_path.as_uri(), "local", said.append)
     assert not file.exists()
     assert len(said) == 1
 
 
 def test_a_half_written_lock_is_removed(tmp_path: Path) -> None:
     file = lock(tmp_path, '{"pid": 12')
-    release_stale_locks(tmp_path.as_uri(), "local", lambda _: None)
+    mend_files(tmp_path.as_uri(), "local", lambda _: None)
     assert not file.exists()
 
 
@@ -68,7 +82,7 @@ def test_the_lock_of_a_living_engine_stays_and_is_reported(tmp_path: Path) -> No
         assert engine.stdout.readline() == b"running\n"  # its command line is readable only once it runs
         file = lock(tmp_path, json.dumps({"pid": engine.pid}))
         with pytest.raises(UserError, match=f"another run works on stack 'local' \\(process {engine.pid}\\)"):
-            release_stale_locks(tmp_path.as_uri(), "local", lambda _: None)
+            mend_files(tmp_path.as_uri(), "local", lambda _: None)
         assert file.exists()
     finally:
         engine.communicate(b"\n")
@@ -76,6 +90,21 @@ def test_the_lock_of_a_living_engine_stays_and_is_reported(tmp_path: Path) -> No
 
 def test_the_locks_of_other_stacks_and_backends_stay(tmp_path: Path) -> None:
     file = lock(tmp_path, "{}")
-    release_stale_locks(tmp_path.as_uri(), "other", lambda _: None)
-    release_stale_locks("s3://bucket", "local", lambda _: None)
+    mend_files(tmp_path.as_uri(), "other", lambda _: None)
+    mend_files("s3://bucket", "local", lambda _: None)
     assert file.exists()
+
+
+def test_what_was_half_written_is_removed_and_the_rest_stays(tmp_path: Path) -> None:
+    folder = tmp_path / ".pulumi" / "stacks" / "groundwork"
+    folder.mkdir(parents=True)
+    for name, text in {
+        "local.json": "{}",
+        "local.json.bak": "{}",
+        "local.json.bak.attrs": '{"user.content_type": "text/plain"}',
+        "local.json.attrs": "",
+        "local.json.18ea.tmp": '{"version',
+    }.items():
+        (folder / name).write_text(text)
+    mend_files(tmp_path.as_uri(), "local", lambda _: None)
+    assert sorted(path.name for path in folder.iterdir()) == ["local.json", "local.json.bak", "local.json.bak.attrs"]
