@@ -20,6 +20,7 @@ from local.kubernetes_plugin.objects import (
     meta,
     name,
     pluck,
+    type_of,
     with_metadata,
 )
 from local.kubernetes_plugin.provider import Provider
@@ -62,6 +63,11 @@ class Checker:
             raise PluginError(
                 "list resources exist for compatibility with YAML manifests and Helm charts, and cannot be created "
                 "directly. Use the underlying resource type instead"
+            )
+        if type_of(self._urn) == "kubernetes:helm.sh/v3:Release":
+            raise PluginError(
+                "helm.sh/v3:Release is not supported by this plugin, because it hides its objects from the graph. Use "
+                "helm.sh/v4:Chart, or install the vendor's plugin"
             )
         if not is_patch(self._urn, str(inputs.get("kind", ""))):
             return

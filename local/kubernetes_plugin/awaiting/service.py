@@ -61,16 +61,19 @@ class ServiceAwaiter:
 
     @property
     def _without_pods(self) -> bool:
-        return self._type == "ExternalName" or pluck(self.obj, "spec", "clusterIP") == "None"
+        """Whether no endpoints will be made for it, or none that could be waited for."""
+        headless = pluck(self.obj, "spec", "clusterIP") == "None"
+        return self._type == "ExternalName" or headless or not pluck(self.obj, "spec", "selector")
 
     def _has_address(self) -> bool:
         return self._type != "LoadBalancer" or bool(pluck(self.obj, "status", "loadBalancer", "ingress"))
 
     def _has_endpoints(self) -> bool:
-        """A Service that selects nobody has nothing to wait for; one that selects pods waits for the first of them."""
+        """No pod that it selects is unready. One that selects nobody has nothing to wait for; ending pods do not count."""
         endpoints = [endpoint for found in self._slices.values() for endpoint in found.get("endpoints") or []]
-        ready = [pluck(endpoint, "conditions", "ready") is not False for endpoint in endpoints]
-        return bool(self._slices) and (not endpoints or any(ready))
+        conditions = [endpoint.get("conditions") or {} for endpoint in endpoints]
+        here = [condition for condition in conditions if not condition.get("terminating")]
+        return bool(self._slices) and all(condition.get("ready") is not False for condition in here)
 
     def ready(self) -> bool:
         """See `Awaiter`."""

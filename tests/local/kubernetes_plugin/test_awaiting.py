@@ -159,7 +159,7 @@ def _slice(*ready: bool) -> Object:
     return {"metadata": {"name": "s-1", "labels": {"kubernetes.io/service-name": "s"}}, "endpoints": endpoints}
 
 
-@pytest.mark.parametrize("endpoints", [(), (True,), (False, True)])
+@pytest.mark.parametrize("endpoints", [(), (True,), (True, True)])
 def test_a_service_is_ready_when_its_endpoints_have_settled(endpoints: tuple[bool, ...]) -> None:
     clock = Clock()
     awaiter = ServiceAwaiter(_service(selector={"a": "b"}), Heard(), clock)
@@ -170,32 +170,39 @@ def test_a_service_is_ready_when_its_endpoints_have_settled(endpoints: tuple[boo
     assert awaiter.ready()
 
 
-def test_a_service_waits_for_the_first_of_its_pods() -> None:
+@pytest.mark.parametrize("endpoints", [(False,), (True, False)])
+def test_a_service_waits_for_every_pod_that_it_selects(endpoints: tuple[bool, ...]) -> None:
     clock = Clock()
-    awaiter = ServiceAwaiter(_service(), Heard(), clock)
-    tell(awaiter, SERVICES, _service())
-    tell(awaiter, ENDPOINT_SLICES, _slice(False))
+    awaiter = ServiceAwaiter(_service(selector={"a": "b"}), Heard(), clock)
+    tell(awaiter, SERVICES, _service(selector={"a": "b"}))
+    tell(awaiter, ENDPOINT_SLICES, _slice(*endpoints))
     clock.now = 60
     assert not awaiter.ready()
     assert "does not target any Pods" in awaiter.problems()[0]
+    ending = _slice(*endpoints)
+    for endpoint in ending["endpoints"]:
+        endpoint["conditions"]["terminating"] = not endpoint["conditions"]["ready"]
+    tell(awaiter, ENDPOINT_SLICES, ending)
+    clock.now = 80
+    assert awaiter.ready()
 
 
-@pytest.mark.parametrize("spec", [{"type": "ExternalName"}, {"clusterIP": "None"}])
-def test_services_without_endpoints_of_their_own_are_ready_at_once(spec: dict[str, str]) -> None:
+@pytest.mark.parametrize("spec", [{"type": "ExternalName"}, {"clusterIP": "None"}, {"selector": {}}])
+def test_services_without_endpoints_of_their_own_are_ready_at_once(spec: dict[str, Json]) -> None:
     awaiter = ServiceAwaiter(_service(**spec), Heard(), Clock())
     tell(awaiter, SERVICES, _service(**spec))
     assert awaiter.ready()
 
 
 def test_a_load_balancer_needs_an_address() -> None:
-    clock = Clock()
-    awaiter = ServiceAwaiter(_service(type="LoadBalancer"), Heard(), clock)
-    tell(awaiter, SERVICES, _service(type="LoadBalancer"))
+    clock, balanced = Clock(), _service(type="LoadBalancer", selector={"a": "b"})
+    awaiter = ServiceAwaiter(balanced, Heard(), clock)
+    tell(awaiter, SERVICES, balanced)
     tell(awaiter, ENDPOINT_SLICES, _slice(True))
     clock.now = 20
     assert not awaiter.ready()
     assert awaiter.problems() == ["Service was not allocated an IP address; does your cloud provider support this?"]
-    tell(awaiter, SERVICES, {**_service(type="LoadBalancer"), "status": {"loadBalancer": {"ingress": [{"ip": "1"}]}}})
+    tell(awaiter, SERVICES, {**balanced, "status": {"loadBalancer": {"ingress": [{"ip": "1"}]}}})
     assert awaiter.ready()
 
 

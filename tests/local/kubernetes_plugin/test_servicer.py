@@ -68,6 +68,7 @@ def test_data_of_a_secret_leaves_check_marked(stub: provider_pb2_grpc.ResourcePr
 @pytest.mark.parametrize(
     ("kind", "inputs", "reason"),
     [
+        ("helm.sh/v3:Release", {"chart": "x"}, "helm.sh/v4:Chart"),
         ("core/v1:ConfigMapList", {"kind": "ConfigMapList"}, "list resources"),
         ("core/v1:ConfigMapPatch", {"kind": "ConfigMap"}, "metadata.name"),
         ("core/v1:ConfigMap", {**CONFIG_MAP, "metadata": {"generateName": "a-"}}, "generateName"),
