@@ -85,6 +85,10 @@ class DeploymentAwaiter:
             and ((progressing or {}).get("reason") == "NewReplicaSetAvailable")
         )
         self._available = bool(available) and self._holds(available)
+        refused = condition(obj, "ReplicaFailure")
+        if refused and refused.get("status") == "True":
+            # Quotas and admission refuse pods without any pod to show for it.
+            self._holds({**refused, "status": "False"})
 
     def _holds(self, found: Object | None) -> bool:
         if found is None or found.get("status") == "True":

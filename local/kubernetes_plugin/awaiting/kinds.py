@@ -45,7 +45,7 @@ def awaiter_for(context: Context, obj: Object, before: Object | None) -> Awaiter
     """The state machine for an object that was just written; None if there is nothing to wait for."""
     gvk = GVK.of(obj)
     words, log = LastWords(context.cluster), context.log
-    owned = PodWatch(lambda pod: owned_by(pod, obj), words)
+    owned = PodWatch(lambda pod: owned_by(pod, obj), words, obj)
     itself = PodWatch(lambda pod: name(pod) == name(obj), words)
     makers: dict[tuple[str, str], Callable[[], Awaiter]] = {
         ("apps", "Deployment"): lambda: DeploymentAwaiter(obj, before, log, words),

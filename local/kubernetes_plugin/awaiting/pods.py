@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from local.kubernetes_plugin.cluster import Cluster
+from local.kubernetes_plugin.cluster import EVENTS, Cluster
 from local.kubernetes_plugin.errors import PluginError
 from local.kubernetes_plugin.host import INFO, WARNING
 from local.kubernetes_plugin.objects import name, namespace, pluck, qualified_name
@@ -134,6 +134,16 @@ class LastWords:
                     texts.append(f'[Pod {short_name(pod)}]: the last lines of container "{container}":\n{quoted}')
         return texts
 
+    def refusals(self, owner: Object) -> list[str]:
+        """Why the API server refused to make the owner's pods, from its events; the latest of each kind."""
+        query = {"fieldSelector": f"involvedObject.uid={pluck(owner, 'metadata', 'uid')},type=Warning"}
+        try:
+            events = self._cluster.list(EVENTS, namespace(owner), query).get("items") or []
+        except PluginError:
+            return []
+        latest = {event.get("reason"): f"[{event.get('reason')}] {event.get('message')}" for event in events}
+        return list(latest.values())
+
     def _read(self, pod: Object, container: str, previous: bool) -> str:
         try:
             text = self._cluster.logs(pod, container, previous=previous, lines=LOG_LINES)
@@ -145,8 +155,11 @@ class LastWords:
 class PodWatch:
     """The pods that belong to an object, and what is wrong with them."""
 
-    def __init__(self, belongs: Callable[[Object], bool], last_words: LastWords | None = None) -> None:
+    def __init__(
+        self, belongs: Callable[[Object], bool], last_words: LastWords | None = None, owner: Object | None = None
+    ) -> None:
         self._belongs = belongs
+        self._owner = owner
         self._last_words = last_words
         self._pods: dict[str, Object] = {}
 
@@ -169,5 +182,9 @@ class PodWatch:
 
     def texts(self) -> list[str]:
         """What blocks each pod, with the last words of those that crashed."""
-        words = self._last_words.of(self.pods) if self._last_words else []
+        words: list[str] = []
+        if self._last_words is not None:
+            words = self._last_words.of(self.pods)
+            if self._owner is not None and not self.pods:
+                words += self._last_words.refusals(self._owner)
         return [message.text for message in self.messages()] + words

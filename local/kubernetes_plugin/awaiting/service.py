@@ -69,7 +69,7 @@ class ServiceAwaiter:
         return self._type != "LoadBalancer" or bool(pluck(self.obj, "status", "loadBalancer", "ingress"))
 
     def _has_endpoints(self) -> bool:
-        """No pod that it selects is unready. One that selects nobody has nothing to wait for; ending pods do not count."""
+        """No pod that it selects is unready. Who selects nobody waits for nothing; ending pods do not count."""
         endpoints = [endpoint for found in self._slices.values() for endpoint in found.get("endpoints") or []]
         conditions = [endpoint.get("conditions") or {} for endpoint in endpoints]
         here = [condition for condition in conditions if not condition.get("terminating")]

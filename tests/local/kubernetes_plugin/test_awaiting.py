@@ -59,6 +59,12 @@ def test_a_rollout_needs_the_new_replica_set() -> None:
     assert awaiter.ready()
 
 
+def test_pods_that_are_refused_are_a_reason() -> None:
+    awaiter, _ = _rollout()
+    tell(awaiter, DEPLOYMENTS, deployment({**STARTING, "ReplicaFailure": ("True", "FailedCreate")}))
+    assert "[FailedCreate] ReplicaFailure is True" in awaiter.problems()
+
+
 def test_other_deployments_mean_nothing() -> None:
     awaiter, _ = _rollout()
     other = deployment(AVAILABLE)
