@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from local.kubernetes_plugin.errors import ApiError, NoMatchError, UnreachableError
+from local.kubernetes_plugin.kubeconfig import Connection
 from local.kubernetes_plugin.objects import GVK, is_crd, name, namespace, pluck
 from local.kubernetes_plugin.values import Json, Object
 
 if TYPE_CHECKING:
-    from kubernetes.client.api_client import ApiClient
     from urllib3.response import BaseHTTPResponse
 
 _JSON: Final = "application/json"
@@ -64,14 +64,14 @@ EVENTS: Final = Resource("", "v1", "events", namespaced=True)
 class Cluster:
     """One API server. Safe to use from many threads; every method raises `ApiError` or `UnreachableError`."""
 
-    def __init__(self, client: ApiClient, default_namespace: str, timeout: float | None = None) -> None:
-        self._client = client
+    def __init__(self, connection: Connection, timeout: float | None = None) -> None:
+        self._connection = connection
         self._timeout = timeout
         self._lock = threading.Lock()
         self._kinds: dict[GVK, Resource] | None = None
         self._announced: dict[GVK, bool] = {}
-        self.default_namespace = default_namespace
-        self.host: str = client.configuration.host
+        self.default_namespace = connection.namespace
+        self.host: str = connection.settings.host
 
     # ---- kinds
 
@@ -231,7 +231,7 @@ class Cluster:
         self._authorize(headers)
         url = self.host + call.path + ("?" + urllib.parse.urlencode(call.query) if call.query else "")
         try:
-            response: BaseHTTPResponse = self._client.rest_client.pool_manager.request(
+            response: BaseHTTPResponse = self._connection.pool.request(
                 call.method,
                 url,
                 body=None if call.body is None else json.dumps(call.body).encode(),
@@ -248,7 +248,9 @@ class Cluster:
         return response
 
     def _authorize(self, headers: dict[str, str]) -> None:
-        for auth in self._client.configuration.auth_settings().values():
+        # Asked anew for each request: a token may have been renewed.
+        known: dict[str, dict[str, str]] = self._connection.settings.auth_settings()  # type: ignore[assignment]
+        for auth in known.values():
             if auth["in"] == "header" and auth["value"]:
                 headers[auth["key"]] = auth["value"]
 

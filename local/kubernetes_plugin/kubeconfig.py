@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
+import ssl
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,16 +16,19 @@ from local.kubernetes_plugin.errors import PluginError
 from local.kubernetes_plugin.values import Json, Object
 
 if TYPE_CHECKING:
-    from kubernetes.client.api_client import ApiClient
+    from kubernetes.client.configuration import Configuration
+    from urllib3 import PoolManager
 
+_CONNECTIONS = 64
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 @dataclass(frozen=True)
 class Connection:
-    """A configured client and the namespace that its context names (`default` if it names none)."""
+    """A pool of connections to one API server, who we are there, and the namespace of the context in use."""
 
-    client: ApiClient
+    pool: PoolManager
+    settings: Configuration
     namespace: str
 
 
@@ -112,7 +117,7 @@ def active_cluster(config: Object | None, context: str, cluster: str) -> Json:
 
 
 def connect(kubeconfig: str, overrides: Overrides) -> Connection:
-    """A client for the cluster. Raises `PluginError` if the kubeconfig cannot be used."""
+    """Connections to the cluster, none of them made yet. Raises `PluginError` if the kubeconfig cannot be used."""
     from kubernetes.client.configuration import Configuration
     from kubernetes.config import incluster_config, kube_config
     from kubernetes.config.config_exception import ConfigException
@@ -124,14 +129,19 @@ def connect(kubeconfig: str, overrides: Overrides) -> Connection:
             if not (_SERVICE_ACCOUNT / "token").is_file():
                 raise PluginError("no kubeconfig was given, and there is none in $KUBECONFIG or ~/.kube/config")
             incluster_config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
-            return Connection(_client(settings), overrides.namespace or _own_namespace())
+            return Connection(_pool(settings), settings, overrides.namespace or _own_namespace())
         config = apply_overrides(config, overrides)
-        kube_config.load_kube_config_from_dict(config, client_configuration=settings)  # type: ignore[no-untyped-call]
-    except (ConfigException, KeyError, TypeError, AttributeError) as error:
+        # The library writes keys that are given as text to files. They are read at once, and gone when this returns.
+        with tempfile.TemporaryDirectory(prefix="kubeconfig-") as folder:
+            kube_config.load_kube_config_from_dict(  # type: ignore[no-untyped-call]
+                config, client_configuration=settings, temp_file_path=folder
+            )
+            pool = _pool(settings)
+    except (ConfigException, KeyError, TypeError, AttributeError, OSError) as error:
         raise PluginError(f"invalid configuration: {error}") from None
     context = named(config, "contexts", config["current-context"]) or {}
     inner = context.get("context") or {}
-    return Connection(_client(settings), overrides.namespace or str(inner.get("namespace") or "default"))
+    return Connection(pool, settings, overrides.namespace or str(inner.get("namespace") or "default"))
 
 
 def _own_namespace() -> str:
@@ -139,8 +149,24 @@ def _own_namespace() -> str:
     return file.read_text().strip() if file.is_file() else "default"
 
 
-def _client(settings: object) -> ApiClient:
-    from kubernetes.client.api_client import ApiClient
+def _pool(settings: Configuration) -> PoolManager:
+    from urllib3 import PoolManager, ProxyManager
 
-    settings.connection_pool_maxsize = 64  # type: ignore[attr-defined]
-    return ApiClient(settings)
+    options: dict[str, Json] = {"num_pools": 4, "maxsize": _CONNECTIONS, "ssl_context": _tls(settings)}
+    if settings.tls_server_name:
+        options["server_hostname"] = settings.tls_server_name
+    if settings.assert_hostname is not None:
+        options["assert_hostname"] = settings.assert_hostname
+    return ProxyManager(settings.proxy, **options) if settings.proxy else PoolManager(**options)
+
+
+def _tls(settings: Configuration) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.ssl_ca_cert)
+    # Cluster authorities are often made without the extensions that newer Pythons insist on.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not settings.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if settings.cert_file:
+        context.load_cert_chain(settings.cert_file, settings.key_file)
+    return context

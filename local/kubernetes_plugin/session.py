@@ -38,7 +38,7 @@ class Session:
         fallback = settings.namespace or "default"
         try:
             connection = connect(settings.kubeconfig, settings.overrides)
-            cluster = Cluster(connection.client, connection.namespace, settings.timeout)
+            cluster = Cluster(connection, settings.timeout)
             cluster.version()
         except (ApiError, UnreachableError) as error:
             reason = f"unable to load schema information from the API server: {error}"

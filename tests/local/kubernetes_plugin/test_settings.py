@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import base64
+import datetime
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from local.kubernetes_plugin.errors import PluginError
-from local.kubernetes_plugin.kubeconfig import Overrides, active_cluster, ambient, apply_overrides, parse
+from local.kubernetes_plugin.kubeconfig import Overrides, active_cluster, ambient, apply_overrides, connect, parse
 from local.kubernetes_plugin.settings import Settings, check, compare
 from local.kubernetes_plugin.values import UNKNOWN, Object
 
@@ -121,3 +128,28 @@ def test_contexts_and_clusters_can_be_chosen() -> None:
     for wrong in (Overrides(context="none"), Overrides(cluster="none")):
         with pytest.raises(PluginError, match="does not exist"):
             apply_overrides(config, wrong)
+
+
+def test_keys_given_as_text_leave_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, certificate = _key_pair()
+    config = _kubeconfig(server="https://127.0.0.1:1")
+    del config["clusters"][0]["cluster"]["certificate-authority"]
+    config["users"][0]["user"] = {
+        "client-certificate-data": base64.b64encode(certificate).decode(),
+        "client-key-data": base64.b64encode(key).decode(),
+    }
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    connection = connect(yaml.safe_dump(config), Overrides())
+    assert (connection.settings.host, connection.namespace) == ("https://127.0.0.1:1", "ns")
+    assert list(tmp_path.iterdir()) == []
+
+
+def _key_pair() -> tuple[bytes, bytes]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "me")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(days=1))
+    certificate = builder.sign(key, hashes.SHA256())
+    plain = serialization.NoEncryption()
+    text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    return text, certificate.public_bytes(serialization.Encoding.PEM)
