@@ -75,7 +75,8 @@ class Provider:
 
     def _writer(self, urn: str, inputs: Object, manager: str) -> Writer:
         patch = is_patch(urn, str(inputs.get("kind", "")))
-        return Writer(self.cluster, self.settings, ResourceLog(self.engine, urn), manager, patch)
+        log = ResourceLog(self.engine, urn)
+        return Writer(self.cluster, self.settings, log, manager, patch, self.cancelled.wait)
 
     def context(self, urn: str, inputs: Object, timeout: float) -> Context:
         """How to wait for an object; `timeout` in seconds, 0 for what its annotations or its kind say."""

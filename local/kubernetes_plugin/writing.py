@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -49,14 +48,17 @@ class Update:
 
 @dataclass(frozen=True)
 class Writer:
-    """Writes one resource's object. `manager`: the field manager of server-side apply, as kept in the state."""
+    """Writes one resource's object. `manager`: the field manager of server-side apply, as kept in the state.
+
+    `pause` waits for seconds, or until everything is cancelled: then it gives back true.
+    """
 
     cluster: Cluster
     settings: Settings
     log: Log
     manager: str
     patch: bool
-    pause: Callable[[float], object] = time.sleep
+    pause: Callable[[float], bool]
 
     def create(self, inputs: Object, *, dry_run: bool = False) -> Object:
         """Make the object, and give back what the API server made of it.
@@ -77,9 +79,8 @@ class Writer:
 
     def _until_served(self, gvk: GVK) -> None:
         for _ in range(20):
-            if self.cluster.serves(gvk):
+            if self.cluster.serves(gvk) or self.pause(0.25):
                 return
-            self.pause(0.25)
 
     def _retry(self, attempt: Callable[[], T], dry_run: bool) -> T:
         pause = _FIRST_PAUSE
@@ -93,7 +94,8 @@ class Writer:
                 missing = isinstance(error, NoMatchError) or (isinstance(error, ApiError) and error.code == 404)
                 if not missing or number == _RETRIES or self._never_comes(error):
                     raise
-            self.pause(pause)
+                if self.pause(pause):
+                    raise PluginError(f"cancelled while waiting to try again: {error}") from error
             pause *= 2
         raise AssertionError
 
