@@ -8,15 +8,18 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from local.paths import CHECKOUT
 
 
-def groundwork(*arguments: str, checkout: Path = CHECKOUT, **variables: str) -> subprocess.CompletedProcess[str]:
+def groundwork(
+    *arguments: str, checkout: Path = CHECKOUT, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run one command to its end. `variables`: set beside the test's own environment."""
     command = [sys.executable, "-m", "groundwork", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(checkout), **variables}
+    environment = {**os.environ, "PYTHONPATH": str(checkout), **(variables or {})}
     return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -26,17 +29,19 @@ def succeeded(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout
 
 
-def up(*arguments: str, checkout: Path = CHECKOUT, **variables: str) -> dict[str, object]:
+def up(*arguments: str, checkout: Path = CHECKOUT, variables: Mapping[str, str] | None = None) -> dict[str, object]:
     """`groundwork up local`, as JSON."""
-    done = groundwork("up", "local", "--json", *arguments, checkout=checkout, **variables)
+    done = groundwork("up", "local", "--json", *arguments, checkout=checkout, variables=variables)
     outcome: dict[str, object] = json.loads(succeeded(done))
     return outcome
 
 
-def start(*arguments: str, checkout: Path = CHECKOUT, **variables: str) -> subprocess.Popen[str]:
+def start(
+    *arguments: str, checkout: Path = CHECKOUT, variables: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     """Start a command in a process group of its own, to be interrupted. Its standard error says how far it is."""
     command = [sys.executable, "-m", "groundwork", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(checkout), **variables}
+    environment = {**os.environ, "PYTHONPATH": str(checkout), **(variables or {})}
     return subprocess.Popen(
         command, cwd=checkout, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         start_new_session=True,

@@ -35,6 +35,12 @@ def generations() -> dict[str, tuple[str, int | None]]:
     }
 
 
+def to_change() -> int:
+    """How many resources a preview says that `up` would change."""
+    changed: int = json.loads(succeeded(groundwork("preview", "local", "--json")))["changed"]
+    return changed
+
+
 def test_a_second_up_changes_nothing() -> None:
     up()
     before = generations()
@@ -44,8 +50,7 @@ def test_a_second_up_changes_nothing() -> None:
 
 def test_a_preview_of_an_unchanged_stack_shows_no_change() -> None:
     up()
-    outcome = json.loads(succeeded(groundwork("preview", "local", "--json")))
-    assert outcome["changed"] == 0
+    assert to_change() == 0
 
 
 def test_what_was_deleted_by_hand_is_made_again() -> None:
@@ -56,9 +61,9 @@ def test_what_was_deleted_by_hand_is_made_again() -> None:
 
 
 # Each line is one that `up` says on its way; the run is killed as soon as it has said it.
-@pytest.mark.parametrize("line", ["local:", "playbook", "images", "pulumi up"])
+@pytest.mark.parametrize("line", ["local:", "Node (real)"])
 def test_an_up_that_was_killed_is_finished_by_the_next(line: str) -> None:
-    kubectl("delete", "namespace", "acme", "--wait=true")
+    kubectl("delete", "namespace", "acme", "--ignore-not-found", "--wait=true")
     process = start("up", "local", "--json")
     assert process.stderr is not None
     for said in process.stderr:
@@ -66,13 +71,13 @@ def test_an_up_that_was_killed_is_finished_by_the_next(line: str) -> None:
             break
     kill_group(process)
     up()
-    assert up()["changed"] == 0
+    assert to_change() == 0
 
 
-@pytest.mark.parametrize("objects", [1, 3, 6])
+@pytest.mark.parametrize("objects", [1, 6])
 def test_an_up_killed_in_the_engine_leaves_nothing_that_stops_the_next(objects: int) -> None:
     """Kill while objects are being made: what exists is adopted or kept, the rest is made, nothing stands twice."""
-    kubectl("delete", "namespace", "acme", "--wait=true")
+    kubectl("delete", "namespace", "acme", "--ignore-not-found", "--wait=true")
     process = start("up", "local", "--json")
     paths = Paths.for_user()
     cluster = Cluster(kubectl=paths.toolchain / "bin" / "kubectl", kubeconfig=paths.kubeconfig)
@@ -81,7 +86,7 @@ def test_an_up_killed_in_the_engine_leaves_nothing_that_stops_the_next(objects: 
     kill_group(process)
     assert cluster.answers()
     up()
-    assert up()["changed"] == 0
+    assert to_change() == 0
 
 
 def count_in_acme() -> int:

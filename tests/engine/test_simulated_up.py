@@ -26,7 +26,14 @@ class Home:
         self.folder = folder
 
     def up(self) -> dict[str, object]:
-        return up("--simulated", **self.variables)
+        return up("--simulated", variables=self.variables)
+
+    def preview(self) -> int:
+        """How many resources an `up` would change."""
+        changed: int = json.loads(succeeded(groundwork("preview", "local", "--json", variables=self.variables)))[
+            "changed"
+        ]
+        return changed
 
     def kubectl(self, *arguments: str) -> str:
         program = Paths.for_user().toolchain / "bin" / "kubectl"
@@ -44,60 +51,54 @@ def home() -> Iterator[Home]:
     folder = Path(tempfile.mkdtemp(prefix="gw"))
     made = Home(folder)
     yield made
-    succeeded(groundwork("down", "--yes", **made.variables))
+    succeeded(groundwork("down", "--yes", variables=made.variables))
     shutil.rmtree(folder)
 
 
-def test_up_says_what_is_not_real(home: Home) -> None:
-    done = groundwork("up", "local", "--simulated", **home.variables)
+def test_up_says_what_is_not_real_and_keeps_its_way(home: Home) -> None:
+    done = groundwork("up", "local", "--simulated", variables=home.variables)
     assert "No container runs" in succeeded(done)
-
-
-def test_the_way_is_kept_on_record(home: Home) -> None:
     assert home.up()["way"] == Way.SIMULATED
-    assert succeeded(groundwork("kubeconfig", **home.variables)).strip().endswith("kubeconfig")
+    assert succeeded(groundwork("kubeconfig", variables=home.variables)).strip().endswith("kubeconfig")
 
 
 def test_every_pod_is_scheduled_and_counts_as_running(home: Home) -> None:
-    home.up()
     home.kubectl("wait", "--for=condition=Available", "deployment", "--all", "-A", "--timeout=60s")
-    phases = {str(pod["status"]["phase"]) for pod in home.items("pods", "-A")}
-    assert phases == {"Running"}
+    assert set(home.kubectl("get", "pods", "-A", "-o", "jsonpath={.items[*].status.phase}").split()) == {"Running"}
 
 
 def test_a_second_up_and_a_preview_change_nothing(home: Home) -> None:
     home.up()
     assert home.up()["changed"] == 0
-    assert json.loads(succeeded(groundwork("preview", "local", "--json", **home.variables)))["changed"] == 0
+    assert home.preview() == 0
 
 
-@pytest.mark.parametrize("objects", [1, 2, 4, 7])
+@pytest.mark.parametrize("objects", [1, 7])
 def test_an_up_killed_in_the_engine_is_finished_by_the_next(home: Home, objects: int) -> None:
     """Kill while objects are being made: what exists is adopted or kept, the rest is made, nothing stands twice."""
-    home.up()
-    home.kubectl("delete", "namespace", "acme", "globex", "--wait=true")
-    process = start("up", "local", "--json", **home.variables)
+    home.kubectl("delete", "namespace", "acme", "globex", "--ignore-not-found", "--wait=true")
+    process = start("up", "local", "--json", variables=home.variables)
     while process.poll() is None and made_objects(home) < objects:
         pass
     kill_group(process)
     home.up()
-    assert home.up()["changed"] == 0
+    assert home.preview() == 0
     assert len(home.items("deployments", "-A")) == 2
 
 
 def test_an_up_killed_before_the_engine_is_finished_by_the_next(home: Home) -> None:
-    process = start("up", "local", "--json", "--simulated", **home.variables)
+    process = start("up", "local", "--json", "--simulated", variables=home.variables)
     assert process.stderr is not None
     process.stderr.readline()
     kill_group(process)
-    assert home.up()["changed"] == 0
+    home.up()
+    assert home.preview() == 0
 
 
 def test_another_way_is_refused_while_this_one_is_up(home: Home, tmp_path: Path) -> None:
-    home.up()
     other = tmp_path / "kubeconfig"
     other.write_text("")
-    done = groundwork("up", "local", "--kubeconfig", str(other), **home.variables)
+    done = groundwork("up", "local", "--kubeconfig", str(other), variables=home.variables)
     assert done.returncode == 2
     assert "groundwork down" in done.stderr
 
