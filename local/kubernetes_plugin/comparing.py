@@ -56,7 +56,7 @@ class Comparer:
         old_inputs = normalize(state.inputs)
         before = prune(state.live, old_inputs)
         if GVK.of(inputs).built_in:
-            before = keep_dropped(before, old_inputs)
+            before = keep_dropped(before, old_inputs, everything=True)
         before, inputs = self._same_place(before, inputs)
         if not before.get("kind"):
             before = {**before, **{key: inputs[key] for key in ("apiVersion", "kind") if key in inputs}}

@@ -10,7 +10,7 @@ from local.kubernetes_plugin.cluster import Cluster, Resource
 from local.kubernetes_plugin.errors import ApiError, NoMatchError, NotReadyError, PluginError
 from local.kubernetes_plugin.host import INFO, WARNING, Log
 from local.kubernetes_plugin.informers import Event
-from local.kubernetes_plugin.objects import GVK, SKIP_AWAIT, is_true, meta, pluck
+from local.kubernetes_plugin.objects import GVK, SKIP_AWAIT, is_true, meta, pluck, qualified_name
 from local.kubernetes_plugin.values import Object
 from local.kubernetes_plugin.writing import Writer
 
@@ -102,7 +102,9 @@ def delete(context: Context, writer: Writer, inputs: Object, obj: Object) -> Non
             context.log.keep(WARNING, problem)
         if context.cancelled.is_set():
             raise
-        raise NotReadyError("timed out waiting for the condition", error.obj, error.problems) from None
+        still = "; ".join([f"{live.get('kind')} {qualified_name(live)} still exists", *gone.problems()])
+        text = f"timed out waiting for the condition: {still}"
+        raise NotReadyError(text, error.obj, error.problems) from None
 
 
 def _give_back(writer: Writer, obj: Object) -> None:

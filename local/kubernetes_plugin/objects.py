@@ -187,18 +187,18 @@ def prune(live: Json, shape: Json) -> Json:
     return live
 
 
-def keep_dropped(pruned: Json, shape: Json) -> Json:
+def keep_dropped(pruned: Json, shape: Json, *, everything: bool = False) -> Json:
     """`pruned` with the empty values of `shape` that the API server does not store (`false`, `0`, `""`, `{}`, `[]`).
 
-    Kubernetes leaves out most fields that have their type's zero value. That they are missing is no change.
+    Kubernetes leaves out most fields that have their type's zero value, and fields that it does not know. That they are
+    missing is no change. `everything`: whatever is missing is kept, because `pruned` is what was last written.
     """
     if isinstance(pruned, dict) and isinstance(shape, dict):
-        known = {key: keep_dropped(value, shape.get(key)) for key, value in pruned.items()}
-        return known | {
-            key: value for key, value in shape.items() if key not in pruned and value in (False, 0, "", {}, [])
-        }
+        known = {key: keep_dropped(value, shape.get(key), everything=everything) for key, value in pruned.items()}
+        missing = {key: value for key, value in shape.items() if key not in pruned}
+        return known | {key: value for key, value in missing.items() if everything or value in _ZERO}
     if isinstance(pruned, list) and isinstance(shape, list):
-        return [keep_dropped(item, known) for item, known in zip(pruned, shape, strict=False)]
+        return [keep_dropped(item, known, everything=everything) for item, known in zip(pruned, shape, strict=False)]
     return pruned
 
 

@@ -11,7 +11,7 @@ from local.kubernetes_plugin.cluster import JSON_PATCH, MERGE, Cluster
 from local.kubernetes_plugin.deprecated import DEPRECATED
 from local.kubernetes_plugin.diffing import Path
 from local.kubernetes_plugin.errors import ApiError, NoMatchError, PluginError
-from local.kubernetes_plugin.host import INFO, Log
+from local.kubernetes_plugin.host import INFO, WARNING, Log
 from local.kubernetes_plugin.managers import adopt_fields, manages
 from local.kubernetes_plugin.objects import (
     DELETION_PROPAGATION,
@@ -27,6 +27,7 @@ from local.kubernetes_plugin.objects import (
     with_metadata,
 )
 from local.kubernetes_plugin.settings import Settings
+from local.kubernetes_plugin.undeclared import undeclared, without
 from local.kubernetes_plugin.values import Json, Object
 
 CLIENT_MANAGER: Final = "pulumi-kubernetes"
@@ -118,8 +119,17 @@ class Writer:
             live = self._adopt(live)
         inputs = leave_ignored(inputs, live, self.manager, change.ignored)
         force = self._force(inputs) or (dry_run and self._written_by_us(live))
+        try:
+            with conflict_explained(self.manager):
+                return self.cluster.apply(inputs, self.manager, force=force, dry_run=dry_run)
+        except ApiError as error:
+            unknown = undeclared(error.message) if GVK.of(inputs).built_in else []
+            if not unknown:
+                raise
+        # It was created with these fields ignored: they must not make it impossible to change.
+        self.log.keep(WARNING, f"ignoring fields that {inputs.get('kind')} does not have: {', '.join(unknown)}")
         with conflict_explained(self.manager):
-            return self.cluster.apply(inputs, self.manager, force=force, dry_run=dry_run)
+            return self.cluster.apply(without(inputs, unknown), self.manager, force=force, dry_run=dry_run)
 
     def _adopt(self, live: Object) -> Object:
         """Make fields that were created by a plain write those of the apply manager, so that it may take them back."""
