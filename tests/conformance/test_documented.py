@@ -176,6 +176,12 @@ def test_an_ingress_without_an_address_is_not_ready(scratch: Bench, tmp_path: Pa
 
 
 @pytest.mark.engine
+def test_a_service_without_a_selector_waits_for_no_endpoints(scratch: Bench, tmp_path: Path) -> None:
+    got = run(script("no-selector"), scratch, tmp_path)
+    assert not failed(got), errors(got)
+
+
+@pytest.mark.engine
 def test_a_secret_never_stands_in_the_state(scratch: Bench, tmp_path: Path) -> None:
     got = run(script("secret"), scratch, tmp_path)
     assert not failed(got), errors(got)

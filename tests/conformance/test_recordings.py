@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.cluster import Cluster
 from tests.conformance.compare import compare
 from tests.conformance.model import home, read, write
 from tests.conformance.recorder import Bench, record
@@ -35,3 +36,16 @@ def test_with_pods(name: str, real: Bench, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", WITHOUT_PODS)
 def test_without_pods(name: str, scratch: Bench, tmp_path: Path) -> None:
     replay(name, scratch, tmp_path)
+
+
+@pytest.mark.engine
+def test_what_a_killed_run_left_is_cleared(scratch: Bench) -> None:
+    cluster = Cluster(kubeconfig=scratch.kubeconfig)
+    cluster.clean()
+    cluster.shell("kubectl -n rec create configmap held --from-literal=a=1")
+    held = """{"metadata":{"finalizers":["rec.example.com/held"]}}"""
+    cluster.shell(f"kubectl -n rec patch configmap held --type=merge -p '{held}'")
+    cluster.shell("kubectl -n rec create deployment left --image=localhost/agent:1")
+    assert "configmap/held" in cluster.left()
+    cluster.clean()
+    assert cluster.left() == []

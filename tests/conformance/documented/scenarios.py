@@ -170,6 +170,10 @@ def ingress() -> None:
     k8s.networking.v1.Ingress("i", metadata=REC, spec={"rules": [rule]}, opts=waiting(6))
 
 
+def no_selector() -> None:
+    k8s.core.v1.Service("s", metadata=REC, spec={"ports": [{"port": 80}]}, opts=waiting(8))
+
+
 def secret() -> None:
     opts = provider()
     value = pulumi.Output.secret("canary-5520")
@@ -227,6 +231,7 @@ SCENARIOS: dict[str, Callable[[], None]] = {
     "get": get,
     "custom-resource": custom_resource,
     "ingress": ingress,
+    "no-selector": no_selector,
     "secret": secret,
     "config-file": config_file,
     "daemon-set": daemon_set,
