@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
 HEARTBEAT_SECONDS = 30.0
@@ -18,10 +18,8 @@ class Progress(Protocol):
     def say(self, line: str) -> None:
         """One finished line, which stays."""
 
-    @contextmanager
-    def step(self, title: str) -> Iterator[Step]:
+    def step(self, title: str) -> AbstractContextManager[Step]:
         """A piece of work with a title; shows the time it takes, and how it ended."""
-        raise NotImplementedError
 
 
 class Step:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from groundwork.console import Progress
 from groundwork.errors import ExitCode, UserError
-from local.node.host.waiting import wait_until
+from groundwork.waiting import wait_until
 from local.record import Way
 from local.up import Outcome
 

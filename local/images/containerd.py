@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundwork.errors import ExitCode, UserError
+from groundwork.waiting import wait_until
 from local.images import process
 from local.images.archive import REPOSITORY, Archive, reference
 
@@ -51,16 +52,13 @@ class Containerd:
         """Import an image under its reference by digest, and wait until the kubelet would find it."""
         words = ["images", "import", "--local", "--digests", "--base-name", f"{REPOSITORY}/{name}", "--label", _PINNED]
         self._must(name, *words, "--label", f"{_IMPORTED}={int(time.time())}", str(archive.file))
-        deadline = time.monotonic() + _DEADLINE
-        while not self.has(name, archive.digest):
-            if time.monotonic() > deadline:
-                raise UserError(
-                    what=f"containerd loaded image {name}, but its CRI plugin does not list it",
-                    where=str(self.socket),
-                    fix="see containerd's log; the plugin io.containerd.cri.v1.images must be on",
-                    code=ExitCode.ERROR,
-                )
-            time.sleep(0.05)
+        if not wait_until(lambda: self.has(name, archive.digest), _DEADLINE):
+            raise UserError(
+                what=f"containerd loaded image {name}, but its CRI plugin does not list it",
+                where=str(self.socket),
+                fix="see containerd's log; the plugin io.containerd.cri.v1.images must be on",
+                code=ExitCode.ERROR,
+            )
 
     def prune(self, name: str, current: str) -> list[str]:
         """Remove superseded images of `name`, and give their digests.

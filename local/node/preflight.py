@@ -12,8 +12,8 @@ from itertools import chain
 from pathlib import Path
 
 from groundwork.errors import UserError
+from groundwork.waiting import wait_until
 from local.node.host import processes
-from local.node.host.waiting import wait_until
 from local.node.settings import Kind, NodeSettings
 
 # Of the distribution; the rest comes with the tool chain.

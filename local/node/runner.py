@@ -16,8 +16,8 @@ from pathlib import Path
 
 from groundwork.console import Step
 from groundwork.errors import UserError
+from groundwork.waiting import wait_until
 from local.node.events import Run, error_of, follow
-from local.node.host.waiting import wait_until
 from local.paths import CHECKOUT
 
 PLAYBOOKS = CHECKOUT / "playbooks"

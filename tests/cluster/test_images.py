@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from groundwork.console import PlainProgress
 from groundwork.errors import UserError
+from groundwork.waiting import wait_until
 from local import toolchain
 from local.images import build
 from local.images.build import Place, archive_file
@@ -66,13 +67,6 @@ def _names(tools: toolchain.Toolchain, place: Place) -> list[str]:
     return _ctr(tools, place, "images", "list", "--quiet", "name~=^localhost/groundwork/hello@").split()
 
 
-def _until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.05)
-
-
 def _running(word: str) -> list[str]:
     listed = subprocess.run(["ps", "-ww", "-e", "-o", "args"], check=True, capture_output=True, text=True).stdout
     return [line for line in listed.splitlines() if word in line]
@@ -105,10 +99,10 @@ def test_a_killed_build_leaves_nothing_behind_and_goes_on(place: Place, tools: t
     folder = str(place.paths.images)
     arguments = [str(place.paths.cache), str(place.paths.data), str(place.root)]
     child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments], cwd=CHECKOUT)
-    _until(lambda: bool(_running("-c sleep 6.25")), 90)
+    assert wait_until(lambda: bool(_running("-c sleep 6.25")), 90)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    _until(lambda: not _running("-c sleep 6.25") and not _running(folder))
+    assert wait_until(lambda: not _running("-c sleep 6.25") and not _running(folder), 60)
     assert folder not in Path("/proc/mounts").read_text("utf-8")
     assert list(build(["hello"], tools, PlainProgress(), place=place).values()) == _names(tools, place)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from groundwork.waiting import wait_until
 from local import images
 from local.node import down, status
 from local.node.host import processes, record
-from local.node.host.waiting import wait_until
 from tests.cluster.node import SETTINGS, bring_up, kubectl, tools
 from tests.cluster.test_node_recovery import deployment, ready_pods
 from tests.local.node.quiet import Quiet

@@ -12,8 +12,8 @@ import subprocess
 import pytest
 from testinfra.host import Host
 
+from groundwork.waiting import wait_until
 from local.node import status
-from local.node.host.waiting import wait_until
 from tests.cluster.node import SETTINGS, bring_up, kubectl
 
 pytestmark = pytest.mark.cluster

@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import pytest
 
+from groundwork.waiting import wait_until
 from local import images
 from local.node import status
 from local.node.host import processes
-from local.node.host.waiting import wait_until
 from local.node.settings import PROGRAMS
 from tests.cluster.node import SETTINGS, all_running, bring_up, kubectl, tools
 from tests.local.node.quiet import Quiet

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from groundwork.waiting import wait_until
 from local import toolchain
 from local.node import NodeSettings, down, status, up
 from local.node.host import processes
-from local.node.host.waiting import wait_until
 from local.paths import CHECKOUT
 from tests.local.node.quiet import Quiet
 

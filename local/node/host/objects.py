@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from groundwork.waiting import wait_until
 from local.node.host.probes import Access, Answer, Client
-from local.node.host.waiting import wait_until
 
 MANAGER = "groundwork-node"
 PLURALS = {"Endpoints": "endpoints", "StorageClass": "storageclasses", "APIService": "apiservices"}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from local.node.host.waiting import wait_until
+from groundwork.waiting import wait_until
 
 NODE = "GROUNDWORK_NODE"  # the node's runtime folder
 SERVICE = "GROUNDWORK_SERVICE"

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from groundwork.waiting import wait_until
 from local.node.host.probes import Access, is_ready
 from local.node.host.processes import DIGEST, NODE, SERVICE, environment_of
-from local.node.host.waiting import wait_until
 
 LOG_LINES = 15
 

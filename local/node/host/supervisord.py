@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from groundwork.waiting import wait_until
 from local.node.host import processes
 from local.node.host.files import ManagedFile
 from local.node.host.services import Service, last_lines
-from local.node.host.waiting import wait_until
 
 SHIM = "containerd-shim"  # keeps a pod alive while containerd is restarted: never an orphan to end
 NEVER_GIVE_UP = 1_000_000_000

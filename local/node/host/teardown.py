@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
+from groundwork.waiting import wait_until
 from local.node.host import network, processes, record, rules
-from local.node.host.waiting import wait_until
 
 MOUNTS = Path("/proc/self/mountinfo")
 SOCKETS = Path("/proc/net/unix")

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from groundwork.waiting import wait_until
 from local.node.host import processes
 from local.node.host.services import NotReadyError, Service, ensure_services
 from local.node.host.supervisord import Supervisord, section
 from local.node.host.systemd import unit
-from local.node.host.waiting import wait_until
 
 WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1)
 

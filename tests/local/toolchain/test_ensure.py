@@ -6,14 +6,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from groundwork.console import PlainProgress
 from groundwork.errors import ExitCode, UserError
+from groundwork.waiting import wait_until
 from local.toolchain import ENGINE, LOCAL_NODE, PROGRAMS, Toolchain, ensure, pins
 from tests.local.toolchain.conftest import Machine
 
@@ -31,13 +30,6 @@ def have(machine: Machine, *names: str, output: io.StringIO | None = None) -> To
     return ensure(names, progress=PlainProgress(output or io.StringIO()), folder=machine.toolchain)
 
 
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about in 30 s"
-        time.sleep(0.01)
-
-
 def begin(machine: Machine) -> subprocess.Popen[str]:
     """Another process that builds, and hangs in the middle of its first program."""
     os.mkfifo(machine.go / "hold")
@@ -47,7 +39,7 @@ def begin(machine: Machine) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    until(lambda: (machine.go / "holding").exists() and (machine.go / "holding").read_text() != "")
+    assert wait_until(lambda: (machine.go / "holding").exists() and (machine.go / "holding").read_text() != "", 30)
     return process
 
 
