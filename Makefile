@@ -25,8 +25,8 @@ unit: $(INSTALLED)
 	$(BIN)/pytest -q
 
 engine: $(INSTALLED)
-	$(BIN)/groundwork toolchain build engine
-	$(BIN)/pytest -q -m engine
+	$(BIN)/groundwork toolchain build engine simulated
+	$(BIN)/pytest -q -m engine -n 2 --dist loadfile
 
 cluster: $(INSTALLED)
 	$(BIN)/groundwork up local

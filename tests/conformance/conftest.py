@@ -84,8 +84,9 @@ def scratch(plugin: Path, scratch_tools: Toolchain) -> Iterator[Bench]:
 
 
 def _free_ports(count: int) -> int:
-    """The first of `count` ports in a row that nothing listens on."""
-    for base in range(28100, 32000, count):
+    """The first of `count` ports in a row that nothing listens on; each of xdist's workers looks in its own range."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for base in range(28100 + 600 * worker, 32000, count):
         if all(_free(base + offset) for offset in range(count)):
             return base
     raise AssertionError("no free ports from 28100 to 32000")
