@@ -11,15 +11,19 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from groundwork.errors import ExitCode, UserError
+from groundwork.waiting import wait_until
 from local.engine.report import short
 
 if TYPE_CHECKING:
     from pulumi.automation import Stack
+
+ENGINE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,17 +81,18 @@ def settled(deployment: Mapping[str, object], adopted: Iterable[PendingCreate]) 
     }
 
 
-def mend_files(backend: str, stack: str, say: Callable[[str], None]) -> None:
+def mend_files(backend: str, stack: str, say: Callable[[str], None], *, patience: float = ENGINE_SECONDS) -> None:
     """Take away the lock of a dead process and what it had half written, so that the stack can be opened.
 
     Only a `file://` backend is looked at: other backends' locks are the user's to release (`pulumi cancel`).
-    Raises UserError when a living engine works on the stack.
+    Raises UserError when an engine still works on the stack after `patience` seconds. One whose `groundwork` was killed
+    ends by itself, as it has lost its program.
     """
     address = urlparse(backend)
     if address.scheme != "file":
         return
     state = Path(unquote(address.path)) / ".pulumi"
-    _release_stale_locks(state, stack, say)
+    _release_stale_locks(state, stack, say, patience)
     for folder in ("stacks", "history", "backups", "locks"):
         _remove_half_written(state / folder)
 
@@ -109,18 +114,21 @@ def settle(stack: Stack, exists: Callable[[PendingCreate], bool], say: Callable[
     stack.import_stack(state)
 
 
-def _release_stale_locks(state: Path, stack: str, say: Callable[[str], None]) -> None:
+def _release_stale_locks(state: Path, stack: str, say: Callable[[str], None], patience: float) -> None:
     for lock in sorted((state / "locks").glob(f"**/{stack}/*.json")):
         process = _owner(lock)
         if process is not None and _is_pulumi(process):
+            say(f"waiting for the engine of another run (process {process})")
+        if process is not None and not wait_until(partial(_has_ended, process), patience):
             raise UserError(
                 what=f"another run works on stack {stack!r} (process {process})",
                 where=str(lock),
                 fix="wait until it has ended, or end it, and run this again",
                 code=ExitCode.ERROR,
             )
-        say(f"removing the lock of a run that was killed ({lock.name})")
-        lock.unlink(missing_ok=True)
+        if lock.exists():  # an engine that ended by itself has removed it
+            say(f"removing the lock of a run that was killed ({lock.name})")
+            lock.unlink(missing_ok=True)
 
 
 def _remove_half_written(folder: Path) -> None:
@@ -147,6 +155,10 @@ def _owner(lock: Path) -> int | None:
         return None
     process = content.get("pid") if isinstance(content, dict) else None
     return process if isinstance(process, int) else None
+
+
+def _has_ended(process: int) -> bool:
+    return not _is_pulumi(process)
 
 
 def _is_pulumi(process: int) -> bool:

@@ -82,10 +82,27 @@ def test_the_lock_of_a_living_engine_stays_and_is_reported(tmp_path: Path) -> No
         assert engine.stdout.readline() == b"running\n"  # its command line is readable only once it runs
         file = lock(tmp_path, json.dumps({"pid": engine.pid}))
         with pytest.raises(UserError, match=f"another run works on stack 'local' \\(process {engine.pid}\\)"):
-            mend_files(tmp_path.as_uri(), "local", lambda _: None)
+            mend_files(tmp_path.as_uri(), "local", lambda _: None, patience=0)
         assert file.exists()
     finally:
         engine.communicate(b"\n")
+
+
+def test_an_engine_that_ends_is_waited_for(tmp_path: Path) -> None:
+    program = "print('running', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "pulumi"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as engine:
+        assert engine.stdout is not None
+        assert engine.stdout.readline() == b"running\n"
+        file = lock(tmp_path, json.dumps({"pid": engine.pid}))
+
+        def end_it(line: str) -> None:
+            if line.startswith("waiting"):
+                engine.communicate(b"\n")
+
+        mend_files(tmp_path.as_uri(), "local", end_it, patience=30)
+    assert not file.exists()
 
 
 def test_the_locks_of_other_stacks_and_backends_stay(tmp_path: Path) -> None:
