@@ -78,7 +78,7 @@ def down(paths: Paths, progress: Progress) -> Record | None:
         _operate("destroy", _ready(earlier, paths, progress), progress)
     else:
         node.down(_node_settings(earlier.way if earlier else Way.REAL, paths), progress)
-        _forget_stack(paths, earlier.stack if earlier else LOCAL)
+        _forget_stack(paths, earlier.stack if earlier else LOCAL, progress)
     record.forget(paths)
     return earlier
 
@@ -206,13 +206,19 @@ def _adoptable(cluster: Cluster) -> Callable[[PendingCreate], bool]:
     return lambda create: cluster.made_by_pulumi(create.inputs)
 
 
-def _forget_stack(paths: Paths, stack: str) -> None:
+def _forget_stack(paths: Paths, stack: str, progress: Progress) -> None:
     """The cluster is gone, and every resource with it: so is what the state says of them.
 
-    Without an engine nothing is done here; the refresh of the next `up` finds that the resources are gone.
+    Where there is no engine, or it fails, the refresh of the next `up` finds that the resources are gone.
     """
     pulumi = paths.toolchain / "bin" / "pulumi"
     if not pulumi.exists() or not paths.passphrase.exists():
         return
-    workspace = Engine(pulumi=pulumi, paths=paths, plugin=None).stack(stack, lambda: None).workspace
-    workspace.remove_stack(stack, force=True)
+    from pulumi.automation import CommandError
+
+    engine = Engine(pulumi=pulumi, paths=paths, plugin=None)
+    mend_files(engine.environment()["PULUMI_BACKEND_URL"], stack, progress.say)
+    try:
+        engine.stack(stack, lambda: None).workspace.remove_stack(stack, force=True)
+    except CommandError as error:
+        progress.say(f"the state of stack {stack!r} stays, and is mended by the next `up`: {error}")

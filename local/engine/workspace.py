@@ -42,6 +42,8 @@ class Engine:
         found = {
             "PATH": path,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # The engine would take the home of /etc/passwd, which need not be the one that this user has.
+            "PULUMI_HOME": os.environ.get("PULUMI_HOME") or str(Path.home() / ".pulumi"),
             "PULUMI_BACKEND_URL": os.environ.get("PULUMI_BACKEND_URL") or self.paths.pulumi_state.as_uri(),
         }
         if not (os.environ.get("PULUMI_CONFIG_PASSPHRASE") or os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")):
