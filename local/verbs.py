@@ -87,10 +87,12 @@ def down(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] =
 
     paths = Paths.for_user()
     made = record.read(paths)
-    if not yes and made is not None:
+    if not yes:
         if not sys.stdin.isatty():
             raise UserError(what="`down` deletes data and asks first", fix="run: groundwork down --yes")
-        typer.confirm(f"Remove {made.way.meaning}, and all data of {made.stack!r}?", abort=True)
+        # Without a record there may still be a node: another user's, or one whose data folder is gone.
+        what = f"{made.way.meaning}, and all data of {made.stack!r}" if made else "the node of this machine, if any"
+        typer.confirm(f"Remove {what}?", abort=True)
     take_down(paths, progress())
 
 

@@ -17,7 +17,9 @@ VERBS = ["up", "preview", "down", "doctor", "kubeconfig", "env", "images", "tool
 def run(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "GROUNDWORK_HOME": str(home)}
     command = [sys.executable, "-m", "groundwork", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -33,6 +35,7 @@ def test_every_verb_explains_itself(verb: str, tmp_path: Path) -> None:
         (("up", "nowhere"), ["there is no environment 'nowhere'", "allowed: local", "fix: "]),
         (("up", "local", "--kubeconfig", "/no/such/file"), ["/no/such/file", "no such kubeconfig", "fix: "]),
         (("up", "local", "--nonsense"), ["--nonsense"]),
+        (("down",), ["asks first", "--yes"]),
         (("agent", "validate", "/no/such.yaml"), ["/no/such.yaml"]),
         (("images", "build", "nothing"), ["nothing", "agent-runtime"]),
     ],
