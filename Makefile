@@ -26,11 +26,11 @@ unit: $(INSTALLED)
 
 engine: $(INSTALLED)
 	$(BIN)/groundwork toolchain build engine simulated
-	$(BIN)/pytest -q -m engine -n 2 --dist loadfile
+	$(BIN)/pytest -q -m engine -n 2 --dist loadfile --tb=native
 
 cluster: $(INSTALLED)
 	$(BIN)/groundwork up local
-	$(BIN)/pytest -q -m cluster
+	$(BIN)/pytest -q -m cluster --tb=native
 
 conformance: $(INSTALLED) ## Hold a Kubernetes plugin to the recordings (GROUNDWORK_KUBERNETES_PLUGIN names it)
 	$(BIN)/groundwork up local
