@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -13,17 +11,9 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2_grpc
 
 import local.kubernetes_plugin
+from groundwork.waiting import wait_until
 
 LAUNCHER = Path(local.kubernetes_plugin.__file__).parent / "bin" / "pulumi-resource-kubernetes"
-
-
-def _until(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def _alive(pid: int) -> bool:
@@ -57,4 +47,4 @@ def test_a_plugin_ends_with_the_engine_that_started_it() -> None:
         pid = next(int(line.split()[1]) for line in words if line.startswith("pid"))
         assert _alive(pid)
         started.kill()
-    assert _until(lambda: not _alive(pid))
+    assert wait_until(lambda: not _alive(pid), 20)
