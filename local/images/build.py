@@ -14,7 +14,7 @@ from groundwork.console import Progress
 from groundwork.errors import UserError
 from groundwork.files import write_atomically
 from local import machine
-from local.images import archive, process
+from local.images import archive, process, programs
 from local.images import base as bases
 from local.images.archive import REPOSITORY, Archive
 from local.images.base import Base
@@ -88,9 +88,10 @@ class Workshop:
     def _into_store(self, source: Source, store: Store, args: Mapping[str, str]) -> None:
         if store.has(source.tag):
             return
+        programs.ensure(source.programs, self.paths.toolchain, self.progress)
         staged = store.tmp / f"context-{source.name}"
         with self.progress.step(f"Building image {source.name}") as step:
-            store.build(source.recipe(staged, dict(args)), source.tag, step)
+            store.build(source.recipe(staged, dict(args), self.paths.toolchain), source.tag, step)
         store.keep_only(source.name, source.tag)
         shutil.rmtree(staged)
 

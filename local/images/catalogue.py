@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundwork.errors import UserError
-from local.images import context, dockerfile
+from local.images import context, dockerfile, programs
 from local.images.archive import KEY_LABEL
 from local.images.dockerfile import BASE_ARG, BUILDER_ARG
 from local.images.store import Recipe
@@ -25,13 +25,15 @@ def names(root: Path = CHECKOUT) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One image's inputs. `key`: 64 hex digits, another for any other input; `root`: the build context."""
+    """One image's inputs. `key`: 64 hex digits, another for any other input; `root`: the build context; `programs`:
+    what it takes from the tool chain."""
 
     name: str
     key: str
     root: Path
     needs_builder: bool
     files: tuple[context.Entry, ...]
+    programs: tuple[programs.Copied, ...]
 
     @property
     def tag(self) -> str:
@@ -43,9 +45,10 @@ class Source:
         """Its Dockerfile, from the repository's root."""
         return f"images/{self.name}/Dockerfile"
 
-    def recipe(self, staged: Path, args: dict[str, str]) -> Recipe:
-        """Stage the inputs below `staged` and say how to build them."""
+    def recipe(self, staged: Path, args: dict[str, str], toolchain: Path) -> Recipe:
+        """Stage the inputs below `staged` and say how to build them. `toolchain`: where its programs are built."""
         context.stage(list(self.files), staged)
+        programs.stage(self.programs, toolchain, staged)
         labels = {
             "org.opencontainers.image.title": self.name,
             KEY_LABEL: self.key,
@@ -80,6 +83,8 @@ def _source(name: str, base: str, root: Path) -> Source:
     needs_builder = BUILDER_ARG in read.args
     if needs_builder:
         args[BUILDER_ARG] = _source(BUILDER, base, root).key
-    files = context.entries(root, read.sources, where=where)
+    copied = programs.find(read.sources, where=where)
+    args |= {f"program {one.source}": one.key for one in copied}
+    files = context.entries(root, [one for one in read.sources if not programs.is_program(one)], where=where)
     key = context.input_key((root / where).read_bytes(), args, files)
-    return Source(name=name, key=key, root=root, needs_builder=needs_builder, files=tuple(files))
+    return Source(name=name, key=key, root=root, needs_builder=needs_builder, files=tuple(files), programs=copied)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Entry:
         return (b"program " if self.executable else b"file ") + digest
 
 
-def entries(context: Path, sources: tuple[str, ...], *, where: str) -> list[Entry]:
+def entries(context: Path, sources: Sequence[str], *, where: str) -> list[Entry]:
     """All files that `sources` (paths or globs) name, sorted by path. Raises `UserError` for one that names none."""
     found: dict[str, Entry] = {}
     for source in sources:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import subprocess
 from collections import deque
@@ -15,7 +16,7 @@ from groundwork.errors import ExitCode, UserError
 from local import machine
 from local.toolchain import pins, space
 from local.toolchain.go import Go
-from local.toolchain.programs import Program
+from local.toolchain.programs import Pin, Program
 
 # One compiler or linker needs up to this much memory; fewer run side by side where there is less.
 _MEMORY_PER_JOB = 1536 * machine.MIB
@@ -102,8 +103,28 @@ def build(program: Program, shop: Workshop, work: Path, step: Step) -> Path:
         raise _failed(program, log, log_path, code, work)
     step.update(where)
     place.parent.mkdir(parents=True, exist_ok=True)
+    _keep(program.pin, shop, work)
     out.rename(place)
     return place
+
+
+def _keep(pin: Pin, shop: Workshop, work: Path) -> None:
+    """Copy the pin's files beside its programs, before the first of these: where a program is, they are."""
+    folder = pins.folder(pin, shop.toolchain)
+    for path, source in pin.files.items():
+        place, copy = folder / path, work / "kept" / path
+        if place.exists():
+            continue
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        origin = shop.go.module(pin, work) / source
+        if origin.is_dir():
+            shutil.copytree(origin, copy, copy_function=shutil.copyfile)
+        else:
+            shutil.copyfile(origin, copy)
+        for made in (copy, *copy.rglob("*")):  # the module cache is read-only
+            made.chmod(0o755 if made.is_dir() else 0o644)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        copy.rename(place)
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

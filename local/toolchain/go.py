@@ -13,6 +13,7 @@ from pathlib import Path
 from groundwork.console import Progress
 from groundwork.errors import ExitCode, UserError
 from local.toolchain import pins
+from local.toolchain.programs import Pin
 from local.toolchain.space import Folders
 from local.toolchain.survey import ask_version, on_path
 from local.toolchain.versions import Version
@@ -42,6 +43,19 @@ class Go:
             "GOWORK": "off",
             "HOME": os.environ.get("HOME") or str(Path.home()),  # unset in some services; Go keeps its caches there
         }
+
+    def module(self, pin: Pin, work: Path) -> Path:
+        """Where the pin's module lies in Go's module cache; it is there once a program of it was built."""
+        done = subprocess.run(
+            [self.path, "list", "-m", "-f", "{{.Dir}}", pin.module],
+            cwd=pin.folder,
+            env=self.environment(work),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        return Path(done.stdout.strip())
 
     def folders(self, toolchain: Path) -> Folders:
         """Where this Go keeps sources and build cache. Raises UserError where it has no place for them."""

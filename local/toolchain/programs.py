@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from local.toolchain.versions import Fit, Version
 
@@ -16,7 +18,8 @@ class Pin:
 
     `module` names the requirement of the folder's go.mod that holds the version. `ldflags` may use {version} (with its
     v), {major} and {minor}. `together`: its programs serve from PATH all or none, as they speak to each other.
-    `sources_mb`, `cache_mb`: what a cold build adds to Go's module cache and build cache, in MiB, measured.
+    `sources_mb`, `cache_mb`: what a cold build adds to Go's module cache and build cache, in MiB, measured. `files`:
+    what is kept beside the programs, by its path there: files or folders of the module.
     """
 
     name: str
@@ -26,6 +29,7 @@ class Pin:
     together: bool = False
     sources_mb: int
     cache_mb: int
+    files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def folder(self) -> Path:
@@ -77,6 +81,14 @@ _METRICS = Pin(
     cache_mb=1347,
 )
 _COREDNS = Pin(name="coredns", module="github.com/coredns/coredns", sources_mb=1551, cache_mb=996)
+# A certificate authority that speaks ACME, for tests only.
+_PEBBLE = Pin(
+    name="pebble",
+    module="github.com/letsencrypt/pebble/v2",
+    ldflags="-X main.version={version}",
+    sources_mb=27,
+    cache_mb=112,
+)
 _KWOK = Pin(name="kwok", module="sigs.k8s.io/kwok", sources_mb=306, cache_mb=773)
 _HELM = Pin(
     name="helm",
@@ -93,6 +105,23 @@ _PULUMI = Pin(
     cache_mb=1592,
 )
 
+_RATELIMIT = Pin(name="ratelimit", module="github.com/envoyproxy/ratelimit", sources_mb=177, cache_mb=268)
+_CHARTS = "manifests/charts"
+_ISTIO = Pin(
+    name="istio",
+    module="istio.io/istio",
+    files=MappingProxyType(
+        {
+            "charts/base": f"{_CHARTS}/base",
+            "charts/gateway": f"{_CHARTS}/gateway",
+            "charts/istiod": f"{_CHARTS}/istio-control/istio-discovery",
+            "envoy_bootstrap.json": "tools/packaging/common/envoy_bootstrap.json",
+        }
+    ),
+    sources_mb=0,
+    cache_mb=0,
+)
+
 
 def _kube(name: str, seconds: int, size_mb: int) -> Program:
     package = f"{_KUBERNETES.module}/cmd/{name}"
@@ -103,6 +132,18 @@ def _containerd(name: str, ask: str, seconds: int, size_mb: int) -> Program:
     package = f"{_CONTAINERD.module}/cmd/{name}"
     return Program(
         name=name, pin=_CONTAINERD, package=package, ask=(ask,), fit=Fit.SAME_MAJOR, seconds=seconds, size_mb=size_mb
+    )
+
+
+def _istio(name: str, package: str, seconds: int, size_mb: int) -> Program:
+    return Program(
+        name=name,
+        pin=_ISTIO,
+        package=f"{_ISTIO.module}/{package}",
+        ask=("version",),
+        fit=Fit.SAME_MINOR,
+        seconds=seconds,
+        size_mb=size_mb,
     )
 
 
@@ -143,6 +184,15 @@ _ALL = (
         seconds=103,
         size_mb=76,
     ),
+    Program(
+        name="pebble",
+        pin=_PEBBLE,
+        package=f"{_PEBBLE.module}/cmd/pebble",
+        ask=("-version",),
+        fit=Fit.SAME_MAJOR,
+        seconds=81,
+        size_mb=8,
+    ),
     Program(name="kwok", pin=_KWOK, package=f"{_KWOK.module}/cmd/kwok", fit=Fit.SAME_MINOR, seconds=66, size_mb=61),
     Program(
         name="pulumi",
@@ -163,6 +213,17 @@ _ALL = (
         seconds=107,
         size_mb=64,
     ),
+    _istio("pilot-discovery", "pilot/cmd/pilot-discovery", 0, 0),
+    _istio("pilot-agent", "pilot/cmd/pilot-agent", 0, 0),
+    _istio("istio-cni", "cni/cmd/istio-cni", 0, 0),
+    Program(
+        name="ratelimit",
+        pin=_RATELIMIT,
+        package=f"{_RATELIMIT.module}/src/service_cmd",
+        fit=Fit.SAME_MAJOR,
+        seconds=97,
+        size_mb=23,
+    ),
 )
 
 PROGRAMS = {program.name: program for program in _ALL}
@@ -172,3 +233,5 @@ _CONTAINERS = ("containerd", "containerd-shim-runc-v2", "ctr")
 LOCAL_NODE = (*_CONTROL_PLANE, "kubelet", "kube-proxy", *_CONTAINERS, "coredns", "metrics-server")
 SIMULATED = (*_CONTROL_PLANE, "kwok")
 ENGINE = ("pulumi", "helm")
+MESH = ("pilot-discovery", "pilot-agent", "istio-cni")
+DOMAIN_TESTS = ("coredns", "pebble")

@@ -69,17 +69,20 @@ def ask_version(path: Path, arguments: Sequence[str]) -> Version | None:
     return Version.find(done.stdout) or Version.find(done.stderr) if done.returncode == 0 else None
 
 
-def survey(names: Iterable[str], toolchain: Path) -> list[Found]:
-    """Where each program stands, in the order of the table. Raises ValueError for a name that is not in it."""
+def survey(names: Iterable[str], toolchain: Path, *, pinned: bool = False) -> list[Found]:
+    """Where each program stands, in the order of the table. Raises ValueError for a name that is not in it.
+
+    `pinned`: only what was built from the pins counts.
+    """
     asked = set(names)
     unknown = sorted(asked - PROGRAMS.keys())
     if unknown:
         raise ValueError(f"no such program: {', '.join(unknown)}; known: {', '.join(PROGRAMS)}")
-    return [_find(program, toolchain) for name, program in PROGRAMS.items() if name in asked]
+    return [_find(program, toolchain, pinned) for name, program in PROGRAMS.items() if name in asked]
 
 
-def _find(program: Program, toolchain: Path) -> Found:
-    here, refused = _fitting(program, toolchain)
+def _find(program: Program, toolchain: Path, pinned: bool) -> Found:
+    here, refused = (None, ()) if pinned else _fitting(program, toolchain)
     if here is not None and (not program.pin.together or _same_everywhere(program, here, toolchain)):
         return here
     built = pins.folder(program.pin, toolchain) / program.name

@@ -31,23 +31,25 @@ class Toolchain:
         return path
 
 
-def ensure(names: Iterable[str], *, progress: Progress, folder: Path | None = None) -> Toolchain:
+def ensure(names: Iterable[str], *, progress: Progress, folder: Path | None = None, pinned: bool = False) -> Toolchain:
     """Have these programs, building those that are missing. `folder`: the cache's place, if not the user's own.
+    `pinned`: those built from the pins, whatever is on PATH; what `bin_dir` links to stays as it is then.
 
     Can be killed at any time and run again: what was built or compiled is not built again. Raises UserError where
     disk, network or a compiler fails, ValueError for a name that is not in the table.
     """
     wanted = tuple(names)
     toolchain = folder or Paths.for_user().toolchain
-    found = survey(wanted, toolchain)
+    found = survey(wanted, toolchain, pinned=pinned)
     if _missing(found):
         with lock.held(toolchain / ".lock", progress) as descriptor:
             cache.clean(toolchain)
             # Another run may have built them while this one waited.
-            _build_all(_missing(survey(wanted, toolchain)), toolchain, progress, descriptor)
+            _build_all(_missing(survey(wanted, toolchain, pinned=pinned)), toolchain, progress, descriptor)
             cache.prune(toolchain)
-        found = survey(wanted, toolchain)
-    cache.link(found, toolchain)
+        found = survey(wanted, toolchain, pinned=pinned)
+    if not pinned:
+        cache.link(found, toolchain)
     return Toolchain(found={one.program.name: one for one in found}, bin_dir=toolchain / "bin")
 
 

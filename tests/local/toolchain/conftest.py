@@ -18,6 +18,8 @@ FAKE_GO = """
         print((home / "version").read_text())
     elif arguments[0] == "env":
         print(home / "mod", home / "cache", sep="\\n")
+    elif arguments[0] == "list":
+        print(home / "mod" / arguments[-1])
     else:
         package, out = arguments[-1], pathlib.Path(arguments[arguments.index("-o") + 1])
         names = ("CGO_ENABLED", "GOFLAGS", "GOTOOLCHAIN", "GOTMPDIR", "GOWORK")

@@ -67,6 +67,32 @@ def test_what_is_missing_is_built_from_its_pin(machine: Machine) -> None:
     assert leftovers(machine) == []
 
 
+def test_what_a_pin_keeps_stands_beside_its_programs(machine: Machine) -> None:
+    pin = PROGRAMS["pilot-agent"].pin
+    for path, source in pin.files.items():
+        origin = machine.go / "mod" / pin.module / source
+        file = origin / "Chart.yaml" if path.startswith("charts/") else origin
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(path)
+        file.chmod(0o444)
+    have(machine, "pilot-agent")
+    folder = pins.folder(pin, machine.toolchain)
+    assert (folder / "charts/istiod/Chart.yaml").read_text() == "charts/istiod"
+    assert (folder / "charts/istiod/Chart.yaml").stat().st_mode & 0o777 == 0o644
+    assert (folder / "envoy_bootstrap.json").read_text() == "envoy_bootstrap.json"
+    have(machine, "pilot-agent", "pilot-discovery")
+    assert machine.built() == [PROGRAMS["pilot-agent"].package, PROGRAMS["pilot-discovery"].package]
+    assert leftovers(machine) == []
+
+
+def test_a_pinned_program_is_built_whatever_is_on_path(machine: Machine) -> None:
+    machine.says("helm", f"v{pins.version(PROGRAMS['helm'].pin)}")
+    assert have(machine, "helm").path("helm") == machine.path / "helm"
+    tools = ensure(["helm"], progress=PlainProgress(io.StringIO()), folder=machine.toolchain, pinned=True)
+    assert tools.path("helm") == pins.folder(PROGRAMS["helm"].pin, machine.toolchain) / "helm"
+    assert (tools.bin_dir / "helm").readlink() == machine.path / "helm"
+
+
 def test_a_second_time_nothing_is_built(machine: Machine) -> None:
     have(machine, *LOCAL_NODE, *ENGINE)
     before = machine.built()
