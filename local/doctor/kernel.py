@@ -71,11 +71,15 @@ ATTEMPTS = (
         fix=_MODULE.format("nf_nat, or iptable_nat"),
     ),
     Attempt(
-        name="ipset",
+        name="nftables",
         namespaces=_NET,
-        commands=("ipset create tried hash:net",),
-        fix=_MODULE.format("ip_set"),
-        state=State.WARN,
+        commands=(
+            "nft 'add table inet tried; add chain inet tried one; add chain inet tried two'",
+            "nft 'add map inet tried chosen { type ipv4_addr : verdict; }'",
+            "nft 'add rule inet tried one ct state established accept; add rule inet tried one ip saddr vmap @chosen'",
+            "nft 'add element inet tried chosen { 10.0.0.1 : jump two }'",
+        ),
+        fix=_MODULE.format("nf_tables"),
     ),
 )
 

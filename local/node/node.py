@@ -13,7 +13,7 @@ from local.node.host.objects import Cluster
 from local.node.host.probes import Access
 from local.node.preflight import check
 from local.node.runner import alone, run_playbook
-from local.node.settings import PROGRAMS, Kind, NodeSettings
+from local.node.settings import SERVICES, Kind, NodeSettings
 
 if TYPE_CHECKING:
     from local.toolchain import Toolchain
@@ -53,7 +53,7 @@ def down(settings: NodeSettings, progress: Progress) -> Sequence[str]:
 def status(settings: NodeSettings) -> Status:
     """What runs just now; asks the API server only when there is a node."""
     found = {p.environment[processes.SERVICE]: p.pid for p in processes.of_node(settings.runtime) if _is_service(p)}
-    missing = tuple(name for name in PROGRAMS[settings.kind] if name not in found)
+    missing = tuple(name for name in SERVICES[settings.kind] if name not in found)
     return Status(
         services=found, missing=missing, ready=bool(found) and _cluster(settings).node_is_ready(settings.name)
     )

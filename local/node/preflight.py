@@ -17,7 +17,7 @@ from local.node.host import processes
 from local.node.settings import Kind, NodeSettings
 
 # Of the distribution; the rest comes with the tool chain.
-COMMANDS = ("runc", "iptables", "ip6tables", "iptables-save", "iptables-restore", "ip", "umount", "modprobe")
+COMMANDS = ("runc", "iptables", "ip6tables", "iptables-save", "iptables-restore", "nft", "ip", "umount", "modprobe")
 PROC = Path("/proc")
 RELEASE_SECONDS = 3.0
 LEAST_FREE_BYTES = 2 * 1024**3

@@ -170,7 +170,7 @@ class NodeSettings:
     def variables(self, program: Callable[[str], Path] | None) -> dict[str, object]:
         """The playbook's variables: all of the above, and the path of each program as `program` finds it."""
         plain = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
-        names = PROGRAMS[self.kind] if program else ()
+        names = (*PROGRAMS[self.kind], *PLUGINS[self.kind]) if program else ()
         return {
             **{f"node_{key}": value for key, value in plain.items()},
             "node_url": self.url,
@@ -178,6 +178,7 @@ class NodeSettings:
             "node_folders": [str(folder) for folder in self.folders],
             "node_programs": {name: str(program(name)) for name in names} if program else {},
             "node_supervisord": str(Path(sys.executable).parent / "supervisord"),
+            "node_python": sys.executable,
             "ansible_python_interpreter": sys.executable,
         }
 
@@ -188,3 +189,5 @@ PROGRAMS = {
     Kind.REAL: (*CONTROL_PLANE, "containerd", "kubelet", "kube-proxy", "coredns", "metrics-server"),
     Kind.SIMULATED: (*CONTROL_PLANE, "kwok"),
 }
+PLUGINS = {Kind.REAL: ("istio-cni",), Kind.SIMULATED: ()}  # called by containerd for each pod
+SERVICES = {kind: (*programs, "node-agent") for kind, programs in PROGRAMS.items()}  # the agent is this project's own

@@ -42,7 +42,7 @@ NODE = (
         programs=("iptables", "ip6tables", "iptables-save", "iptables-restore"),
     ),
     Package(name="conntrack", purpose="forgets connections to pods that are gone", programs=("conntrack",)),
-    Package(name="ipset", purpose="sets of addresses for network policies", programs=("ipset",)),
+    Package(name="nftables", purpose="enforces network policies", programs=("nft",)),
     Package(name="iproute2", purpose="makes links and bridges", programs=("ip",)),
     Package(name="util-linux", purpose="enters namespaces", programs=("unshare", "nsenter")),
     Package(name="kmod", purpose="loads the kernel's modules", programs=("modprobe",)),

@@ -13,7 +13,7 @@ from groundwork.waiting import wait_until
 from local import images
 from local.node import status
 from local.node.host import processes
-from local.node.settings import PROGRAMS
+from local.node.settings import SERVICES
 from tests.cluster.node import SETTINGS, all_running, bring_up, kubectl, tools
 from tests.local.node.quiet import Quiet
 
@@ -56,7 +56,7 @@ def restarts(namespace: str) -> dict[str, int]:
     return {item["metadata"]["name"]: item["status"]["containerStatuses"][0]["restartCount"] for item in items}
 
 
-@pytest.mark.parametrize("service", PROGRAMS[SETTINGS.kind])
+@pytest.mark.parametrize("service", SERVICES[SETTINGS.kind])
 def test_a_killed_service_comes_back_and_pods_stay(service: str, pods: str) -> None:
     before, first = restarts(pods), status(SETTINGS).services[service]
     processes.send(first, signal.SIGKILL)

@@ -141,7 +141,7 @@ def test_the_node_reads_no_secret_that_no_pod_of_its_own_uses() -> None:
 
 
 def test_components_may_do_no_more_than_their_part() -> None:
-    for component in ("coredns", "kube-proxy", "kube-scheduler", "metrics-server"):
+    for component in ("coredns", "kube-proxy", "kube-scheduler", "metrics-server", "node-agent"):
         kubeconfig = SETTINGS.config / f"{component}.kubeconfig"
         assert kubectl_with(kubeconfig, "auth", "can-i", "create", "deployments", check=False).stdout.strip() == "no"
         assert kubectl_with(kubeconfig, "auth", "can-i", "get", "secrets", "-A", check=False).stdout.strip() == "no"

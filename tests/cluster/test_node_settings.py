@@ -35,6 +35,8 @@ FILES = {
     "4.1.3 kube-proxy's kubeconfig": (SETTINGS.config / "kube-proxy.kubeconfig", 0o600),
     "4.1.5 kubelet's kubeconfig": (SETTINGS.config / "kubelet.kubeconfig", 0o600),
     "4.1.7 client authority": (PKI / "cluster/ca.crt", 0o644),
+    "node-agent's definition": (SETTINGS.config / "services/node-agent.conf", 0o600),
+    "node-agent's socket": (SETTINGS.runtime / "node-agent.sock", 0o600),
     "4.1.9 kubelet's configuration": (SETTINGS.config / "kubelet.yaml", 0o600),
 }
 

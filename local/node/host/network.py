@@ -14,6 +14,7 @@ WANTED = {
     "kernel/keys/root_maxkeys": "1000000",
     "kernel/panic": "10",
     "kernel/panic_on_oops": "1",
+    "net/bridge/bridge-nf-call-ip6tables": "1",
     "net/bridge/bridge-nf-call-iptables": "1",
     "net/ipv4/conf/all/route_localnet": "1",
     "net/ipv4/ip_forward": "1",

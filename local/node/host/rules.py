@@ -12,6 +12,7 @@ from functools import cached_property
 FAMILIES = {"ip": "iptables", "ip6": "ip6tables"}
 MARK = "groundwork"  # the name of the CNI network, and the comment of our own rules
 PORTMAP = "CNI-HOSTPORT-DNAT"
+POLICIES = "inet groundwork_policy"  # the node agent's table: local/node_agent/table.py
 BUILT_IN = {"INPUT", "OUTPUT", "FORWARD", "PREROUTING", "POSTROUTING"}
 
 
@@ -142,6 +143,11 @@ def remove(foreign_chains: Iterable[str], foreign_tables: Iterable[str]) -> bool
             if unused and name not in foreign_tables and name in nft_tables():
                 changed |= _run("nft", "delete", "table", *name.split())
     return changed
+
+
+def remove_policies() -> bool:
+    """Remove the table of network policies, which outlives the agent; true when it was there."""
+    return _run("nft", "delete", "table", *POLICIES.split())
 
 
 def _saved(tool: str) -> str:

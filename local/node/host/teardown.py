@@ -125,6 +125,7 @@ def restore_host(record_file: Path, runtime: Path, logs: Path, bridge: str, fold
         "pods": end_pods(runtime, foreign),
         "mounts": unmount(folders),
         "bridge": network.remove_bridge(bridge),
+        "policies": rules.remove_policies(),
         "rules": rules.remove(known.chains if known else (), known.tables if known else rules.nft_tables()),
         "sysctls": bool(known and known.boot_id == record.boot_id() and restore_sysctls(known.sysctls)),
         "traces": delete_traces(logs, foreign if known else record.FOLDERS),
