@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import socketserver
 import sys
 import threading
 from pathlib import Path
 
 from local.node.host.probes import Access
 from local.node_agent.agent import Agent
+from local.node_agent.announcements import serve
 from local.node_agent.api import Server
 from local.node_agent.kernel import Kernel, Nothing
 from local.node_agent.plan import NodePart
@@ -40,7 +40,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--server", required=True, help="URL of the API server")
     for name in ("authority", "certificate", "key"):
         parser.add_argument(f"--{name}", required=True, type=Path)
-    parser.add_argument("--socket", required=True, type=Path, help="answers once the rules are in force")
+    parser.add_argument(
+        "--socket", required=True, type=Path, help="there once rules are in force; the CNI plugin asks here"
+    )
     parser.add_argument("--bridge", help="the link of the node's pods; without it no policy is enforced")
     parser.add_argument("--dns-address", help="where the cluster's name server listens, if it is no pod")
     return parser.parse_args()
@@ -54,10 +56,8 @@ def _dns(address: str) -> NodePart:
 
 def _answer_when_ready(agent: Agent, path: Path) -> None:
     agent.ready.wait()
-    path.unlink(missing_ok=True)
     os.umask(0o177)
-    with socketserver.UnixStreamServer(str(path), socketserver.BaseRequestHandler) as server:
-        server.serve_forever()
+    serve(agent.announcements, path)
 
 
 if __name__ == "__main__":

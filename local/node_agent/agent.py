@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 
 from local.node_agent import host_ports
+from local.node_agent.announcements import Announcements
 from local.node_agent.api import ApiError, Server
 from local.node_agent.balancer import Assignment, assign
 from local.node_agent.kernel import Enforcer, NftError
@@ -39,6 +40,7 @@ class Agent:
         self.pods = Collection(Pod, "/api/v1/pods", self.changes)
         self.policies = Collection(NetworkPolicy, "/apis/networking.k8s.io/v1/networkpolicies", self.changes)
         self.services = Collection(Service, "/api/v1/services", self.changes)
+        self.announcements = Announcements(self.changes)
         self._told: dict[str, str] = {}
 
     def run(self) -> None:
@@ -62,6 +64,7 @@ class Agent:
             pods=self.pods.objects(),
             policies=self.policies.objects(),
             parts=self.parts,
+            announced=self.announcements.current(),
         )
         try:
             self.enforcer.apply(plan(cluster))
@@ -69,6 +72,8 @@ class Agent:
             log.error("rules were refused: %s", error)
             return False
         log.debug("planned and applied in %.3f s", time.monotonic() - started)
+        placed = {address: pod.metadata.uid for address, pod in cluster.placed.items()}
+        self.announcements.settle(placed, (pod.metadata.uid for pod in cluster.pods))
         self.ready.set()
         return True
 

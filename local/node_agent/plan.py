@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -37,14 +37,14 @@ class NodePart:
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """What is planned from. `addresses`: by pod uid, known before the API server knows them."""
+    """What is planned from. `announced`: pod uid by address, which holds whatever the API server knows of addresses."""
 
     bridge: str
     namespaces: Sequence[Namespace] = ()
     pods: Sequence[Pod] = ()
     policies: Sequence[NetworkPolicy] = ()
     parts: Sequence[NodePart] = ()
-    addresses: Mapping[str, str] = field(default_factory=dict)
+    announced: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def labels(self) -> dict[str, dict[str, str]]:
@@ -54,16 +54,12 @@ class Cluster:
     @cached_property
     def placed(self) -> dict[str, Pod]:
         """The pod at each address: where two claim the same, the one that is not being deleted, or else the newer."""
-        found: dict[str, Pod] = {}
-        for pod in sorted(filter(_is_live, self.pods), key=_claim):
-            address = pod.status.pod_ip or self.addresses.get(pod.metadata.uid, "")
-            if _is_ipv4(address):
-                found[address] = pod
-        return found
-
-
-def _is_live(pod: Pod) -> bool:
-    return pod.has_network
+        live = sorted((pod for pod in self.pods if pod.has_network), key=_claim)
+        found = {pod.status.pod_ip: pod for pod in live if _is_ipv4(pod.status.pod_ip)}
+        by_uid = {pod.metadata.uid: pod for pod in live}
+        certain = {address: by_uid[uid] for address, uid in self.announced.items() if uid in by_uid}
+        moved = {pod.metadata.uid for pod in certain.values()}
+        return {address: pod for address, pod in found.items() if pod.metadata.uid not in moved} | certain
 
 
 def _claim(pod: Pod) -> tuple[bool, str, str]:
@@ -282,12 +278,3 @@ def _digest(*words: str) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= 120 else f"{text[:117]}..."  # nft's limit for a comment is 128
-
-
-def policies_of(policies: Iterable[NetworkPolicy], pod: Pod) -> list[str]:
-    """The policies that select a pod, for people."""
-    return [
-        policy.key
-        for policy in policies
-        if policy.metadata.namespace == pod.metadata.namespace and policy.spec.pod_selector.admits(pod.metadata.labels)
-    ]
