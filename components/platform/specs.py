@@ -272,8 +272,8 @@ KINDS = (
         spec=ApiKeySpec,
         status=ApiKeyStatus,
         columns=(
-            ("Expires", ".spec.expiresAt", "date"),
-            ("Grace until", ".spec.graceUntil", "date"),
+            ("Expires", ".spec.expiresAt", "string"),
+            ("Grace until", ".spec.graceUntil", "string"),
             ("Revoked", ".spec.revoked.reason", "string"),
             ("Requests", ".status.requests", "integer"),
             ("Last used", ".status.lastUsedAt", "date"),

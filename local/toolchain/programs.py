@@ -105,6 +105,7 @@ _PULUMI = Pin(
     cache_mb=1592,
 )
 
+_OPA = Pin(name="opa", module="github.com/open-policy-agent/opa", sources_mb=565, cache_mb=495)
 _RATELIMIT = Pin(name="ratelimit", module="github.com/envoyproxy/ratelimit", sources_mb=177, cache_mb=268)
 _CHARTS = "manifests/charts"
 _ISTIO = Pin(
@@ -216,6 +217,7 @@ _ALL = (
     _istio("pilot-discovery", "pilot/cmd/pilot-discovery", 0, 0),
     _istio("pilot-agent", "pilot/cmd/pilot-agent", 0, 0),
     _istio("istio-cni", "cni/cmd/istio-cni", 0, 0),
+    Program(name="opa", pin=_OPA, package=_OPA.module, ask=("version",), fit=Fit.SAME_MAJOR, seconds=997, size_mb=41),
     Program(
         name="ratelimit",
         pin=_RATELIMIT,
@@ -230,8 +232,9 @@ PROGRAMS = {program.name: program for program in _ALL}
 
 _CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 _CONTAINERS = ("containerd", "containerd-shim-runc-v2", "ctr")
-LOCAL_NODE = (*_CONTROL_PLANE, "kubelet", "kube-proxy", *_CONTAINERS, "coredns", "metrics-server")
+LOCAL_NODE = (*_CONTROL_PLANE, "kubelet", "kube-proxy", *_CONTAINERS, "coredns", "metrics-server", "istio-cni")
 SIMULATED = (*_CONTROL_PLANE, "kwok")
 ENGINE = ("pulumi", "helm")
-MESH = ("pilot-discovery", "pilot-agent", "istio-cni")
+MESH = ("pilot-discovery", "pilot-agent")
 DOMAIN_TESTS = ("coredns", "pebble")
+ACCESS = ("opa",)
