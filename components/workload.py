@@ -13,6 +13,7 @@ from pulumi_kubernetes.core.v1 import (
     ContainerPortArgs,
     EmptyDirVolumeSourceArgs,
     EnvVarArgs,
+    ExecActionArgs,
     HTTPGetActionArgs,
     LifecycleArgs,
     LifecycleHandlerArgs,
@@ -44,7 +45,8 @@ LIVE, READY = "/healthz", "/readyz"
 class ServerArgs:
     """One server process, which answers `/healthz` and `/readyz` on its port named `http`.
 
-    `image`: by digest. `drain_seconds`: how long it may go on, after SIGTERM, with what it has begun.
+    `image`: by digest. `drain_seconds`: how long it may go on, after SIGTERM, with what it has begun. `live`, `ready`:
+    other paths, or commands that end with 0 in the container.
     """
 
     name: str
@@ -57,6 +59,8 @@ class ServerArgs:
     env: Sequence[EnvVarArgs] = ()
     volumes: Sequence[VolumeArgs] = ()
     mounts: Sequence[VolumeMountArgs] = ()
+    live: str | Sequence[str] = LIVE
+    ready: str | Sequence[str] = READY
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
@@ -115,15 +119,16 @@ def _container(args: ServerArgs) -> ContainerArgs:
         ),
         volume_mounts=[VolumeMountArgs(name="tmp", mount_path="/tmp"), *args.mounts],  # noqa: S108 – in the pod
         lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=LEAVE_SECONDS))),
-        startup_probe=_probe(LIVE, period=1, failures=60),
-        readiness_probe=_probe(READY, period=2, failures=2),
-        liveness_probe=_probe(LIVE, period=10, failures=3),
+        startup_probe=_probe(args.live, period=1, failures=60),
+        readiness_probe=_probe(args.ready, period=2, failures=2),
+        liveness_probe=_probe(args.live, period=10, failures=3),
     )
 
 
-def _probe(path: str, *, period: int, failures: int) -> ProbeArgs:
+def _probe(how: str | Sequence[str], *, period: int, failures: int) -> ProbeArgs:
     return ProbeArgs(
-        http_get=HTTPGetActionArgs(path=path, port="http"),
+        http_get=HTTPGetActionArgs(path=how, port="http") if isinstance(how, str) else None,
+        exec_=None if isinstance(how, str) else ExecActionArgs(command=list(how)),
         period_seconds=period,
         timeout_seconds=3,
         failure_threshold=failures,

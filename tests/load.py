@@ -45,8 +45,8 @@ class Plan:
 class Report:
     """What came back. `accepted`: answers of status 200 by the second of their intended start, from the plan's start.
 
-    Latencies in seconds, of the accepted ones; `errors`: why there was no answer (status 0); `cpu`: seconds of processor
-    that sending took.
+    Latencies in seconds, of the accepted ones; `errors`: why there was no answer (status 0); `cpu`: seconds of
+    processor that sending took.
     """
 
     sent: int

@@ -280,7 +280,7 @@ def _ratelimit(limits: Limits) -> Config:
 
 
 def _counted(name: str) -> Config:
-    """One count: whom it is for and how much that one may is what the authoriser said; nothing said, nothing counted."""
+    """One count. Whose it is and how many it may be is what the authoriser said; nothing said, nothing counted."""
     return {
         "actions": [
             {
@@ -291,7 +291,9 @@ def _counted(name: str) -> Config:
                 }
             }
         ],
-        "limit": {"dynamic_metadata": {"metadata_key": {"key": AUTHORIZED, "path": [{"key": "limits"}, {"key": name}]}}},
+        "limit": {
+            "dynamic_metadata": {"metadata_key": {"key": AUTHORIZED, "path": [{"key": "limits"}, {"key": name}]}}
+        },
     }
 
 
