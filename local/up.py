@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,15 +12,12 @@ from groundwork.console import Progress
 from groundwork.errors import ExitCode, UserError
 from local import record
 from local.cluster import Cluster
-from local.engine.recovery import PendingCreate, mend_files, settle
-from local.engine.report import Report
+from local.engine.operation import Operation, Operator, StackOutcome
 from local.engine.workspace import OUR_PLUGIN, Engine
 from local.paths import Paths
 from local.record import Record, Way
 
 if TYPE_CHECKING:
-    from pulumi.automation import Stack
-
     from local.node import NodeSettings
 
 LOCAL = "local"
@@ -28,12 +25,31 @@ LOCAL = "local"
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What the engine did. `outputs`: the stack's, secrets left out; `changed`: how many resources."""
+    """What was done to an environment and its tenants, each a stack; `stacks`: the environment's first."""
 
     record: Record
-    outputs: Mapping[str, object]
-    changed: int
-    summary: str
+    stacks: tuple[StackOutcome, ...]
+
+    @property
+    def changed(self) -> int:
+        """How many resources, over all stacks."""
+        return sum(stack.changed for stack in self.stacks)
+
+    @property
+    def outputs(self) -> Mapping[str, object]:
+        """All stacks' outputs; `agents` has those of every tenant."""
+        found: dict[str, object] = {}
+        agents: dict[str, object] = {}
+        for stack in self.stacks:
+            rows = stack.outputs.get("agents")
+            agents |= rows if isinstance(rows, Mapping) else {}
+            found |= stack.outputs
+        return found | {"agents": agents}
+
+    @property
+    def summary(self) -> str:
+        """A line a stack."""
+        return "\n".join(f"{stack.stack}: {stack.summary}" for stack in self.stacks)
 
 
 def choose_way(paths: Paths, *, kubeconfig: Path | None, simulated: bool) -> tuple[Way, str]:
@@ -56,17 +72,37 @@ def choose_way(paths: Paths, *, kubeconfig: Path | None, simulated: bool) -> tup
 
 
 def up(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None, simulated: bool) -> Outcome:
-    """Bring the environment `stack` up; run again, it changes only what differs."""
-    found = _prepare(stack, paths, progress, kubeconfig=kubeconfig, simulated=simulated)
-    return _operate("up", found, progress)
+    """Bring the environment `stack` up, then its tenants; run again, it changes only what differs.
+
+    A tenant's stack (`<env>.<tenant>`) is brought up alone, in an environment that is up.
+    """
+    from stacks.preflight import check, check_tenant
+
+    environment, _, tenant = stack.partition(".")
+    if tenant:
+        check_tenant(environment, tenant)
+        return on_tenants(Operation.UP, environment, [tenant], paths, progress)
+    settings = check(environment)
+    made = _bring_up_cluster(stack, paths, progress, kubeconfig=kubeconfig, simulated=simulated)
+    operator = operator_of(made, paths, progress)
+    own = operator.run(Operation.UP, environment)
+    tenants = operator.run_all(Operation.UP, tenants_of(operator, environment, settings.tenants))
+    return Outcome(record=made, stacks=(own, *tenants))
 
 
 def preview(stack: str, paths: Paths, progress: Progress) -> Outcome:
     """What `up` would change. Nothing is installed or started."""
-    earlier = record.read(paths)
-    if earlier is None:
-        raise UserError(what="nothing is up to preview against", fix=f"run: groundwork up {stack}", code=ExitCode.ERROR)
-    return _operate("preview", _ready(earlier, paths, progress), progress)
+    from stacks.preflight import check, check_tenant
+
+    environment, _, tenant = stack.partition(".")
+    if tenant:
+        check_tenant(environment, tenant)
+        return on_tenants(Operation.PREVIEW, environment, [tenant], paths, progress)
+    settings = check(environment)
+    made = require_up(environment, paths)
+    operator = operator_of(made, paths, progress)
+    names = [environment, *tenants_of(operator, environment, settings.tenants)]
+    return Outcome(record=made, stacks=tuple(operator.run_all(Operation.PREVIEW, names)))
 
 
 def down(paths: Paths, progress: Progress) -> Record | None:
@@ -75,26 +111,72 @@ def down(paths: Paths, progress: Progress) -> Record | None:
 
     earlier = record.read(paths)
     if earlier is not None and earlier.way is Way.KUBECONFIG:
-        _operate("destroy", _ready(earlier, paths, progress), progress)
+        operator = operator_of(earlier, paths, progress)
+        tenants = operator.engine.tenant_stacks(earlier.stack)
+        operator.run_all(Operation.DESTROY, tenants)
+        operator.run(Operation.DESTROY, earlier.stack)
+        for stack in (*tenants, earlier.stack):
+            operator.forget(stack)
     else:
         node.down(_node_settings(earlier.way if earlier else Way.REAL, paths), progress)
-        _forget_stack(paths, earlier.stack if earlier else LOCAL, progress)
+        _forget_stacks(paths, earlier.stack if earlier else LOCAL, progress)
     record.forget(paths)
     return earlier
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Prepared:
-    record: Record
-    engine: Engine
-    cluster: Cluster
+def on_tenants(operation: Operation, environment: str, tenants: list[str], paths: Paths, progress: Progress) -> Outcome:
+    """Run an operation on tenants' stacks alone. Raises UserError where the environment is not up."""
+    made = require_up(environment, paths)
+    operator = operator_of(made, paths, progress)
+    stacks = operator.run_all(operation, [f"{environment}.{tenant}" for tenant in tenants])
+    return Outcome(record=made, stacks=tuple(stacks))
 
 
-def _prepare(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None, simulated: bool) -> _Prepared:
-    """Check the input, then bring the machine to the state in which the engine can run."""
-    from stacks.preflight import check
+def require_up(environment: str, paths: Paths) -> Record:
+    """The record of an environment that is up; UserError where it is not."""
+    made = record.read(paths)
+    if made is None or made.stack != environment:
+        there = "nothing is up" if made is None else f"{made.stack!r} is up"
+        raise UserError(
+            what=f"environment {environment!r} is not up: {there}",
+            fix=f"run: groundwork up {environment}",
+            code=ExitCode.ERROR,
+        )
+    return made
 
-    check(stack)
+
+def operator_of(made: Record, paths: Paths, progress: Progress) -> Operator:
+    """What runs the engine on the environment that is up."""
+    from local import toolchain
+
+    # The program reads it; one environment is up at a time, so that all stacks of a run mean the same cluster.
+    os.environ["GROUNDWORK_KUBECONFIG"] = str(made.kubeconfig)
+    tools = toolchain.ensure((*toolchain.ENGINE, "kubectl"), progress=progress)
+    vendor = toolchain.vendor_kubernetes_plugin()
+    engine = Engine(
+        pulumi=tools.path("pulumi"),
+        paths=paths,
+        plugin=None if vendor is not None else OUR_PLUGIN,
+        tools=tools.bin_dir,
+    )
+    cluster = Cluster(kubectl=tools.path("kubectl"), kubeconfig=made.kubeconfig)
+    return Operator(engine=engine, cluster=cluster, progress=progress)
+
+
+def tenants_of(operator: Operator, environment: str, listed: tuple[str, ...]) -> list[str]:
+    """The tenants' stacks: those that the settings list, and those that were added since and have a folder still."""
+    from local.paths import CHECKOUT
+    from stacks.tenant_settings import known_tenants
+
+    folders = {f"{environment}.{name}" for name in known_tenants(CHECKOUT)}
+    there = [stack for stack in operator.engine.tenant_stacks(environment) if stack in folders]
+    return list(dict.fromkeys([*(f"{environment}.{name}" for name in listed), *there]))
+
+
+def _bring_up_cluster(
+    stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None, simulated: bool
+) -> Record:
+    """Bring the machine to the state in which the engine can run."""
     way, why = choose_way(paths, kubeconfig=kubeconfig, simulated=simulated)
     if kubeconfig is not None and not kubeconfig.is_file():
         raise UserError(what="no such kubeconfig", where=str(kubeconfig), fix="name a file that exists")
@@ -105,7 +187,7 @@ def _prepare(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path |
         record.write(paths, made)
     else:
         _bring_up_node(made, paths, progress)
-    return _ready(made, paths, progress)
+    return made
 
 
 def _refuse_another_way(earlier: Record | None, wanted: Record) -> None:
@@ -144,70 +226,8 @@ def _node_settings(way: Way, paths: Paths) -> NodeSettings:
     return NodeSettings.simulated(paths.data / "node", kubeconfig=paths.kubeconfig)
 
 
-def _ready(made: Record, paths: Paths, progress: Progress) -> _Prepared:
-    from local import toolchain
-
-    tools = toolchain.ensure((*toolchain.ENGINE, "kubectl"), progress=progress)
-    vendor = toolchain.vendor_kubernetes_plugin()
-    engine = Engine(
-        pulumi=tools.path("pulumi"),
-        paths=paths,
-        plugin=None if vendor is not None else OUR_PLUGIN,
-        tools=tools.bin_dir,
-    )
-    return _Prepared(
-        record=made, engine=engine, cluster=Cluster(kubectl=tools.path("kubectl"), kubeconfig=made.kubeconfig)
-    )
-
-
-def _operate(operation: str, found: _Prepared, progress: Progress) -> Outcome:
-    """Run the engine's `operation` (up, preview or destroy) on the stack and follow it."""
-    from pulumi import RunError
-    from pulumi.automation import CommandError
-
-    import stacks
-
-    os.environ["GROUNDWORK_KUBECONFIG"] = str(found.record.kubeconfig)
-    refused: list[UserError] = []
-
-    def program() -> None:
-        try:
-            stacks.program()
-        except RunError as error:
-            if isinstance(error.__context__, UserError):
-                refused.append(error.__context__)
-            raise
-
-    mend_files(found.engine.environment()["PULUMI_BACKEND_URL"], found.record.stack, progress.say)
-    with progress.step(f"pulumi {operation} {found.record.stack}") as step:
-        report = Report(step)
-        try:
-            stack = found.engine.stack(found.record.stack, program)
-            settle(stack, _adoptable(found.cluster), progress.say)
-            _run(stack, operation, report)
-        except CommandError as error:
-            raise (refused[0] if refused else report.error(operation, str(error))) from None
-        step.update(report.summary())
-    outputs = {} if operation != "up" else {key: out.value for key, out in stack.outputs().items() if not out.secret}
-    return Outcome(record=found.record, outputs=outputs, changed=report.changed, summary=report.summary())
-
-
-def _run(stack: Stack, operation: str, report: Report) -> None:
-    run: dict[str, Callable[[], object]] = {
-        # The refresh mends drift, and a state that knows of a cluster that is gone.
-        "up": lambda: stack.up(on_event=report.on_event, color="never", suppress_outputs=True, refresh=True),
-        "preview": lambda: stack.preview(on_event=report.on_event, color="never"),
-        "destroy": lambda: stack.destroy(on_event=report.on_event, color="never"),
-    }
-    run[operation]()
-
-
-def _adoptable(cluster: Cluster) -> Callable[[PendingCreate], bool]:
-    return lambda create: cluster.made_by_pulumi(create.inputs)
-
-
-def _forget_stack(paths: Paths, stack: str, progress: Progress) -> None:
-    """The cluster is gone, and every resource with it: so is what the state says of them.
+def _forget_stacks(paths: Paths, environment: str, progress: Progress) -> None:
+    """The cluster is gone, and every resource with it: so is what the states say of them.
 
     Where there is no engine, or it fails, the refresh of the next `up` finds that the resources are gone.
     """
@@ -217,8 +237,10 @@ def _forget_stack(paths: Paths, stack: str, progress: Progress) -> None:
     from pulumi.automation import CommandError
 
     engine = Engine(pulumi=pulumi, paths=paths, plugin=None)
-    mend_files(engine.environment()["PULUMI_BACKEND_URL"], stack, progress.say)
+    cluster = Cluster(kubectl=pulumi.with_name("kubectl"), kubeconfig=paths.kubeconfig)
+    operator = Operator(engine=engine, cluster=cluster, progress=progress)
     try:
-        engine.stack(stack, lambda: None).workspace.remove_stack(stack, force=True)
+        for stack in (*engine.tenant_stacks(environment), environment):
+            operator.forget(stack)
     except CommandError as error:
-        progress.say(f"the state of stack {stack!r} stays, and is mended by the next `up`: {error}")
+        progress.say(f"the state of {environment!r} stays, and is mended by the next `up`: {error}")

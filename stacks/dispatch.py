@@ -1,4 +1,4 @@
-"""From a stack's name to what it is made of."""
+"""From a stack's name to what it is made of: `<env>` an environment, `<env>.<tenant>` one of its tenants."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ from pathlib import Path
 
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from groundwork.errors import UserError
 from local.paths import CHECKOUT
 from stacks.environment import Environment
-from stacks.settings import PREFIX, from_config, settings_file
+from stacks.settings import PREFIX, decoded, from_config, from_file, settings_file
+from stacks.tenant import TenantStack
+from stacks.tenant_settings import read_tenant
 
 
 def declare(stack: str, folder: Path = CHECKOUT) -> None:
-    """Declare the resources of `stack`, an environment's name. Raises UserError."""
-    if "." in stack:
-        raise UserError(what=f"{stack!r}: a tenant has no stack of its own yet", allowed="the name of an environment")
+    """Declare the resources of `stack`. Raises UserError."""
     config = {key: str(value) for key, value in (get_config_env() | CONFIG.get()).items()}
+    environment, _, tenant = stack.partition(".")
     file = folder / f"Pulumi.{stack}.yaml"
+    if tenant:
+        settings = from_file(settings_file(environment, folder))
+        declared = read_tenant(tenant, folder, decoded(config), file)
+        TenantStack.of(environment, settings, declared, folder).build()
+        return
     if not any(key.startswith(PREFIX) for key in config):
         file = settings_file(stack, folder)
     Environment.of(stack, from_config(config, file), folder).build()

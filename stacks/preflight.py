@@ -1,17 +1,23 @@
-"""What can be checked of an environment with no engine, cluster or image: its settings and its agents' manifests."""
+"""What can be checked with no engine, cluster or image: settings, tenants' folders, agents' manifests."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from local.paths import CHECKOUT
-from stacks.environment import read_manifest
-from stacks.settings import from_file, settings_file
+from stacks.settings import Settings, decoded_file, from_file, settings_file
+from stacks.tenant_settings import TenantFolder, read_tenant
 
 
-def check(environment: str, folder: Path = CHECKOUT) -> None:
-    """Raise UserError for the first thing that the user must mend, before anything is made."""
+def check(environment: str, folder: Path = CHECKOUT) -> Settings:
+    """The environment's settings; UserError for what the user must mend in them or in the tenants that they name."""
     settings = from_file(settings_file(environment, folder))
     for tenant in settings.tenants:
-        for agent in tenant.agents:
-            read_manifest(agent, folder)
+        check_tenant(environment, tenant, folder)
+    return settings
+
+
+def check_tenant(environment: str, tenant: str, folder: Path = CHECKOUT) -> TenantFolder:
+    """A tenant as this environment has it, from its folder and the environment's own values. Raises UserError."""
+    file = folder / f"Pulumi.{environment}.{tenant}.yaml"
+    return read_tenant(tenant, folder, decoded_file(file), file)

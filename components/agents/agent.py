@@ -58,7 +58,7 @@ class AgentArgs:
 
     `image`: by digest, what the manifest's image stands for here. `node_port`: from 30000 to 32767, to reach it from
     outside the cluster; None keeps it inside. `cluster_networks`: the CIDRs of pods and services, which declared egress
-    to outside does not open.
+    to outside does not open. `suspended`: everything is there but the pods.
     """
 
     manifest: AgentManifest
@@ -67,6 +67,7 @@ class AgentArgs:
     image: pulumi.Input[str]
     node_port: int | None = None
     cluster_networks: Sequence[str] = ()
+    suspended: bool = False
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
@@ -142,7 +143,7 @@ class Agent(pulumi.ComponentResource):
             metadata=self._meta(),
             spec=DeploymentSpecArgs(
                 # An autoscaler and this number would undo each other at every `up`: only one of the two is declared.
-                replicas=scaling.min if scaling.min == scaling.max else None,
+                replicas=0 if self._args.suspended else scaling.min if scaling.min == scaling.max else None,
                 selector=LabelSelectorArgs(match_labels=self._selector),
                 strategy=rolling(),
                 revision_history_limit=3,
@@ -169,7 +170,7 @@ class Agent(pulumi.ComponentResource):
             selector=LabelSelectorArgs(match_labels=self._selector),
         )
         PodDisruptionBudget(self._name, metadata=self._meta(), spec=budget, opts=self._child())
-        if scaling.min == scaling.max:
+        if self._args.suspended or scaling.min == scaling.max:
             return
         cpu = MetricTargetArgs(type="Utilization", average_utilization=scaling.target_cpu_percent)
         spec = HorizontalPodAutoscalerSpecArgs(

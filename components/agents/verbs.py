@@ -18,7 +18,8 @@ from groundwork.errors import UserError
 from groundwork.files import write_atomically
 
 TEMPLATES = Path(__file__).parent / "templates"
-Folder = Annotated[Path, typer.Argument(help="Where the manifests are.")]
+TENANTS = Path("tenants")
+Folder = Annotated[Path, typer.Argument(help="Tenants' folders, or a folder of manifests.")]
 
 
 class Template(StrEnum):
@@ -42,7 +43,7 @@ def validate(files: Annotated[list[Path], typer.Argument(help="Agent manifests."
     """Check manifests; every problem of every file is shown.
 
     Example:
-      groundwork agent validate agents/*.yaml
+      groundwork agent validate tenants/*/agents/*.yaml
     """
     problems: list[Problem] = []
     for file in files:
@@ -66,9 +67,9 @@ def schema() -> None:
 
 
 def list_(
-    folder: Folder = Path("agents"), as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False
+    folder: Folder = TENANTS, as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False
 ) -> None:
-    """List the agents that a folder's manifests declare.
+    """List the agents that manifests declare: a folder's own, and those of the tenants in it.
 
     Example:
       groundwork agent list
@@ -76,7 +77,7 @@ def list_(
     if not folder.is_dir():
         raise UserError(what="there is no such folder", where=str(folder), fix="name the folder that has the manifests")
     try:
-        rows = [_row(file, load_manifest(file)) for file in sorted(folder.glob("*.yaml"))]
+        rows = [_row(file, load_manifest(file)) for file in _manifests(folder)]
     except ManifestError as error:
         raise as_user_error(error) from None
     if as_json:
@@ -93,23 +94,35 @@ def list_(
 
 def new(
     name: Annotated[str, typer.Argument(help=f"The agent's name: {NAME}.")],
+    tenant: Annotated[str, typer.Option(help="Whose agent it is: the folder's name in tenants/.")],
     template: Annotated[Template, typer.Option(help="What it begins as.")] = Template.ECHO,
-    folder: Annotated[Path, typer.Option(help="Where the manifest is written.")] = Path("agents"),
+    folder: Annotated[Path, typer.Option(help="Where the tenants' folders are.")] = TENANTS,
 ) -> None:
     """Write the manifest of a new agent. A file that is there is never overwritten.
 
     Example:
-      groundwork agent new greeter --template openai
+      groundwork agent new greeter --tenant acme --template openai
     """
     try:
         TypeAdapter[str](Name).validate_python(name)
     except ValidationError:
         raise UserError(what=f"{name!r} is not a name", allowed=NAME) from None
-    file = folder / f"{name}.yaml"
+    if not (folder / tenant / "tenant.yaml").is_file():
+        raise UserError(
+            what=f"there is no tenant {tenant!r}",
+            where=str(folder / tenant / "tenant.yaml"),
+            fix=f"groundwork tenant add {tenant}",
+        )
+    file = folder / tenant / "agents" / f"{name}.yaml"
     if file.exists():
         raise UserError(what="is there already", where=str(file), fix="choose another name, or change that file")
     write_atomically(file, (TEMPLATES / f"{template}.yaml").read_text("utf-8").replace("NAME", name))
-    print(f"{file}: put it under a tenant's agents in Pulumi.<environment>.yaml")
+    print(f"{file}: change it as you like, then run: groundwork up <environment>.{tenant}")
+
+
+def _manifests(folder: Path) -> list[Path]:
+    own = [file for file in folder.glob("*.yaml") if file.name != "tenant.yaml"]
+    return sorted([*own, *folder.glob("agents/*.yaml"), *folder.glob("*/agents/*.yaml")])
 
 
 def _row(file: Path, manifest: AgentManifest) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A tenant in a cluster.  (docs/environments.md)"""
+"""A tenant in a cluster.  (docs/tenants.md)"""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import (
     LimitRange,
     LimitRangeItemArgs,
@@ -20,6 +21,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 from components.agents.agent import Agent, AgentArgs
 from components.agents.manifest import AgentManifest
 from components.labels import Owner, labels
+from components.platform.specs import API_VERSION, TenantSpec
 from components.units import format_bytes, format_cpu
 from groundwork.errors import UserError
 
@@ -63,9 +65,13 @@ def needed(agents: Sequence[TenantAgent]) -> Quota:
 
 @dataclass(frozen=True, kw_only=True)
 class TenantArgs:
-    """What a tenant is. Its namespace has the tenant's name. `quota`: what its agents need, where none is given."""
+    """What a tenant is. Its namespace has the tenant's name. `quota`: what its agents need, where none is given.
+
+    `spec`: the tenant as the gateway sees it; one that is suspended has everything but pods.
+    """
 
     owner: Owner
+    spec: TenantSpec
     agents: Sequence[TenantAgent] = ()
     quota: Quota | None = None
     cluster_networks: Sequence[str] = ()
@@ -89,7 +95,7 @@ class TenantArgs:
 class Tenant(pulumi.ComponentResource):
     """A tenant: a namespace under Pod Security *restricted*, closed by default, with its agents.
 
-    `agents`: by their names.  (docs/environments.md)
+    `agents`: by their names.  (docs/tenants.md)
     """
 
     agents: dict[str, Agent]
@@ -113,6 +119,16 @@ class Tenant(pulumi.ComponentResource):
                 opts=child,
             ),
         ]
+        CustomResource(
+            name,
+            api_version=API_VERSION,
+            kind="Tenant",
+            metadata=ObjectMetaArgs(
+                name=args.owner.tenant, namespace=namespace.metadata.name, labels=labels(args.owner)
+            ),
+            spec=args.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True),
+            opts=child,
+        )
         self.agents = {
             agent.manifest.name: Agent(
                 f"{name}-{agent.manifest.name}",
@@ -123,6 +139,7 @@ class Tenant(pulumi.ComponentResource):
                     image=agent.image,
                     node_port=agent.node_port,
                     cluster_networks=args.cluster_networks,
+                    suspended=args.spec.suspended is not None,
                 ),
                 pulumi.ResourceOptions(parent=self, depends_on=guards),
             )

@@ -93,8 +93,10 @@ def mend_files(backend: str, stack: str, say: Callable[[str], None], *, patience
         return
     state = Path(unquote(address.path)) / ".pulumi"
     _release_stale_locks(state, stack, say, patience)
-    for folder in ("stacks", "history", "backups", "locks"):
-        _remove_half_written(state / folder)
+    # Of this stack alone: an engine may be writing another's just now.
+    _remove_half_written(state, f"stacks/**/{stack}.json")
+    for folder in ("history", "backups", "locks"):
+        _remove_half_written(state, f"{folder}/**/{stack}/")
 
 
 def settle(stack: Stack, exists: Callable[[PendingCreate], bool], say: Callable[[str], None]) -> None:
@@ -131,11 +133,11 @@ def _release_stale_locks(state: Path, stack: str, say: Callable[[str], None], pa
             lock.unlink(missing_ok=True)
 
 
-def _remove_half_written(folder: Path) -> None:
+def _remove_half_written(state: Path, beginning: str) -> None:
     """The backend renames a finished `.tmp` into place, but writes the `.attrs` beside it (a checksum) directly."""
-    for temporary in folder.glob("**/*.tmp"):
+    for temporary in state.glob(f"{beginning}*.tmp"):
         temporary.unlink(missing_ok=True)
-    for attributes in folder.glob("**/*.attrs"):
+    for attributes in state.glob(f"{beginning}*.attrs"):
         if not _is_json(attributes):
             attributes.unlink(missing_ok=True)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from groundwork.files import write_atomically
 from local.paths import CHECKOUT, Paths
 
 if TYPE_CHECKING:
-    from pulumi.automation import Stack
+    from pulumi.automation import LocalWorkspace, Stack
 
 OUR_PLUGIN = CHECKOUT / "local" / "kubernetes_plugin" / "bin"
 
@@ -52,17 +53,38 @@ class Engine:
 
     def stack(self, name: str, program: Callable[[], None]) -> Stack:
         """The stack `name`, made if there is none. `program` runs in this process (the engine's inline program)."""
-        from pulumi.automation import LocalWorkspace, PulumiCommand, Stack
+        from pulumi.automation import Stack
 
         self._make_folders()
-        workspace = LocalWorkspace(
+        return Stack.create_or_select(name, self._workspace(name, program))
+
+    def tenant_stacks(self, environment: str) -> list[str]:
+        """The stacks `<environment>.<tenant>` that have a state."""
+        self._make_folders()
+        prefix = f"{environment}."
+        names = [stack.name.rpartition("/")[2] for stack in self._workspace(environment).list_stacks()]
+        return sorted(name for name in names if name.startswith(prefix))
+
+    def forget(self, name: str) -> None:
+        """Remove the stack's state and its copy of the settings, whatever the state lists."""
+        from pulumi.automation.errors import StackNotFoundError
+
+        self._make_folders()
+        workspace = self._workspace(name)
+        with suppress(StackNotFoundError):
+            workspace.remove_stack(name, force=True)
+        (Path(workspace.work_dir) / f"Pulumi.{name}.yaml").unlink(missing_ok=True)
+
+    def _workspace(self, name: str, program: Callable[[], None] | None = None) -> LocalWorkspace:
+        from pulumi.automation import LocalWorkspace, PulumiCommand
+
+        return LocalWorkspace(
             work_dir=str(prepare_project(self.paths.data / "project", name)),
             program=program,
             env_vars=self.environment(),
             pulumi_command=PulumiCommand(str(self._command_root())),
             secrets_provider="passphrase",
         )
-        return Stack.create_or_select(name, workspace)
 
     def _make_folders(self) -> None:
         self.paths.data.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -62,7 +62,7 @@ class Asker(threading.Thread):
 @pytest.fixture
 def changed_checkout(tmp_path: Path) -> Iterator[Path]:
     checkout = copy_of_checkout(tmp_path / "checkout")
-    manifest = checkout / "agents" / "concierge.yaml"
+    manifest = checkout / "tenants" / "acme" / "agents" / "concierge.yaml"
     document = yaml.safe_load(manifest.read_text())
     document["spec"]["instructions"] += " Be brief."
     manifest.write_text(yaml.safe_dump(document))

@@ -64,16 +64,22 @@ class Graph:
 
 
 class _Echo(mocks.Mocks):
+    def __init__(self, references: Mapping[str, Inputs] | None = None) -> None:
+        super().__init__()
+        self._references = references or {}
+
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Value], list[tuple[str, str]] | None]:
         raise AssertionError(f"{args.token}: components call no provider function")
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Value]]:
+        if args.typ == "pulumi:pulumi:StackReference":
+            return args.name, {"name": args.name, "outputs": dict(self._references[args.name])}
         return f"{args.name}-id", dict(args.inputs)
 
 
 class _Recorder(mocks.MockMonitor):
-    def __init__(self, graph: Graph) -> None:
-        super().__init__(_Echo())
+    def __init__(self, graph: Graph, echo: _Echo) -> None:
+        super().__init__(echo)
         self._graph = graph
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
@@ -98,12 +104,25 @@ class _Recorder(mocks.MockMonitor):
         return answer
 
 
-def record(program: Callable[[], object], *, stack: str = "local", config: Mapping[str, str] | None = None) -> Graph:
-    """Run `program` as the stack's. `config`: what the engine would hand over."""
-    graph = Graph()
+def record(
+    program: Callable[[], object],
+    *,
+    stack: str = "local",
+    config: Mapping[str, str] | None = None,
+    references: Mapping[str, Inputs] | None = None,
+) -> Graph:
+    """Run `program` as the stack's. `config`: what the engine would hand over; `references`: other stacks' outputs."""
+    graph, echo = Graph(), _Echo(references)
     asyncio.set_event_loop(asyncio.new_event_loop())  # an earlier test may have closed this thread's
     ROOT.set(None)
-    mocks.set_mocks(_Echo(), project="groundwork", stack=stack, preview=False, monitor=_Recorder(graph))
+    mocks.set_mocks(
+        echo,
+        project="groundwork",
+        stack=stack,
+        preview=False,
+        monitor=_Recorder(graph, echo),
+        organization="organization",
+    )
     pulumi.runtime.set_all_config(dict(config or {}), [])
 
     def run() -> None:

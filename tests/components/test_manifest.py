@@ -231,7 +231,7 @@ def test_the_schema_spells_defaults_as_the_file_does() -> None:
 
 
 def test_the_repositorys_manifests_and_templates_are_good() -> None:
-    files = [*CHECKOUT.glob("agents/*.yaml"), *CHECKOUT.glob("components/agents/templates/*.yaml")]
+    files = [*CHECKOUT.glob("tenants/*/agents/*.yaml"), *CHECKOUT.glob("components/agents/templates/*.yaml")]
     assert len(files) >= 4
     for file in files:
         text = file.read_text("utf-8").replace("NAME", "someone")

@@ -3,11 +3,13 @@ from __future__ import annotations
 import pytest
 
 from components.labels import Owner
+from components.platform.specs import TenantSpec
 from components.tenancy.tenant import Quota, Tenant, TenantAgent, TenantArgs, needed
 from groundwork.errors import UserError
 from tests.components.recording import Graph, record
 from tests.components.samples import DIGEST, manifest
 
+SPEC = TenantSpec(hosts=["acme.groundwork.test"])
 OWNER = Owner(environment="local", tenant="acme", cost_centre="hospitality")
 
 
@@ -16,7 +18,7 @@ def agent(name: str = "concierge", **spec: object) -> TenantAgent:
 
 
 def made(*agents: TenantAgent, quota: Quota | None = None) -> Graph:
-    return record(lambda: Tenant("acme", TenantArgs(owner=OWNER, agents=agents, quota=quota)))
+    return record(lambda: Tenant("acme", TenantArgs(owner=OWNER, spec=SPEC, agents=agents, quota=quota)))
 
 
 def test_the_namespace_enforces_restricted() -> None:
@@ -66,9 +68,9 @@ def test_a_larger_quota_is_taken() -> None:
 def test_a_quota_that_the_agents_do_not_fit_in_is_refused(short: dict[str, int]) -> None:
     quota = Quota(**{"cpu": 10**6, "memory": 2**50, "pods": 10**4} | short)
     with pytest.raises(UserError, match="less than its agents need"):
-        TenantArgs(owner=OWNER, agents=[agent()], quota=quota)
+        TenantArgs(owner=OWNER, spec=SPEC, agents=[agent()], quota=quota)
 
 
 def test_two_agents_of_one_name_are_refused() -> None:
     with pytest.raises(UserError, match="agent concierge stands twice"):
-        TenantArgs(owner=OWNER, agents=[agent(), agent()])
+        TenantArgs(owner=OWNER, spec=SPEC, agents=[agent(), agent()])

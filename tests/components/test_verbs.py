@@ -22,6 +22,14 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
+def tenant(tenants: Path) -> Path:
+    """A tenant's folder of manifests."""
+    agents = tenants / "acme" / "agents"
+    agents.mkdir(parents=True)
+    (tenants / "acme" / "tenant.yaml").write_text("name: acme\ncostCentre: hotels\n")
+    return agents
+
+
 def test_good_manifests_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(FULL)
     assert run("validate", str(tmp_path / "a.yaml")) == f"{tmp_path}/a.yaml: agent concierge, tier standard\n"
@@ -44,22 +52,26 @@ def test_the_schema_is_printed() -> None:
 
 @pytest.mark.parametrize("template", ["echo", "openai"])
 def test_a_new_agent_is_valid_and_listed(tmp_path: Path, template: str) -> None:
-    run("new", "greeter", "--template", template, "--folder", str(tmp_path))
-    assert load_manifest(tmp_path / "greeter.yaml").name == "greeter"
+    agents = tenant(tmp_path)
+    run("new", "greeter", "--tenant", "acme", "--template", template, "--folder", str(tmp_path))
+    assert load_manifest(agents / "greeter.yaml").name == "greeter"
     (row,) = json.loads(run("list", str(tmp_path), "--json"))
     assert (row["agent"], row["model"].split("/")[0]) == ("greeter", template)
     assert "greeter" in run("list", str(tmp_path))
 
 
 def test_a_manifest_is_never_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "greeter.yaml").write_text("mine")
+    file = tenant(tmp_path) / "greeter.yaml"
+    file.write_text("mine")
     with pytest.raises(UserError, match="is there already"):
-        run("new", "greeter", "--folder", str(tmp_path))
-    assert (tmp_path / "greeter.yaml").read_text() == "mine"
+        run("new", "greeter", "--tenant", "acme", "--folder", str(tmp_path))
+    assert file.read_text() == "mine"
 
 
 def test_a_name_that_is_none_and_a_folder_that_is_not_there_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not a name"):
-        run("new", "../Greeter", "--folder", str(tmp_path))
+        run("new", "../Greeter", "--tenant", "acme", "--folder", str(tmp_path))
+    with pytest.raises(UserError, match="there is no tenant 'acme'"):
+        run("new", "greeter", "--tenant", "acme", "--folder", str(tmp_path))
     with pytest.raises(UserError, match="no such folder"):
         run("list", str(tmp_path / "absent"))

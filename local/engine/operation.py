@@ -1,0 +1,180 @@
+"""One operation of the engine on one stack: opened, mended after a kill, run, followed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from groundwork.console import Progress, Step
+from groundwork.errors import ExitCode, UserError
+from local.cluster import Cluster
+from local.engine.recovery import mend_files, settle
+from local.engine.report import Report
+from local.engine.workspace import Engine
+
+if TYPE_CHECKING:
+    from pulumi.automation import Stack
+
+# An engine, its provider and this process take turns: measured on two cores, more at a time is not faster.
+AT_ONCE = 4
+
+
+class Operation(StrEnum):
+    """What the engine is asked to do."""
+
+    UP = "up"
+    PREVIEW = "preview"
+    DESTROY = "destroy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackOutcome:
+    """What the engine did. `outputs`: of an `up`, secrets left out; `changed`: how many resources."""
+
+    stack: str
+    outputs: Mapping[str, object]
+    changed: int
+    summary: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """Runs operations: an engine, and the cluster that tells what a killed run had made."""
+
+    engine: Engine
+    cluster: Cluster
+    progress: Progress
+
+    def run(self, operation: Operation, stack: str) -> StackOutcome:
+        """Raises UserError with the engine's own words, or the program's."""
+        with self.progress.step(f"pulumi {operation} {stack}") as step:
+            outcome = self._operate(operation, stack, step)
+            step.update(outcome.summary)
+        return outcome
+
+    def run_all(self, operation: Operation, stacks: Iterable[str]) -> list[StackOutcome]:
+        """Several stacks that have nothing to do with each other, some at a time; each is tried.
+
+        Raises UserError with what went wrong in any.
+        """
+        names = list(stacks)
+        if len(names) < 2:
+            return [self.run(operation, name) for name in names]
+        failures: list[UserError] = []
+        outcomes: list[StackOutcome] = []
+        with self.progress.step(f"pulumi {operation} of {len(names)} stacks") as step:
+            board = _Board(step, len(names))
+
+            def one(name: str) -> None:
+                try:
+                    outcome = self._operate(operation, name, board.lane(name))
+                except UserError as error:
+                    failures.append(UserError(what=f"{name}: {error}", code=error.code))
+                else:
+                    outcomes.append(outcome)
+                    self.progress.say(f"  {name}: {outcome.summary} ({outcome.seconds:.1f} s)")
+                board.ended(name)
+
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                try:
+                    list(pool.map(one, names))
+                except BaseException:
+                    pool.shutdown(cancel_futures=True)
+                    raise
+        if failures:
+            raise _joined(failures)
+        return sorted(outcomes, key=lambda outcome: names.index(outcome.stack))
+
+    def forget(self, stack: str) -> None:
+        """Remove the stack's state, also one that still lists resources. Nothing where there is none."""
+        self._mend(stack)
+        self.engine.forget(stack)
+
+    def _operate(self, operation: Operation, name: str, step: Step) -> StackOutcome:
+        from pulumi import RunError
+        from pulumi.automation import CommandError
+
+        import stacks
+
+        refused: list[UserError] = []
+
+        def program() -> None:
+            try:
+                stacks.program()
+            except RunError as error:
+                if isinstance(error.__context__, UserError):
+                    refused.append(error.__context__)
+                raise
+
+        started = time.monotonic()
+        self._mend(name)
+        report = Report(step)
+        try:
+            stack = self.engine.stack(name, program)
+            settle(stack, lambda create: self.cluster.made_by_pulumi(create.inputs), self.progress.say)
+            outputs = _run(stack, operation, report)
+        except CommandError as error:
+            raise (refused[0] if refused else report.error(operation, str(error))) from None
+        return StackOutcome(
+            stack=name,
+            outputs=outputs,
+            changed=report.changed,
+            summary=report.summary(),
+            seconds=time.monotonic() - started,
+        )
+
+    def _mend(self, name: str) -> None:
+        mend_files(self.engine.environment()["PULUMI_BACKEND_URL"], name, self.progress.say)
+
+
+def _run(stack: Stack, operation: Operation, report: Report) -> Mapping[str, object]:
+    match operation:
+        case Operation.UP:
+            # The refresh mends drift, and a state that knows of a cluster that is gone.
+            done = stack.up(on_event=report.on_event, color="never", suppress_outputs=True, refresh=True)
+            return {key: output.value for key, output in done.outputs.items() if not output.secret}
+        case Operation.PREVIEW:
+            stack.preview(on_event=report.on_event, color="never")
+        case Operation.DESTROY:
+            stack.destroy(on_event=report.on_event, color="never")
+    return {}
+
+
+class _Board:
+    """What several stacks show in one step: the one that moved last, and how many have ended."""
+
+    def __init__(self, step: Step, count: int) -> None:
+        self._step, self._count = step, count
+        self._ended: set[str] = set()
+
+    def lane(self, name: str) -> Step:
+        return _Lane(name, self)
+
+    def ended(self, name: str) -> None:
+        self._ended.add(name)
+        self.show("")
+
+    def show(self, detail: str) -> None:
+        self._step.update(f"{len(self._ended)} of {self._count}" + (f", {detail}" if detail else ""))
+
+
+class _Lane(Step):
+    def __init__(self, name: str, board: _Board) -> None:
+        super().__init__(name)
+        self._board = board
+
+    def update(self, detail: str) -> None:
+        super().update(detail)
+        self._board.show(f"{self.title}: {detail}" if detail else "")
+
+
+def _joined(failures: list[UserError]) -> UserError:
+    if len(failures) == 1:
+        return failures[0]
+    what = "\n".join([f"{len(failures)} stacks failed", *(str(failure) for failure in failures)])
+    return UserError(what=what, code=max((failure.code for failure in failures), default=ExitCode.ERROR))

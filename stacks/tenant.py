@@ -1,0 +1,130 @@
+"""What a tenant's stack, `<env>.<tenant>`, is made of.  (docs/tenants.md)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.agents.manifest import AgentManifest
+from components.platform.specs import Issuer, RateLimit, Suspended, TenantSpec
+from components.units import is_by_digest
+from groundwork.errors import UserError
+from stacks.environment import cluster, find_kubeconfig
+from stacks.settings import Settings
+from stacks.tenant_settings import TenantFolder
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from components.tenancy.tenant import TenantAgent, TenantArgs
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantStack:
+    """A tenant of an environment: what its folder declares, on what the environment's stack made.
+
+    `settings`: the environment's own.
+    """
+
+    environment: str
+    settings: Settings
+    tenant: TenantFolder
+    kubeconfig: Path
+
+    @classmethod
+    def of(cls, environment: str, settings: Settings, tenant: TenantFolder, folder: Path) -> TenantStack:
+        """Find the kubeconfig that the environment's settings ask for. Raises UserError."""
+        return cls(
+            environment=environment, settings=settings, tenant=tenant, kubeconfig=find_kubeconfig(settings, folder)
+        )
+
+    def build(self) -> None:
+        """Declare the tenant's resources, and the stack's outputs."""
+        import pulumi
+
+        from components.tenancy.tenant import Tenant
+
+        organization, project = pulumi.get_organization(), pulumi.get_project()
+        shared = pulumi.StackReference(f"{organization}/{project}/{self.environment}")
+        args = self._args(shared.require_output("images"))
+        provider = cluster(self.kubeconfig)
+        Tenant(self.tenant.settings.name, args, pulumi.ResourceOptions(provider=provider))
+        pulumi.export("agents", self._rows())
+
+    def _args(self, images: pulumi.Output[Mapping[str, str]]) -> TenantArgs:
+        from components.labels import Owner
+        from components.tenancy.tenant import Quota, TenantArgs
+
+        settings = self.tenant.settings
+        quota = settings.quota
+        return TenantArgs(
+            owner=Owner(environment=self.environment, tenant=settings.name, cost_centre=settings.cost_centre),
+            agents=[self._agent(manifest, images) for manifest in self.tenant.agents],
+            quota=Quota(cpu=quota.cpu, memory=quota.memory, pods=quota.pods) if quota else None,
+            cluster_networks=self.settings.cluster_networks,
+            spec=self._spec(),
+        )
+
+    def _spec(self) -> TenantSpec:
+        settings = self.tenant.settings
+        return TenantSpec(
+            hosts=[f"{settings.name}.{self.settings.domain}"],
+            suspended=Suspended(reason=settings.suspended.reason) if settings.suspended else None,
+            issuers=[
+                Issuer(issuer=row.issuer, audiences=list(row.audiences), jwks=row.jwks, jwks_uri=row.jwks_uri)
+                for row in settings.issuers
+            ],
+            rate_limit=RateLimit(requests_per_second=settings.limits.requests_per_second) if settings.limits else None,
+            flags=settings.flags,
+            branding=settings.branding,
+            retention_days=settings.retention_days,
+        )
+
+    def _agent(self, manifest: AgentManifest, images: pulumi.Output[Mapping[str, str]]) -> TenantAgent:
+        from components.tenancy.tenant import TenantAgent
+
+        image = manifest.spec.image
+        reference: pulumi.Input[str] = image
+        if not is_by_digest(image):
+            reference = images.apply(lambda known: pick(image, manifest.name, known))
+        return TenantAgent(manifest=manifest, image=reference, node_port=self._node_port(manifest))
+
+    def _node_port(self, manifest: AgentManifest) -> int | None:
+        if self.settings.exposure != "node-port":
+            return None
+        return self.tenant.settings.node_ports.get(manifest.name)
+
+    def _rows(self) -> dict[str, dict[str, str]]:
+        """One row an agent, by tenant/agent: what the tables of addresses are made from."""
+        tenant = self.tenant.settings.name
+        return {
+            f"{tenant}/{manifest.name}": {
+                "tenant": tenant,
+                "agent": manifest.name,
+                "tier": manifest.spec.tier,
+                "address": self._address(manifest),
+            }
+            for manifest in self.tenant.agents
+        }
+
+    def _address(self, manifest: AgentManifest) -> str:
+        tenant, port = self.tenant.settings.name, self._node_port(manifest)
+        if self.settings.exposure == "gateway":
+            return f"https://{tenant}.{self.settings.domain}/agents/{manifest.name}"
+        return f"http://127.0.0.1:{port}" if port else f"http://{manifest.name}.{tenant}.svc"
+
+
+def pick(image: str, agent: str, known: Mapping[str, str]) -> str:
+    """The reference by digest that a manifest's image stands for in this environment. Raises RunError."""
+    import pulumi
+
+    if image in known:
+        return known[image]
+    error = UserError(
+        what=f"agent {agent}: there is no image {image!r}",
+        allowed=", ".join(sorted(known)) or "none is built yet",
+        fix=f"groundwork images build {image}, then groundwork up",
+    )
+    raise pulumi.RunError(str(error))
