@@ -1,0 +1,121 @@
+"""Certificates in the gateway's namespace: gets them, notices when one is gone or wrong, removes what nobody uses."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from components.platform.specs import DomainStatus
+from domains_operator import authorities, certificates, life, metrics
+from domains_operator.certificates import Cause, Issued, IssueError, Issuer
+from domains_operator.settings import Settings
+
+# The ConfigMap that says which Secrets were given to the gateway: those are listed by nobody.
+GIVEN = "given"
+_UNUSED_SECONDS = 5
+log = logging.getLogger("domains")
+
+
+class Shelf(Protocol):
+    """Where the gateway's certificates are, and what is known of them."""
+
+    def tls(self, name: str) -> dict[str, bytes] | None:
+        """A Secret's data."""
+
+    def write_tls(self, name: str, key: bytes, chain: bytes) -> None:
+        """Make or replace a Secret."""
+
+    def delete_tls(self, name: str) -> None:
+        """Remove a Secret."""
+
+    def config(self, name: str) -> dict[str, str]:
+        """A ConfigMap's data."""
+
+    def set_config(self, name: str, data: Mapping[str, str | None]) -> None:
+        """Set and remove keys of a ConfigMap."""
+
+
+class Certifier:
+    """Used by several threads, each for another Secret."""
+
+    def __init__(self, settings: Settings, shelf: Shelf, issuers: Mapping[str, Issuer]) -> None:
+        self._settings, self._shelf, self._issuers = settings, shelf, issuers
+        self._checked: dict[str, datetime] = {}
+        self._given = set(shelf.config(GIVEN))
+        self._unused: dict[str, float] = {}
+
+    def due(self, status: DomainStatus, secret: str) -> datetime | None:
+        """When to look after the certificate; None where there is to be none."""
+        at = life.issue_at(status)
+        return at if at is None or status.certificate is None else min(at, self._check_at(secret))
+
+    def certify(self, status: DomainStatus, names: Sequence[str], secret: str, issuer: str) -> DomainStatus:
+        """Do what is due. `names`: of the certificate, the one for people first. May take minutes."""
+        now = datetime.now(UTC)
+        if status.certificate is not None and self._check_at(secret) <= now:
+            if not self._is_right(secret, names, issuer):
+                log.warning("the Secret %s is gone or wrong: another is made", secret)
+                status = life.without_certificate(status)
+            self._checked[secret] = now
+        at = life.issue_at(status)
+        if at is None or at > now:
+            return status
+        try:
+            found = self._issue(names, secret, issuer)
+        except IssueError as error:
+            metrics.ISSUED.labels(result=error.cause.value).inc()
+            log.warning("no certificate for %s: %s", names[0], error.detail)
+            return life.not_issued(status, error, names[0], datetime.now(UTC), self._settings.pace)
+        metrics.ISSUED.labels(result="Issued").inc()
+        log.info("certificate for %s until %s", names[0], found.not_after.isoformat())
+        self._checked[secret] = datetime.now(UTC)
+        return life.issued(status, secret, found, datetime.now(UTC))
+
+    def remove_unused(self, kept: Collection[str]) -> bool:
+        """Remove the Secrets that were given for hosts that are no more. Whether some are to be looked at again soon.
+
+        What is unused only for a moment stays: a host may have its certificate before the list of hosts says so.
+        """
+        now = time.monotonic()
+        unused = self._given - set(kept)
+        self._unused = {secret: self._unused.get(secret, now) for secret in unused}
+        for secret in sorted(unused):
+            if now - self._unused[secret] < _UNUSED_SECONDS:
+                continue
+            self._shelf.delete_tls(secret)
+            self._shelf.set_config(GIVEN, {secret: None})
+            self._given.discard(secret)
+            self._checked.pop(secret, None)
+            log.info("removed the certificate %s", secret)
+        return bool(unused & self._given)
+
+    def _issue(self, names: Sequence[str], secret: str, issuer: str) -> certificates.Facts:
+        asked = self._issuers.get(issuer)
+        if asked is None:
+            raise IssueError(Cause.REFUSED, f"this environment has no authority called {issuer}")
+        given = asked.issue(names)
+        found = certificates.facts(given.chain)
+        if found is None or not certificates.fits(given, names):
+            raise IssueError(Cause.REFUSED, "the authority gave a certificate for other names")
+        if secret not in self._given:
+            # Written down first: whatever happens, a later pass knows of the Secret and removes it without a host.
+            self._shelf.set_config(GIVEN, {secret: names[0]})
+            self._given.add(secret)
+        self._shelf.write_tls(secret, given.key, given.chain)
+        return found
+
+    def _check_at(self, secret: str) -> datetime:
+        checked = self._checked.get(secret)
+        return datetime.min.replace(tzinfo=UTC) if checked is None else checked + self._settings.pace.verified
+
+    def _is_right(self, secret: str, names: Sequence[str], issuer: str) -> bool:
+        data = self._shelf.tls(secret)
+        if data is None:
+            return False
+        held = Issued(key=data.get("tls.key", b""), chain=data.get("tls.crt", b""))
+        found = certificates.facts(held.chain)
+        own = found is not None and found.issuer == authorities.own_name(self._settings)
+        return own == (issuer == "own") and certificates.fits(held, names)
