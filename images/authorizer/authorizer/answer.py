@@ -11,7 +11,7 @@ from envoy.type.v3.http_status_pb2 import HttpStatus
 from google.protobuf.struct_pb2 import Struct
 from google.rpc.status_pb2 import Status
 
-from authorizer.asked import Asked, asked
+from authorizer.asked import Asked, Seen, asked
 from authorizer.decision import Judged
 
 OK, UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE = 0, 16, 7, 14
@@ -24,13 +24,15 @@ def read(request: CheckRequest) -> Asked:
     attributes = request.attributes
     http = attributes.request.http
     return asked(
-        host=http.host,
-        sni=attributes.tls_session.sni,
-        method=http.method,
-        path=http.path,
-        headers=http.headers,
-        request_id=http.id,
-        source=attributes.source.address.socket_address.address,
+        Seen(
+            host=http.host,
+            sni=attributes.tls_session.sni,
+            method=http.method,
+            path=http.path,
+            headers=http.headers,
+            request_id=http.id,
+            source=attributes.source.address.socket_address.address,
+        )
     )
 
 
@@ -65,7 +67,7 @@ def _refused(judged: Judged) -> CheckResponse:
     if decision.status == 503:
         headers["retry-after"] = "1"
     denied = DeniedHttpResponse(
-        status=HttpStatus(code=decision.status),  # type: ignore[arg-type]
+        status=HttpStatus(code=decision.status),
         headers=[_header(name, value) for name, value in headers.items()],
         body=json.dumps({"error": error}, ensure_ascii=False) + "\n",
     )
@@ -85,12 +87,9 @@ def _metadata(judged: Judged) -> Struct:
         found["principal"] = judged.decision.principal
     if judged.key is not None:
         found["key"] = judged.key.metadata.name
-    limits = {
-        name: {"requests_per_unit": limit.requests_per_second, "unit": "SECOND"}
-        for name, limit in judged.limits.items()
-    }
-    if limits:
-        found.get_or_create_struct("limits").update(limits)
+    for name, limit in judged.limits.items():
+        each = found.get_or_create_struct("limits").get_or_create_struct(name)
+        each["requests_per_unit"], each["unit"] = limit.requests_per_second, "SECOND"
     return found
 
 

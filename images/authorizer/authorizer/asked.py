@@ -58,23 +58,34 @@ class Asked:
     forged: tuple[str, ...]
 
 
-def asked(
-    *, host: str, sni: str, method: str, path: str, headers: Mapping[str, str], request_id: str, source: str
-) -> Asked:
-    """The request, from what Envoy says of it. Names of headers are in lower case."""
-    plain = path.partition("?")[0].partition("#")[0]
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A request as Envoy tells of it. Names of headers are in lower case."""
+
+    host: str
+    sni: str
+    path: str
+    headers: Mapping[str, str]
+    method: str = "GET"
+    request_id: str = ""
+    source: str = ""
+
+
+def asked(seen: Seen) -> Asked:
+    """The request, in one form where there are several of the same."""
+    plain = seen.path.partition("?")[0].partition("#")[0]
     found = _AGENT.match(plain)
     return Asked(
-        host=host_of(host),
-        sni=sni.lower().rstrip("."),
-        method=method,
+        host=host_of(seen.host),
+        sni=seen.sni.lower().removesuffix("."),
+        method=seen.method,
         path=plain,
         agent=found[1] if found else "",
         clean=plain.startswith("/") and _UNCLEAN.search(plain) is None,
-        credential=credential(headers),
-        request_id=headers.get("x-request-id") or request_id,
-        source=source,
-        forged=tuple(name for name in headers if name in _CREDENTIALS or _OURS.fullmatch(name)),
+        credential=credential(seen.headers),
+        request_id=seen.headers.get("x-request-id") or seen.request_id,
+        source=seen.source,
+        forged=tuple(name for name in seen.headers if name in _CREDENTIALS or _OURS.fullmatch(name)),
     )
 
 

@@ -56,10 +56,8 @@ class Judged:
         return {name: limit for name, limit in found.items() if limit is not None}
 
 
-def question(
-    asked: Asked, tenant: Tenant | None, key: ApiKey | None, jwks: Mapping[str, str], now: int, place: Json
-) -> Json:
-    """OPA's input. What is not known is left out. `jwks`: by issuer; `now`: nanoseconds; `place`: the same for all."""
+def question(asked: Asked, tenant: Tenant | None, key: ApiKey | None, jwks: Mapping[str, str]) -> Json:
+    """OPA's input, but for what is the same for all. What is not known is left out. `jwks`: by issuer."""
     request: Json = {"host": asked.host, "sni": asked.sni, "clean": asked.clean, "method": asked.method}
     if asked.agent:
         request["agent"] = asked.agent
@@ -68,7 +66,7 @@ def question(
         shown["token"] = asked.credential.token
     if key is not None:
         shown["key"] = _key(key)
-    body: Json = {**place, "request": {**request}, "credential": shown, "now": now}
+    body: Json = {"request": request, "credential": shown}
     if tenant is not None:
         body["tenant"] = _tenant(tenant, jwks)
     return body

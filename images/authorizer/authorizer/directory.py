@@ -1,4 +1,7 @@
-"""What the authorizer knows: tenants by their hosts, API keys by tenant and id. Watches change it, requests read it."""
+"""What the authorizer knows: tenants by their hosts, API keys by tenant and id. Watches change it, requests read it.
+
+Hosts are those of the tenants' objects, and the custom domains that are proven and have a certificate.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
-from components.platform.specs import ApiKey, Tenant
+from components.platform.specs import ApiKey, Domain, Tenant
 
 NOBODY = ""
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -22,6 +25,7 @@ class Directory:
 
     def __init__(self, changed: Callable[[str], None]) -> None:
         self._tenants: dict[str, Tenant] = {}
+        self._domains: dict[tuple[str, str], Domain] = {}
         self._hosts: dict[str, Tenant] = {}
         self._keys: dict[tuple[str, str], ApiKey] = {}
         self._changed = changed
@@ -60,11 +64,23 @@ class Directory:
             del self._tenants[name]
         self._tenants_changed(gone | {name for name, tenant in listed.items() if self._store_tenant(tenant)})
 
+    def put_domain(self, domain: Domain) -> None:
+        """A custom domain is new, or changed."""
+        self._replace_domains(self._domains | {_place(domain): domain})
+
+    def drop_domain(self, namespace: str, name: str) -> None:
+        """A custom domain is gone."""
+        self._replace_domains({place: each for place, each in self._domains.items() if place != (namespace, name)})
+
+    def replace_domains(self, domains: Iterable[Domain]) -> None:
+        """These are all there are."""
+        self._replace_domains({_place(domain): domain for domain in domains})
+
     def put_key(self, key: ApiKey) -> None:
         """A key is new, or changed. What the authorizer itself counted is no change that matters."""
         if not _at_home(key, key.spec.scope.org):
             return
-        place = (key.metadata.namespace, key.metadata.name)
+        place = _place(key)
         before = self._keys.get(place)
         self._keys[place] = key
         if before is None or before.spec != key.spec:
@@ -78,7 +94,7 @@ class Directory:
     def replace_keys(self, keys: Iterable[ApiKey]) -> None:
         """These are all there are."""
         listed = list(keys)
-        for namespace, name in set(self._keys) - {(key.metadata.namespace, key.metadata.name) for key in listed}:
+        for namespace, name in set(self._keys) - {_place(key) for key in listed}:
             self.drop_key(namespace, name)
         for key in listed:
             self.put_key(key)
@@ -92,8 +108,12 @@ class Directory:
         self._tenants[name] = tenant
         return True
 
+    def _replace_domains(self, domains: dict[tuple[str, str], Domain]) -> None:
+        before, self._domains = _served(self._domains.values()), domains
+        self._tenants_changed({namespace for _, namespace in before ^ _served(domains.values())})
+
     def _tenants_changed(self, names: set[str]) -> None:
-        """A host belongs to the tenant that was there first."""
+        """A host belongs to the tenant that was there first; what tenants' objects say goes before custom domains."""
         if not names:
             return
         self._hosts = {}
@@ -101,6 +121,10 @@ class Directory:
             for host in tenant.spec.hosts:
                 if self._hosts.setdefault(host, tenant) is not tenant:
                     _log.warning("a host is another tenant's already", extra=_fields(tenant, host=host))
+        for host, namespace in sorted(_served(self._domains.values())):
+            owner = self._tenants.get(namespace)
+            if owner is not None:
+                self._hosts.setdefault(host, owner)
         for name in names | {NOBODY}:
             self._changed(name)
 
@@ -110,6 +134,15 @@ def _at_home(one: Tenant | ApiKey, namespace: str) -> bool:
         return True
     _log.warning(f"{type(one).__name__} outside its tenant's namespace is passed over", extra=_fields(one))
     return False
+
+
+def _served(domains: Iterable[Domain]) -> set[tuple[str, str]]:
+    """Host and tenant of the custom domains that are served."""
+    return {(each.spec.host, each.metadata.namespace) for each in domains if each.status.state == "Issued"}
+
+
+def _place(one: ApiKey | Domain) -> tuple[str, str]:
+    return one.metadata.namespace, one.metadata.name
 
 
 def _age(tenant: Tenant) -> tuple[datetime, str]:

@@ -119,8 +119,8 @@ class Policy:
     async def _decide(self, asked: Asked, tenant: Tenant | None, key: ApiKey | None) -> Decision:
         tokens = tenant is not None and asked.credential.kind is Kind.TOKEN
         jwks = await self.key_sets.of(tenant, asked.credential.token) if tenant and tokens else {}
-        place: Json = {"environment": self.environment, "checks_name": self.checks_name}
-        body = {"input": question(asked, tenant, key, jwks, time.time_ns(), place)}
+        place: Json = {"environment": self.environment, "checks_name": self.checks_name, "now": time.time_ns()}
+        body = {"input": place | question(asked, tenant, key, jwks)}
         try:
             answer = await self.opa.post(URL, json=body)
             answer.raise_for_status()

@@ -26,14 +26,13 @@ from authorizer.settings import Settings, StartError
 from authorizer.usage import Usage
 from authorizer.watch import Source, Watcher, connect
 from authorizer.web import Web
-from components.platform.specs import ApiKey, Tenant
+from components.platform.specs import ApiKey, Domain, Tenant
 
 _log = logging.getLogger("authorizer")
-# Said of a key whose uses are counted again by nobody: requests under way at a time.
 READY_EVERY_SECONDS = 1.0
 
 
-class Authorization(AuthorizationServicer):
+class Authorization(AuthorizationServicer):  # type: ignore[misc]  # generated code has no types
     """Envoy's service."""
 
     def __init__(self, policy: Policy, usage: Usage, audit: Audit, metrics: Metrics) -> None:
@@ -58,7 +57,11 @@ class Service:
         self._memory = Memory(seconds=settings.cache)
         self._directory = Directory(self._memory.forget)
         api = connect(settings.kubeconfig)
-        self._watchers = (self._tenants(api), self._keys(api))
+        self._watchers = (
+            Watcher(api=api, source=self._tenants(), post=self._post, resync=settings.resync),
+            Watcher(api=api, source=self._domains(), post=self._post, resync=settings.resync),
+            Watcher(api=api, source=self._keys(), post=self._post, resync=settings.resync),
+        )
         self._usage = Usage(api=api, directory=self._directory, seconds=settings.flush)
         self._metrics = Metrics()
         self._metrics.watch(self._age, self._directory.count)
@@ -128,17 +131,17 @@ class Service:
     def _post(self, change: Callable[[], None]) -> None:
         self._loop.call_soon_threadsafe(change)
 
-    def _tenants(self, api: object) -> Watcher[Tenant]:
+    def _tenants(self) -> Source[Tenant]:
         known = self._directory
-        source = Source(
-            kind=Tenant, replace=known.replace_tenants, put=known.put_tenant, drop=known.drop_tenant
-        )
-        return Watcher(api=api, source=source, post=self._post, resync=self._settings.resync)
+        return Source(kind=Tenant, replace=known.replace_tenants, put=known.put_tenant, drop=known.drop_tenant)
 
-    def _keys(self, api: object) -> Watcher[ApiKey]:
+    def _domains(self) -> Source[Domain]:
         known = self._directory
-        source = Source(kind=ApiKey, replace=known.replace_keys, put=known.put_key, drop=known.drop_key)
-        return Watcher(api=api, source=source, post=self._post, resync=self._settings.resync)
+        return Source(kind=Domain, replace=known.replace_domains, put=known.put_domain, drop=known.drop_domain)
+
+    def _keys(self) -> Source[ApiKey]:
+        known = self._directory
+        return Source(kind=ApiKey, replace=known.replace_keys, put=known.put_key, drop=known.drop_key)
 
     def _age(self) -> float:
         heard = [watcher.seen for watcher in self._watchers]

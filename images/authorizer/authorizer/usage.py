@@ -1,4 +1,4 @@
-"""How often each key is used: metrics at once, and now and then a count in the key's object, which outlives restarts."""
+"""How often each key is used: counted now and then in the key's object, which outlives restarts."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Usage:
         except ApiException as error:
             if error.status not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
                 _log.warning("uses of a key cannot be written", extra={"fields": {"reason": str(error.reason)}})
-            return error.status == HTTPStatus.NOT_FOUND
+            return bool(error.status == HTTPStatus.NOT_FOUND)
         except HTTPError as error:
             _log.warning("uses of a key cannot be written", extra={"fields": {"reason": type(error).__name__}})
             return False

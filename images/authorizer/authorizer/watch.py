@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypedDict, TypeVar
 
 from kubernetes import client, config
 from kubernetes.watch import Watch
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
-from components.platform.specs import GROUP, VERSION, ApiKey, Tenant
+from components.platform.specs import GROUP, VERSION, ApiKey, Domain, Metadata, Tenant
 
-Kind = TypeVar("Kind", Tenant, ApiKey)
-Object = Mapping[str, object]
+Kind = TypeVar("Kind", Tenant, ApiKey, Domain)
+Object = Mapping[str, JsonValue]
+_watch: Callable[[], Watch] = Watch  # the library says nothing of types
 PAGE = 500
 # A watch is renewed after so long, from where it was: a connection that died in silence is noticed soon.
 WATCH_SECONDS = 10
@@ -28,11 +30,25 @@ _log = logging.getLogger("authorizer.watch")
 
 def connect(kubeconfig: Path | None) -> client.CustomObjectsApi:
     """The API server, as the pod's account or as the kubeconfig says."""
-    if kubeconfig is None:
-        config.load_incluster_config()
-    else:
-        config.load_kube_config(str(kubeconfig))
+    load: Callable[[], None] = config.load_incluster_config
+    if kubeconfig is not None:
+        load = functools.partial(config.load_kube_config, str(kubeconfig))
+    load()
     return client.CustomObjectsApi()
+
+
+class Event(TypedDict):
+    """What a watch gives."""
+
+    type: str
+    object: Object
+
+
+class Page(TypedDict):
+    """What a list gives. `metadata`: its version, and where the next page begins, if there is one."""
+
+    items: list[Object]
+    metadata: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +115,9 @@ class Watcher(Generic[Kind]):
         yield
         until = time.monotonic() + self.resync
         while time.monotonic() < until:
-            watch = Watch()
-            watch.resource_version = version
-            for event in watch.stream(
+            watch = _watch()
+            stream: Callable[..., Iterator[Event]] = watch.stream
+            for event in stream(
                 self.api.list_cluster_custom_object,
                 GROUP,
                 VERSION,
@@ -111,7 +127,7 @@ class Watcher(Generic[Kind]):
                 timeout_seconds=WATCH_SECONDS,
                 _request_timeout=(3, SILENCE_SECONDS),
             ):
-                self._take(event["type"], event["object"])
+                self._take(event)
                 self._heard()
                 yield
             self._heard()
@@ -119,24 +135,26 @@ class Watcher(Generic[Kind]):
             yield
 
     def _list(self) -> tuple[list[Object], str]:
+        page_of: Callable[..., Page] = self.api.list_cluster_custom_object
         items: list[Object] = []
         token: str | None = None
         while True:
-            page = self.api.list_cluster_custom_object(
+            page = page_of(
                 GROUP, VERSION, self.source.kind.plural, limit=PAGE, _continue=token, _request_timeout=(3, 10)
             )
             items += page["items"]
             token = page["metadata"].get("continue")
             if not token:
-                return items, page["metadata"]["resourceVersion"]
+                return items, str(page["metadata"]["resourceVersion"])
 
-    def _take(self, kind: str, item: Object) -> None:
-        metadata = item["metadata"]
-        if kind == "BOOKMARK" or not isinstance(metadata, Mapping):
+    def _take(self, event: Event) -> None:
+        if event["type"] == "BOOKMARK":
             return
-        found = None if kind == "DELETED" else self.source.read(item)
+        item = event["object"]
+        metadata = Metadata.model_validate(item["metadata"])
+        found = None if event["type"] == "DELETED" else self.source.read(item)
         if found is None:
-            self.post(lambda: self.source.drop(metadata["namespace"], metadata["name"]))
+            self.post(lambda: self.source.drop(metadata.namespace, metadata.name))
         else:
             self.post(lambda: self.source.put(found))
 

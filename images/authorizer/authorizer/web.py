@@ -16,7 +16,7 @@ class Web:
 
     def __init__(self, host: str, port: int, ready: Callable[[], bool], registry: CollectorRegistry) -> None:
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 – the library's name
+            def do_GET(self) -> None:
                 if self.path == "/healthz":
                     self._send(HTTPStatus.OK, b"ok\n", "text/plain")
                 elif self.path == "/readyz":
