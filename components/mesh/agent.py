@@ -1,0 +1,38 @@
+"""An agent's part of the mesh: whom it sees, and how calls to it are held in bounds.  (docs/mesh.md)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pydantic import JsonValue
+
+from components.agents.manifest import AgentManifest
+from components.mesh import traffic
+from components.mesh.egress import window
+from components.mesh.istio import istio
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentMeshArgs:
+    """`meta`: as the agent's other objects have it; `selector`: what finds its pods; `namespace`: the tenant's."""
+
+    manifest: AgentManifest
+    namespace: str
+    meta: ObjectMetaArgs
+    selector: Mapping[str, str]
+
+
+class AgentMesh(pulumi.ComponentResource):
+    """An agent's Sidecar (its own egress and no other agent's), and its tier's traffic defaults."""
+
+    def __init__(self, name: str, args: AgentMeshArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:mesh:AgentMesh", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        own: dict[str, JsonValue] = {"workloadSelector": {"labels": dict(args.selector)}}
+        istio("Sidecar", name, args.meta, own | window(args.namespace, args.manifest.spec.egress), child)
+        istio("DestinationRule", name, args.meta, traffic.destination(args.manifest, args.namespace), child)
+        istio("VirtualService", name, args.meta, traffic.route(args.manifest, args.namespace), child)
+        self.register_outputs({})

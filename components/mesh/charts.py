@@ -1,0 +1,165 @@
+"""The values that Istio's own charts are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+import pulumi
+from pydantic import JsonValue
+
+from components.mesh.names import (
+    AUTHORIZER_PROVIDER,
+    CLUSTER_DOMAIN,
+    NAMESPACE,
+    SIDECAR,
+    SIDECAR_REQUESTS,
+    TRUST_DOMAIN,
+)
+from components.mesh.traffic import seconds
+from components.units import HostPort, format_bytes, format_cpu
+
+Values = dict[str, pulumi.Input[object]]
+_SECCOMP = {"type": "RuntimeDefault"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charts:
+    """Where Istio's charts are: a folder that holds them, or a repository's address with the version to take."""
+
+    source: str
+    version: str | None = None
+
+    def chart(self, name: str) -> str:
+        """What names one chart in `source`."""
+        return name if self.remote else f"{self.source.rstrip('/')}/{name}"
+
+    @property
+    def remote(self) -> bool:
+        """Whether `source` is a repository."""
+        return "://" in self.source
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPlane:
+    """istiod: how many, with how much, and how long the certificates live that it gives to pods."""
+
+    replicas: int = 1
+    cpu: int = 100
+    cpu_limit: int = 1000
+    memory: int = 320 * 2**20
+    memory_limit: int = 1024 * 2**20
+    leaf_ttl: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Istiod:
+    """What istiod's chart is given. `image`, `proxy`: by digest; `authorizer`: the gateway's external authorisation."""
+
+    image: pulumi.Input[str]
+    proxy: pulumi.Input[str]
+    plane: ControlPlane
+    authorizer: HostPort
+    mode: Literal["sidecar", "ambient"]
+    simulated: bool
+
+
+def base_values(*, simulated: bool) -> Values:
+    """The kinds, and the webhook that checks Istio's objects: from its first moment it lets nothing pass unchecked."""
+    revision = "" if simulated else "default"
+    return {
+        "defaultRevision": revision,
+        "base": {"validationFailurePolicy": "Fail"},
+        "global": {"istioNamespace": NAMESPACE, "enableReaderRBAC": False},
+    }
+
+
+def istiod_values(given: Istiod) -> Values:
+    """istiod and the injector, for proxies that are stock Envoy."""
+    plane = given.plane
+    return {
+        "profile": "ambient" if given.mode == "ambient" else "",
+        "image": given.image,
+        "autoscaleEnabled": False,
+        "replicaCount": plane.replicas,
+        "rollingMaxUnavailable": 0,
+        "seccompProfile": _SECCOMP,
+        "resources": _resources(plane.cpu, plane.memory, plane.cpu_limit, plane.memory_limit),
+        "cni": {"enabled": True},
+        "telemetry": {"enabled": False},
+        "base": {"validationFailurePolicy": "Fail"},
+        "env": _environment(plane),
+        "meshConfig": _mesh_config(given.authorizer, plane),
+        "pdb": {"minAvailable": None, "maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"},
+        "global": {
+            "istioNamespace": NAMESPACE,
+            "imagePullPolicy": "IfNotPresent",
+            "logAsJson": True,
+            # Nothing answers webhooks where no pod runs.
+            "configValidation": not given.simulated,
+            "operatorManageWebhooks": given.simulated,
+            "proxy": {
+                "image": given.proxy,
+                "clusterDomain": CLUSTER_DOMAIN,
+                "logLevel": "warning",
+                "seccompProfile": _SECCOMP,
+                "readinessPeriodSeconds": 3,
+                "resources": _resources(SIDECAR_REQUESTS.cpu, SIDECAR_REQUESTS.memory, SIDECAR.cpu, SIDECAR.memory),
+            },
+            "proxy_init": {"image": given.proxy},
+        },
+        "gateways": {"seccompProfile": _SECCOMP},
+    }
+
+
+def _environment(plane: ControlPlane) -> dict[str, str]:
+    return {
+        # Stock Envoy has none of Istio's own filters.
+        "PILOT_ENABLE_METADATA_EXCHANGE": "false",
+        "PILOT_ENABLE_ALPN_FILTER": "false",
+        "PILOT_DISABLE_MX_ALPN": "true",
+        "ENABLE_NATIVE_SIDECARS": "true",
+        # Roots are rotated by trusting two for a while; proxies are told of them at once.
+        "ISTIO_MULTIROOT_MESH": "true",
+        "DEFAULT_WORKLOAD_CERT_TTL": seconds(plane.leaf_ttl),
+        "MAX_WORKLOAD_CERT_TTL": seconds(plane.leaf_ttl),
+    }
+
+
+def _mesh_config(authorizer: HostPort, plane: ControlPlane) -> dict[str, JsonValue]:
+    return {
+        "trustDomain": TRUST_DOMAIN,
+        "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
+        "enablePrometheusMerge": False,
+        "meshMTLS": {"minProtocolVersion": "TLSV1_3"},
+        "tlsDefaults": {"minProtocolVersion": "TLSV1_2"},
+        "accessLogFile": "",
+        "defaultConfig": {
+            "holdApplicationUntilProxyStarts": True,
+            "terminationDrainDuration": "5s",
+            "proxyMetadata": {
+                "PROXY_CONFIG_XDS_AGENT": "true",
+                "ISTIO_META_DNS_CAPTURE": "true",
+                "SECRET_TTL": seconds(plane.leaf_ttl),
+            },
+        },
+        "extensionProviders": [
+            {
+                "name": AUTHORIZER_PROVIDER,
+                "envoyExtAuthzGrpc": {
+                    "service": authorizer.host,
+                    "port": authorizer.port,
+                    "timeout": "2s",
+                    "failOpen": False,
+                },
+            }
+        ],
+    }
+
+
+def _resources(cpu: int, memory: int, cpu_limit: int, memory_limit: int) -> dict[str, JsonValue]:
+    return {
+        "requests": {"cpu": format_cpu(cpu), "memory": format_bytes(memory)},
+        "limits": {"cpu": format_cpu(cpu_limit), "memory": format_bytes(memory_limit)},
+    }
