@@ -6,19 +6,20 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from components.mesh.names import GATEWAY_NAMESPACE, service_host
+
 Config = dict[str, JsonValue]
 
-NAMESPACE = "groundwork-gateway"
-AUTHORIZER = f"authorizer.{NAMESPACE}.svc.cluster.local"
+AUTHORIZER = service_host("authorizer", GATEWAY_NAMESPACE)
 AUTHORIZER_PORT = 9000
-RATELIMIT = f"ratelimit.{NAMESPACE}.svc.cluster.local"
+RATELIMIT = service_host("ratelimit", GATEWAY_NAMESPACE)
 RATELIMIT_PORT = 8081
 # What images/ratelimit/domain.yaml names.
 DOMAIN = "groundwork"
 # Where Envoy keeps what the authoriser says: `tenant`, `key`, and `limits` of each.
 AUTHORIZED = "envoy.filters.http.ext_authz"
 # Only the platform says these; from outside they are dropped before anything reads them.
-OWN_HEADERS = ("x-tenant-", "x-agent-", "x-groundwork-")
+OWN_HEADERS = ("x-tenant-", "x-agent-", "x-principal", "x-groundwork-")
 HSTS_SECONDS = 31_536_000
 
 ROUTER = "envoy.filters.http.router"
@@ -151,7 +152,9 @@ def _access_log() -> Config:
         "time": "%START_TIME%",
         "request_id": "%REQ(X-REQUEST-ID)%",
         "tenant": f"%DYNAMIC_METADATA({AUTHORIZED}:tenant)%",
+        "agent": f"%DYNAMIC_METADATA({AUTHORIZED}:agent)%",
         "key": f"%DYNAMIC_METADATA({AUTHORIZED}:key)%",
+        "reason": f"%DYNAMIC_METADATA({AUTHORIZED}:reason)%",
         "method": "%REQ(:METHOD)%",
         "host": "%REQ(:AUTHORITY)%",
         "path": "%PATH(NQ:ORIG_OR_PATH)%",

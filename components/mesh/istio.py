@@ -14,6 +14,8 @@ Spec = Mapping[str, JsonValue]
 _GROUPS: Final = {
     "AuthorizationPolicy": "security.istio.io/v1",
     "DestinationRule": "networking.istio.io/v1",
+    "EnvoyFilter": "networking.istio.io/v1alpha3",
+    "Gateway": "networking.istio.io/v1",
     "PeerAuthentication": "security.istio.io/v1",
     "ServiceEntry": "networking.istio.io/v1",
     "Sidecar": "networking.istio.io/v1",

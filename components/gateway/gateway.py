@@ -1,0 +1,233 @@
+"""The one way in from outside: TLS, limits, authorisation, then the tenant's agents.  (docs/gateway.md)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_kubernetes.core.v1 import Namespace
+from pulumi_kubernetes.helm.v4 import Chart, RepositoryOptsArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
+
+from components.gateway import policies
+from components.gateway.edge import AUTHORIZER_PORT, RATELIMIT_PORT, Config, Limits
+from components.gateway.filters import HTTP, HTTPS, WORKLOAD, gateway_filter
+from components.gateway.ratelimit import RateLimit, RateLimitArgs
+from components.labels import ROLE, Owner, labels
+from components.mesh import INJECTION, Charts, Door, allow
+from components.mesh.istio import istio
+from components.mesh.names import GATEWAY_NAMESPACE, service_host
+from groundwork.errors import UserError
+
+NAME = "gateway"
+# What the tenants' VirtualServices are bound to.
+PUBLIC = f"{GATEWAY_NAMESPACE}/public"
+CREDENTIAL = "wildcard"
+AGENT_PORT = 8080
+PROXY_USER = 1337
+# The load balancer hears of a pod that goes; what it has begun goes on this long.
+DRAIN_SECONDS = 30
+AUTHORIZER = {"app.kubernetes.io/name": "authorizer"}
+# Who answers the questions by which an ACME server convinces itself that a name leads here (docs/domains.md).
+CHALLENGES, CHALLENGES_PATH = ("groundwork-domains", 8080), "/.well-known/acme-challenge/"
+# TLS 1.2 with forward secrecy and authenticated encryption only; TLS 1.3 has no others.
+CIPHERS = (
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayArgs:
+    """What the gateway needs.
+
+    `domain`: tenants answer at its direct subdomains. `ratelimit_image`, `redis_image`: by digest. `replicas`,
+    `max_replicas`: equal means no autoscaling. `service_annotations`: what a cloud's load balancer asks for.
+    `simulated`: nothing gives the Service an address, so nothing waits for one.
+    """
+
+    owner: Owner
+    domain: str
+    charts: Charts
+    ratelimit_image: pulumi.Input[str]
+    redis_image: pulumi.Input[str]
+    replicas: int = 2
+    max_replicas: int = 2
+    limits: Limits = field(default_factory=Limits)
+    service_annotations: Mapping[str, str] = field(default_factory=dict)
+    simulated: bool = False
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.replicas <= self.max_replicas:
+            allowed = "replicas from 2, max_replicas not below it"
+            raise UserError(what=f"gateway: replicas {self.replicas} to {self.max_replicas}", allowed=allowed)
+
+
+class Gateway(pulumi.ComponentResource):
+    """The gateway's pods and address, what they do with a request, the shared count, and who may talk to whom.
+
+    `namespace`: where it is; other parts of the gateway (authoriser, certificates) depend on it.
+    """
+
+    namespace: Namespace
+
+    def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:gateway:Gateway", name, None, opts)
+        self._args = args
+        self.namespace = self._namespace()
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace])
+        closed = self._policy("mesh-members", policies.mesh_members(), inside)
+        guarded = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace, closed])
+        counts = RateLimitArgs(owner=args.owner, image=args.ratelimit_image, redis_image=args.redis_image)
+        RateLimit("ratelimit", counts, guarded)
+        configured = [*self._network(inside), *self._traffic(inside)]
+        self._pods(pulumi.ResourceOptions(parent=self, depends_on=[closed, *configured]))
+        self.register_outputs({"namespace": self.namespace.metadata.name})
+
+    def _namespace(self) -> Namespace:
+        security = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+        meta = ObjectMetaArgs(name=GATEWAY_NAMESPACE, labels=self._labels() | security | INJECTION | {ROLE: "gateway"})
+        return Namespace(GATEWAY_NAMESPACE, metadata=meta, opts=pulumi.ResourceOptions(parent=self))
+
+    def _network(self, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+        counter = {"app.kubernetes.io/name": "ratelimit"}
+        reaches = [(AUTHORIZER, AUTHORIZER_PORT), (counter, RATELIMIT_PORT)]
+        public = policies.server(WORKLOAD, callers=None, ports=[HTTP, HTTPS], reaches=reaches)
+        outwards = policies.outwards(
+            WORKLOAD, platform=self._args.owner.tenant, agents=AGENT_PORT, challenges=CHALLENGES
+        )
+        return [
+            self._policy(NAME, public, opts),
+            self._policy("gateway-outwards", outwards, opts),
+        ]
+
+    def _policy(self, name: str, spec: NetworkPolicySpecArgs, opts: pulumi.ResourceOptions) -> NetworkPolicy:
+        return NetworkPolicy(name, metadata=self._meta(name), spec=spec, opts=opts)
+
+    def _traffic(self, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+        """What the pods do, there before them: they never serve a request without it."""
+        # The mesh refuses what nothing allows; here the authoriser decides, request by request.
+        door = allow(f"{NAME}-door", self._meta(NAME), [Door(ports=[HTTP, HTTPS])], selector=WORKLOAD, opts=opts)
+        made = {
+            "Gateway": {"public": self._secure(), "plain": _plain()},
+            "VirtualService": {"plain": _redirect()},
+            "EnvoyFilter": {NAME: gateway_filter(self._args.limits)},
+        }
+        objects = [
+            istio(kind, f"{name}-{kind.lower()}", self._meta(name), spec, opts)
+            for kind, specs in made.items()
+            for name, spec in specs.items()
+        ]
+        return [door, *objects]
+
+    def _secure(self) -> Config:
+        """TLS for the tenants' own names; tenants' namespaces may bind routes to it."""
+        tls: Config = {
+            "mode": "SIMPLE",
+            "credentialName": CREDENTIAL,
+            "minProtocolVersion": "TLSV1_2",
+            "cipherSuites": [*CIPHERS],
+        }
+        port: Config = {"number": 443, "name": "https", "protocol": "HTTPS"}
+        return {
+            "selector": dict(WORKLOAD),
+            "servers": [{"port": port, "hosts": [f"*/*.{self._args.domain}"], "tls": tls}],
+        }
+
+    def _pods(self, opts: pulumi.ResourceOptions) -> Chart:
+        charts = self._args.charts
+        return Chart(
+            NAME,
+            chart=charts.chart("gateway"),
+            name=NAME,
+            namespace=GATEWAY_NAMESPACE,
+            version=charts.version,
+            repository_opts=RepositoryOptsArgs(repo=charts.source) if charts.remote else None,
+            values=self._values(),
+            opts=opts,
+        )
+
+    def _values(self) -> Config:
+        args = self._args
+        notes: Config = dict(args.service_annotations)
+        if args.simulated:
+            notes["pulumi.com/skipAwait"] = "true"
+        fixed = args.replicas == args.max_replicas
+        scaling: Config = {"enabled": not fixed, "minReplicas": args.replicas, "maxReplicas": args.max_replicas}
+        return {
+            "name": NAME,
+            "replicaCount": args.replicas if fixed else None,
+            "labels": {**self._labels(), "istio.io/dataplane-mode": "none"},
+            "autoscaling": scaling | {"targetCPUUtilizationPercentage": 70},
+            "podDisruptionBudget": {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": PROXY_USER,
+                "runAsGroup": PROXY_USER,
+                "fsGroup": PROXY_USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "resources": {
+                "requests": {"cpu": "100m", "memory": "128Mi"},
+                "limits": {"cpu": "2", "memory": "512Mi"},
+            },
+            "terminationGracePeriodSeconds": DRAIN_SECONDS + 10,
+            "podAnnotations": {"proxy.istio.io/config": f"terminationDrainDuration: {DRAIN_SECONDS}s\n"},
+            "topologySpreadConstraints": [_spread("kubernetes.io/hostname"), _spread("topology.kubernetes.io/zone")],
+            "service": {
+                "type": "LoadBalancer",
+                "annotations": notes,
+                "ports": [
+                    {"name": "http", "port": 80, "targetPort": HTTP, "protocol": "TCP"},
+                    {"name": "https", "port": 443, "targetPort": HTTPS, "protocol": "TCP"},
+                ],
+            },
+        }
+
+    def _labels(self) -> dict[str, str]:
+        return labels(self._args.owner) | {"app.kubernetes.io/name": NAME}
+
+    def _meta(self, name: str) -> ObjectMetaArgs:
+        return ObjectMetaArgs(name=name, namespace=GATEWAY_NAMESPACE, labels=self._labels())
+
+
+def _plain() -> Config:
+    """Port 80, for any name. Only this namespace's routes are bound to it: no tenant answers without TLS."""
+    port: Config = {"number": 80, "name": "http", "protocol": "HTTP"}
+    return {"selector": dict(WORKLOAD), "servers": [{"port": port, "hosts": ["./*"]}]}
+
+
+def _redirect() -> Config:
+    """What port 80 says: the proof that a name leads here, to who asks for it; to all else, come by HTTPS."""
+    namespace, port = CHALLENGES
+    prover: Config = {"host": service_host("operator", namespace), "port": {"number": port}}
+    return {
+        "hosts": ["*"],
+        "gateways": [f"{GATEWAY_NAMESPACE}/plain"],
+        "exportTo": ["."],
+        "http": [
+            {
+                "name": "challenge",
+                "match": [{"uri": {"prefix": CHALLENGES_PATH}}],
+                "route": [{"destination": prover}],
+                "timeout": "5s",
+            },
+            {"name": "redirect", "redirect": {"scheme": "https", "redirectCode": 301}},
+        ],
+    }
+
+
+def _spread(key: str) -> Config:
+    return {
+        "maxSkew": 1,
+        "topologyKey": key,
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": dict(WORKLOAD)},
+    }

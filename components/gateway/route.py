@@ -1,0 +1,76 @@
+"""From the gateway to one tenant's agents.  (docs/gateway.md)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pydantic import JsonValue
+
+from components.agents.manifest import AgentManifest
+from components.gateway.edge import Config
+from components.gateway.filters import tenant_filter
+from components.gateway.gateway import PUBLIC
+from components.labels import Owner, labels
+from components.mesh import traffic
+from components.mesh.istio import istio
+from components.mesh.names import GATEWAY_NAMESPACE, service_host
+
+# The domains operator's Gateway for a tenant's own names (docs/domains.md).
+CUSTOM = f"{GATEWAY_NAMESPACE}/domains-{{tenant}}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantRouteArgs:
+    """What the gateway must know of a tenant.
+
+    `host`: its name below the environment's domain. `custom_hosts`: names of its own. `requests_per_second`: its
+    limit over all replicas of the gateway; None for none.
+    """
+
+    owner: Owner
+    namespace: pulumi.Input[str]
+    host: str
+    agents: Sequence[AgentManifest] = ()
+    custom_hosts: Sequence[str] = ()
+    requests_per_second: int | None = None
+
+
+class TenantRoute(pulumi.ComponentResource):
+    """`https://<host>/agents/<agent>/…` → the agent's Service, at its path without `/agents/<agent>`."""
+
+    def __init__(self, name: str, args: TenantRouteArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:gateway:TenantRoute", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        tenant = args.owner.tenant
+        routes = [_route(agent, tenant) for agent in args.agents]
+        if routes:
+            bound = {"gateway": ([args.host], PUBLIC)}
+            if args.custom_hosts:
+                bound["gateway-domains"] = (["*"], CUSTOM.format(tenant=tenant))
+            for called, (hosts, gateway) in bound.items():
+                spec: Config = {"hosts": [*hosts], "gateways": [gateway], "http": [*routes]}
+                istio("VirtualService", f"{name}-{called}", _meta(args, called, args.namespace), spec, child)
+        if args.requests_per_second is not None:
+            hosts = [args.host, *args.custom_hosts]
+            # In the gateway's namespace, as it is the gateway's pods that it is for; it is named after the tenant.
+            meta = _meta(args, f"tenant-{tenant}", GATEWAY_NAMESPACE)
+            istio("EnvoyFilter", f"{name}-limit", meta, tenant_filter(hosts, args.requests_per_second), child)
+        self.register_outputs({})
+
+
+def _meta(args: TenantRouteArgs, name: str, namespace: pulumi.Input[str]) -> ObjectMetaArgs:
+    return ObjectMetaArgs(name=name, namespace=namespace, labels=labels(args.owner))
+
+
+def _route(agent: AgentManifest, namespace: str) -> JsonValue:
+    return {
+        "name": agent.name,
+        "match": [{"uri": {"prefix": f"/agents/{agent.name}/"}}],
+        "rewrite": {"uri": "/"},
+        "route": [{"destination": {"host": service_host(agent.name, namespace)}}],
+        "timeout": traffic.seconds(traffic.timeout(agent)),
+        "retries": dict(traffic.RETRIES),
+    }
