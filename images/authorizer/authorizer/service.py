@@ -81,13 +81,15 @@ class Service:
         counting = threading.Thread(target=self._usage.run, daemon=True)
         for thread in (*threads, counting):
             thread.start()
-        async with self._policy() as policy, asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(self._watch_opa(policy))
-            await self._answer(policy, stop)
-            watching.cancel()
-        for watcher in self._watchers:
-            watcher.stop()
-        self._usage.stop()
+        async with self._policy() as policy:
+            watching = asyncio.create_task(self._watch_opa(policy))
+            try:
+                await self._answer(policy, stop)
+            finally:
+                watching.cancel()
+                for watcher in self._watchers:
+                    watcher.stop()
+                self._usage.stop()
         await asyncio.to_thread(counting.join, self._settings.drain)
         _log.info("stopped")
 

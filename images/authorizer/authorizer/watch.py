@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypedDict, TypeVar
+from typing import Generic, TypedDict, TypeVar, cast
 
 from kubernetes import client, config
 from kubernetes.watch import Watch
@@ -135,13 +135,13 @@ class Watcher(Generic[Kind]):
             yield
 
     def _list(self) -> tuple[list[Object], str]:
-        page_of: Callable[..., Page] = self.api.list_cluster_custom_object
         items: list[Object] = []
         token: str | None = None
         while True:
-            page = page_of(
+            answer = self.api.list_cluster_custom_object(
                 GROUP, VERSION, self.source.kind.plural, limit=PAGE, _continue=token, _request_timeout=(3, 10)
             )
+            page = cast("Page", answer)
             items += page["items"]
             token = page["metadata"].get("continue")
             if not token:
