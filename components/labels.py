@@ -34,6 +34,17 @@ def labels(owner: Owner, *, agent: str | None = None, tier: str | None = None) -
     return common
 
 
+def platform_labels(environment: str, name: str) -> dict[str, str]:
+    """The labels of what all tenants of an environment share. `name`: the server or capability that it belongs to."""
+    return {
+        "app.kubernetes.io/part-of": "groundwork",
+        "app.kubernetes.io/managed-by": "pulumi",
+        "app.kubernetes.io/name": name,
+        "groundwork/environment": environment,
+        "groundwork/cost-centre": "platform",
+    }
+
+
 def selector(owner: Owner, agent: str) -> dict[str, str]:
     """The labels that find an agent's pods. A Deployment's selector can never change, so these two must not either."""
     return {TENANT: owner.tenant, AGENT: agent}

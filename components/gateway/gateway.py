@@ -15,7 +15,7 @@ from components.gateway import policies
 from components.gateway.edge import AUTHORIZER_PORT, RATELIMIT_PORT, Config, Limits
 from components.gateway.filters import HTTP, HTTPS, WORKLOAD, gateway_filter
 from components.gateway.ratelimit import RateLimit, RateLimitArgs
-from components.labels import ROLE, Owner, labels
+from components.labels import ROLE, platform_labels
 from components.mesh import INJECTION, Charts, Door, allow
 from components.mesh.istio import istio
 from components.mesh.names import GATEWAY_NAMESPACE, service_host
@@ -52,7 +52,7 @@ class GatewayArgs:
     `simulated`: nothing gives the Service an address, so nothing waits for one.
     """
 
-    owner: Owner
+    environment: str
     domain: str
     charts: Charts
     ratelimit_image: pulumi.Input[str]
@@ -84,7 +84,7 @@ class Gateway(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace])
         closed = self._policy("mesh-members", policies.mesh_members(), inside)
         guarded = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace, closed])
-        counts = RateLimitArgs(owner=args.owner, image=args.ratelimit_image, redis_image=args.redis_image)
+        counts = RateLimitArgs(environment=args.environment, image=args.ratelimit_image, redis_image=args.redis_image)
         RateLimit("ratelimit", counts, guarded)
         configured = [*self._network(inside), *self._traffic(inside)]
         self._pods(pulumi.ResourceOptions(parent=self, depends_on=[closed, *configured]))
@@ -99,9 +99,7 @@ class Gateway(pulumi.ComponentResource):
         counter = {"app.kubernetes.io/name": "ratelimit"}
         reaches = [(AUTHORIZER, AUTHORIZER_PORT), (counter, RATELIMIT_PORT)]
         public = policies.server(WORKLOAD, callers=None, ports=[HTTP, HTTPS], reaches=reaches)
-        outwards = policies.outwards(
-            WORKLOAD, platform=self._args.owner.tenant, agents=AGENT_PORT, challenges=CHALLENGES
-        )
+        outwards = policies.outwards(WORKLOAD, agents=AGENT_PORT, challenges=CHALLENGES)
         return [
             self._policy(NAME, public, opts),
             self._policy("gateway-outwards", outwards, opts),
@@ -192,7 +190,7 @@ class Gateway(pulumi.ComponentResource):
         }
 
     def _labels(self) -> dict[str, str]:
-        return labels(self._args.owner) | {"app.kubernetes.io/name": NAME}
+        return platform_labels(self._args.environment, NAME)
 
     def _meta(self, name: str) -> ObjectMetaArgs:
         return ObjectMetaArgs(name=name, namespace=GATEWAY_NAMESPACE, labels=self._labels())

@@ -42,16 +42,13 @@ def server(
     )
 
 
-def outwards(selector: Labels, *, platform: str, agents: int, challenges: tuple[str, int]) -> NetworkPolicySpecArgs:
+def outwards(selector: Labels, *, agents: int, challenges: tuple[str, int]) -> NetworkPolicySpecArgs:
     """Out: to the pods of all tenants on the `agents` port, and to the namespace that proves domains on its own.
 
-    `platform`: the tenant label of what is no tenant's. Policies add up: what else is reached stands in another.
+    Policies add up: what else is reached stands in another.
     """
-    tenants = [
-        LabelSelectorRequirementArgs(key=TENANT, operator="Exists"),
-        LabelSelectorRequirementArgs(key=TENANT, operator="NotIn", values=[platform]),
-    ]
-    peer = NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_expressions=tenants))
+    tenant = LabelSelectorRequirementArgs(key=TENANT, operator="Exists")
+    peer = NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_expressions=[tenant]))
     namespace, port = challenges
     return NetworkPolicySpecArgs(
         pod_selector=LabelSelectorArgs(match_labels=dict(selector)),

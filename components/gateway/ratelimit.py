@@ -23,7 +23,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 from components.gateway import policies
 from components.gateway.edge import RATELIMIT_PORT
 from components.gateway.filters import WORKLOAD
-from components.labels import Owner, labels
+from components.labels import platform_labels
 from components.mesh import Door, Source, allow
 from components.mesh.names import GATEWAY_NAMESPACE, service_host
 from components.workload import ServerArgs, pod_spec, refuse_other_than_digest, rolling
@@ -37,7 +37,7 @@ APP = "app.kubernetes.io/name"
 class RateLimitArgs:
     """`image`, `redis_image`: by digest. `replicas`: of the service; Redis is one, as one counts."""
 
-    owner: Owner
+    environment: str
     image: pulumi.Input[str]
     redis_image: pulumi.Input[str]
     replicas: int = 2
@@ -116,7 +116,7 @@ class RateLimit(pulumi.ComponentResource):
         )
 
     def _labels(self, name: str) -> dict[str, str]:
-        return labels(self._args.owner) | _selector(name)
+        return platform_labels(self._args.environment, name)
 
     def _meta(self, name: str) -> ObjectMetaArgs:
         return ObjectMetaArgs(name=name, namespace=GATEWAY_NAMESPACE, labels=self._labels(name))
