@@ -28,12 +28,18 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class AgentRow:
-    """One agent, as the stack's output `agents` has it."""
+    """One agent, as the stack's output `agents` has it. `state`: up or suspended."""
 
     tenant: str
     agent: str
     tier: str
     address: str
+    state: str = "up"
+
+    @property
+    def reached_from_here(self) -> bool:
+        """Whether it has an address outside the cluster, and pods."""
+        return self.state == "up" and self.address.startswith(("https://", "http://127.0.0.1:"))
 
 
 def agents(outputs: object) -> list[AgentRow]:
@@ -53,7 +59,7 @@ def first_answer(outcome: Outcome, progress: Progress) -> list[Answer]:
         return []
     answers = []
     with progress.step("asking the agents") as step:
-        for row in agents(outcome.outputs):
+        for row in filter(lambda row: row.reached_from_here, agents(outcome.outputs)):
             step.update(f"{row.tenant}/{row.agent}")
             answers.append(_ask(row))
     return answers
@@ -100,19 +106,41 @@ def show(outcome: Outcome, answers: list[Answer]) -> None:
         "tenant", "agent", "tier", "address", "answered in", title=f"{outcome.record.stack}", title_justify="left"
     )
     for row in agents(outcome.outputs):
-        answer = by_agent.get(f"{row.tenant}/{row.agent}")
-        table.add_row(row.tenant, row.agent, row.tier, row.address, f"{answer.milliseconds:.0f} ms" if answer else "–")
+        table.add_row(row.tenant, row.agent, row.tier, row.address, _answered(row, by_agent))
     console.print(table)
     for line in _next(outcome, answers):
         console.print(line, markup=False, soft_wrap=True)
 
 
+def as_json(outcome: Outcome) -> dict[str, object]:
+    """The outcome for machines."""
+    return {
+        "environment": outcome.record.stack,
+        "way": outcome.record.way,
+        "kubeconfig": str(outcome.record.kubeconfig),
+        "changed": outcome.changed,
+        "stacks": {
+            stack.stack: {"changed": stack.changed, "seconds": round(stack.seconds, 3)} for stack in outcome.stacks
+        },
+        "outputs": dict(outcome.outputs),
+    }
+
+
+def _answered(row: AgentRow, answers: Mapping[str, Answer]) -> str:
+    answer = answers.get(f"{row.tenant}/{row.agent}")
+    if answer is not None:
+        return f"{answer.milliseconds:.0f} ms"
+    return "suspended" if row.state == "suspended" else "–"
+
+
 def _next(outcome: Outcome, answers: list[Answer]) -> list[str]:
     rows = agents(outcome.outputs)
     if not rows:
-        return ["No agents are declared: add tenants to the settings (docs/environments.md)."]
-    first = rows[0]
+        return ["No agents are declared: groundwork tenant add NAME (docs/tenants.md)."]
+    first = next((row for row in rows if row.reached_from_here), rows[0])
     if outcome.record.way is Way.REAL:
+        if not answers:
+            return []
         return [f"{answers[0].agent} said: {answers[0].output}", "", f"Try: {_curl(first.address)}"]
     if outcome.record.way is Way.SIMULATED:
         return [

@@ -30,6 +30,13 @@ class Cluster:
         managers = [manager for item in found.get("items", [found]) for manager in item["metadata"]["managedFields"]]
         return any(manager["manager"].startswith(OUR_MANAGER) for manager in managers)
 
+    def items(self, kinds: str, namespace: str | None = None) -> list[Mapping[str, object]]:
+        """Objects of some kinds (`tenants.groundwork.internal,pods`), in one namespace or all. Raises UserError."""
+        place = ("-A",) if namespace is None else ("-n", namespace)
+        found = json.loads(self._run("get", kinds, *place, "--ignore-not-found", "-o", "json") or '{"items": []}')
+        items: list[Mapping[str, object]] = found["items"]
+        return items
+
     def answers(self) -> bool:
         """Whether the API server is there and ready."""
         try:

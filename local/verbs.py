@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,13 +16,13 @@ from local import record
 from local.doctor.command import doctor
 from local.images import verbs as images
 from local.paths import Paths
+from local.tenants import verbs as tenants
 from local.toolchain import verbs as toolchain
 from local.toolchain.vendor import vendor_kubernetes_plugin
 
-if TYPE_CHECKING:
-    from local.up import Outcome
-
-Environment = Annotated[str, typer.Argument(help="The environment, as in Pulumi.<environment>.yaml.")]
+Environment = Annotated[
+    str, typer.Argument(help="The environment, as in Pulumi.<environment>.yaml; or one tenant of it: local.acme.")
+]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     """Add this folder's verbs to the command line."""
     for verb in (up, preview, down, doctor, kubeconfig, env):
         app.command()(verb)
+    app.add_typer(tenants.app, name="tenant")
     app.add_typer(images.app, name="images")
     app.add_typer(toolchain.app, name="toolchain")
 
@@ -48,17 +49,18 @@ def up(
 
     Examples:
       groundwork up local
+      groundwork up local.acme
       groundwork up local --kubeconfig ~/.kube/config
       groundwork up local --simulated
     """
-    from local.answer import first_answer, show
+    from local.answer import as_json, first_answer, show
     from local.up import up as bring_up
 
     shown = progress()
     outcome = bring_up(environment, Paths.for_user(), shown, kubeconfig=kubeconfig, simulated=simulated)
     answers = first_answer(outcome, shown)
     if json_:
-        print(json.dumps(_as_json(outcome), indent=2))
+        print(json.dumps(as_json(outcome), indent=2))
     else:
         show(outcome, answers)
 
@@ -69,10 +71,11 @@ def preview(environment: Environment = "local", json_: Json = False) -> None:
     Example:
       groundwork preview local
     """
+    from local.answer import as_json
     from local.up import preview as look_ahead
 
     outcome = look_ahead(environment, Paths.for_user(), progress())
-    print(json.dumps(_as_json(outcome), indent=2) if json_ else outcome.summary)
+    print(json.dumps(as_json(outcome), indent=2) if json_ else outcome.summary)
 
 
 def down(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
@@ -127,13 +130,3 @@ def env() -> None:
         variables |= {"KUBECONFIG": str(made.kubeconfig), "GROUNDWORK_KUBECONFIG": str(made.kubeconfig)}
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
-
-
-def _as_json(outcome: Outcome) -> dict[str, object]:
-    return {
-        "environment": outcome.record.stack,
-        "way": outcome.record.way,
-        "kubeconfig": str(outcome.record.kubeconfig),
-        "changed": outcome.changed,
-        "outputs": dict(outcome.outputs),
-    }

@@ -105,6 +105,7 @@ class TenantStack:
                 "agent": manifest.name,
                 "tier": manifest.spec.tier,
                 "address": self._address(manifest),
+                "state": "suspended" if self.tenant.settings.suspended else "up",
             }
             for manifest in self.tenant.agents
         }

@@ -242,6 +242,12 @@ class Spec(StrictModel):
     drain: Duration = timedelta(seconds=20)
     env: dict[Variable, EnvValue] = Field(default_factory=dict)
 
+    def secrets(self) -> Iterator[SecretRef]:
+        """Each reference to a Secret of the tenant's."""
+        if isinstance(self.model, OpenAIModel) and self.model.api_key_from is not None:
+            yield self.model.api_key_from
+        yield from (value for value in self.env.values() if isinstance(value, SecretRef))
+
     def uses(self) -> Iterator[tuple[tuple[int | str, ...], HostPort]]:
         """Each address that the manifest itself names, with the keys that lead to it."""
         if isinstance(self.model, OpenAIModel):

@@ -21,6 +21,7 @@ from tests.components.samples import DIGEST
 
 CHECKOUT = Path(__file__).parents[2]
 RECORDED = Path(__file__).parent
+UP = {"state": "up"}
 OBJECT = "groundwork.internal/v1alpha1:Tenant"
 OUTPUTS = {"organization/groundwork/local": {"images": {"agent-runtime": DIGEST}}}
 
@@ -108,7 +109,7 @@ def test_an_environment_has_no_tenants_resource_and_passes_on_its_images() -> No
 def test_a_tenant_has_its_agents_on_their_ports() -> None:
     graph = tenant()
     assert [namespace.at("metadata", "name") for namespace in graph.of("Namespace")] == ["acme"]
-    row = {"tenant": "acme", "agent": "concierge", "tier": "standard", "address": "http://127.0.0.1:30080"}
+    row = {"tenant": "acme", "agent": "concierge", "tier": "standard", "address": "http://127.0.0.1:30080"} | UP
     assert graph.outputs == {"agents": {"acme/concierge": row}}
 
 
@@ -209,7 +210,7 @@ def test_without_node_ports_agents_are_inside_the_cluster(checkout: Path, exposu
     file.write_text(file.read_text("utf-8").replace("node-port", exposure))
     graph = tenant(folder=checkout)
     assert graph.one("Service").at("spec", "type") == "ClusterIP"
-    row = {"tenant": "acme", "agent": "concierge", "tier": "standard", "address": address}
+    row = {"tenant": "acme", "agent": "concierge", "tier": "standard", "address": address} | UP
     assert graph.outputs == {"agents": {"acme/concierge": row}}
 
 

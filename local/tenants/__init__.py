@@ -1,0 +1,1 @@
+"""A tenant's life: added, suspended, resumed, exported, imported, deleted.  (docs/tenants.md)"""
