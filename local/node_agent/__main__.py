@@ -50,7 +50,7 @@ def _arguments() -> argparse.Namespace:
 
 def _dns(address: str) -> NodePart:
     """CoreDNS, as the pods that it is on other clusters."""
-    ports = (("UDP", 53, "dns"), ("TCP", 53, "dns-tcp"))
+    ports = ((53, "UDP", "dns"), (53, "TCP", "dns-tcp"))
     return NodePart(namespace="kube-system", labels={"k8s-app": "kube-dns"}, address=address, ports=ports)
 
 

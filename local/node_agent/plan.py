@@ -26,13 +26,13 @@ ADDRESS, ADDRESS_PORT, ADDRESSES = "ipv4_addr", "ipv4_addr . inet_service", "ipv
 class NodePart:
     """A part of the cluster that runs as a process of the node: policies see it as a pod with just these ports.
 
-    `ports`: protocol, number and name of each.
+    `ports`: number, protocol and name of each.
     """
 
     namespace: str
     labels: Mapping[str, str]
     address: str
-    ports: tuple[tuple[str, int, str], ...]
+    ports: tuple[tuple[int, str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,13 +225,14 @@ class _Planner:
         """The set of every pod's port of that name: always a question about the destination, whoever is isolated."""
         name = f"port_{protocol.lower()}_{port}"
         if name not in self.sets:
-            elements = {
-                f"{address} . {declared.container_port}"
+            declared = [
+                (address, row.container_port, row.protocol, row.name)
                 for address, pod in self._cluster.placed.items()
                 for container in (*pod.spec.containers, *pod.spec.init_containers)
-                for declared in container.ports
-                if (declared.name, declared.protocol) == (port, protocol)
-            }
+                for row in container.ports
+            ]
+            declared += [(part.address, *row) for part in self._cluster.parts for row in part.ports]
+            elements = {f"{address} . {number}" for address, number, *kind in declared if kind == [protocol, port]}
             self.sets[name] = Set(ADDRESS_PORT, frozenset(elements))
         return name
 
@@ -245,7 +246,7 @@ def _block(peer: Peer) -> tuple[ranges.Range, ...]:
 
 
 def _part_lines(part: NodePart, ports: Sequence[Port]) -> Iterator[str]:
-    for protocol, number, name in part.ports:
+    for number, protocol, name in part.ports:
         if not ports or any(_port_admits(port, protocol, number, name) for port in ports):
             yield f"ip daddr {part.address} {protocol.lower()} dport {number} "
 
