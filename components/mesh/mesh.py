@@ -11,7 +11,7 @@ from pulumi_kubernetes.helm.v4 import Chart, RepositoryOptsArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pydantic import JsonValue
 
-from components.labels import Owner, labels
+from components.labels import platform_labels
 from components.mesh.barrier import Barrier, BarrierArgs
 from components.mesh.charts import Charts, ControlPlane, Istiod, Values, base_values, istiod_values
 from components.mesh.istio import istio
@@ -31,7 +31,7 @@ class MeshArgs:
     `simulated`: no pod runs, so there is no webhook and nothing to wait for.
     """
 
-    owner: Owner
+    environment: str
     charts: Charts
     istiod: pulumi.Input[str]
     proxy: pulumi.Input[str]
@@ -94,7 +94,7 @@ class Mesh(pulumi.ComponentResource):
     def _barrier(self, istiod: Chart) -> pulumi.Resource:
         if self._args.simulated:
             return istiod
-        args = BarrierArgs(proxy=self._args.proxy, labels=labels(self._args.owner))
+        args = BarrierArgs(proxy=self._args.proxy, labels=platform_labels(self._args.environment, "mesh"))
         return Barrier(f"{self._name}-ready", args, self._child(istiod))
 
     def _rules(self) -> None:
@@ -106,12 +106,12 @@ class Mesh(pulumi.ComponentResource):
         istio("Sidecar", self._name, self._meta("default"), {"egress": [{"hosts": own}]}, after)
 
     def _meta(self, name: str) -> ObjectMetaArgs:
-        return ObjectMetaArgs(name=name, namespace=NAMESPACE, labels=labels(self._args.owner))
+        return ObjectMetaArgs(name=name, namespace=NAMESPACE, labels=platform_labels(self._args.environment, "mesh"))
 
     def _namespace_meta(self) -> ObjectMetaArgs:
         level = "restricted" if self._args.node_plugin else "privileged"
         security = {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "audit", "warn")}
-        return ObjectMetaArgs(name=NAMESPACE, labels=labels(self._args.owner) | security)
+        return ObjectMetaArgs(name=NAMESPACE, labels=platform_labels(self._args.environment, "mesh") | security)
 
     def _child(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, depends_on=list(after))
