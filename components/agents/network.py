@@ -16,6 +16,7 @@ from pulumi_kubernetes.networking.v1 import (
 )
 
 from components.labels import ROLE
+from components.mesh.egress import mesh_egress
 from components.units import HostPort
 
 NAMESPACE = "kubernetes.io/metadata.name"
@@ -26,7 +27,7 @@ LINK_LOCAL = "169.254.0.0/16"
 def agent_policy(
     selector: Mapping[str, str], ports: Mapping[str, int], egress: Sequence[HostPort], cluster_networks: Sequence[str]
 ) -> NetworkPolicySpecArgs:
-    """In: requests from the tenant's own pods and the gateway, scrapes from observability. Out: DNS and `egress`.
+    """In: requests from the tenant's own pods and the gateway, scrapes from observability. Out: istiod, DNS, `egress`.
 
     A policy knows addresses, not names: what is declared by name is held to its port, and to outside the cluster.
     The node that a pod runs on always reaches it (probes, a NodePort on the same node).
@@ -41,7 +42,7 @@ def agent_policy(
             ),
             NetworkPolicyIngressRuleArgs(from_=[_namespaces({ROLE: "observability"})], ports=[_tcp(ports["metrics"])]),
         ],
-        egress=[_dns(), *(_outwards(address, cluster_networks) for address in egress)],
+        egress=[*mesh_egress(), *(_outwards(address, cluster_networks) for address in egress)],
     )
 
 
@@ -55,11 +56,6 @@ def _outwards(address: HostPort, cluster_networks: Sequence[str]) -> NetworkPoli
     except ValueError:
         block = IPBlockArgs(cidr="0.0.0.0/0", except_=[LINK_LOCAL, *cluster_networks])
     return NetworkPolicyEgressRuleArgs(to=[NetworkPolicyPeerArgs(ip_block=block)], ports=[_tcp(address.port)])
-
-
-def _dns() -> NetworkPolicyEgressRuleArgs:
-    ports = [NetworkPolicyPortArgs(protocol=protocol, port=53) for protocol in ("UDP", "TCP")]
-    return NetworkPolicyEgressRuleArgs(to=[_namespaces({NAMESPACE: "kube-system"})], ports=ports)
 
 
 def _namespaces(labels: Mapping[str, str]) -> NetworkPolicyPeerArgs:
