@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from components.units import is_by_digest
 from groundwork.errors import UserError
+from local import record
 from local.paths import Paths
+from local.record import Way
 from stacks.settings import Settings
+from stacks.shared import Shared
 
 if TYPE_CHECKING:
-    import pulumi
     from pulumi_kubernetes import Provider
-
-PLATFORM = "platform"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,16 +47,20 @@ class Environment:
         import pulumi
 
         provider = cluster(self.kubeconfig)
-        self._platform(pulumi.ResourceOptions(provider=provider))
+        shared = Shared(
+            environment=self.name,
+            domain=self.settings.domain,
+            images=self.images,
+            way=find_way(self.kubeconfig),
+        )
+        shared.declare(pulumi.ResourceOptions(provider=provider))
         pulumi.export("images", dict(self.images))
 
-    def _platform(self, opts: pulumi.ResourceOptions) -> None:
-        """What all tenants share. Mesh, Gateway and Domains are composed here, each with `opts`."""
-        from components.labels import Owner
-        from components.platform.crds import Platform, PlatformArgs
 
-        owner = Owner(environment=self.name, tenant=PLATFORM, cost_centre=PLATFORM)
-        Platform("platform", PlatformArgs(owner=owner), opts)
+def find_way(kubeconfig: Path) -> Way:
+    """How the cluster of this kubeconfig came to be: `groundwork up` made it, or it was there."""
+    made = record.read(Paths.for_user())
+    return made.way if made is not None and made.kubeconfig == kubeconfig.resolve() else Way.KUBECONFIG
 
 
 def cluster(kubeconfig: Path) -> Provider:

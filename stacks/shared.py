@@ -1,0 +1,88 @@
+"""What all tenants of an environment share: the platform's kinds, mesh, gateway and who is let through it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from groundwork.errors import UserError
+from local.record import Way
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from components.mesh import Charts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """`environment`: its name; `domain`: tenants answer at its direct subdomains; `images`: name → by digest.
+
+    `way`: on a simulated node no pod runs, so nothing waits for one and no webhook is asked.
+    """
+
+    environment: str
+    domain: str
+    images: Mapping[str, str]
+    way: Way
+
+    def declare(self, opts: pulumi.ResourceOptions) -> None:
+        """Declare it all; each part depends on those before it that it cannot be without."""
+        import pulumi
+
+        from components.gateway.access import Access, AccessArgs
+        from components.gateway.gateway import Gateway, GatewayArgs
+        from components.mesh import Mesh, MeshArgs
+        from components.platform.crds import Platform, PlatformArgs
+
+        def after(*resources: pulumi.Resource) -> pulumi.ResourceOptions:
+            return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(resources)))
+
+        simulated = self.way is Way.SIMULATED
+        kinds = Platform("platform", PlatformArgs(environment=self.environment), opts)
+        mesh = Mesh(
+            "mesh",
+            MeshArgs(
+                environment=self.environment,
+                charts=self._charts(),
+                istiod=self._image("istiod"),
+                proxy=self._image("proxy"),
+                node_plugin=self.way is not Way.KUBECONFIG,
+                simulated=simulated,
+            ),
+            opts,
+        )
+        gateway = Gateway(
+            "gateway",
+            GatewayArgs(
+                environment=self.environment,
+                domain=self.domain,
+                charts=self._charts(),
+                ratelimit_image=self._image("ratelimit"),
+                redis_image=self._image("redis"),
+                simulated=simulated,
+            ),
+            after(mesh.ready),
+        )
+        access = AccessArgs(environment=self.environment, image=self._image("authorizer"), opa_image=self._image("opa"))
+        Access("access", access, after(mesh.ready, kinds, gateway.namespace))
+
+    def _image(self, name: str) -> str:
+        if name not in self.images:
+            raise UserError(
+                what=f"there is no image {name!r}",
+                allowed=", ".join(sorted(self.images)) or "none is built yet",
+                fix=f"groundwork images build {name}",
+            )
+        return self.images[name]
+
+    def _charts(self) -> Charts:
+        """Istio's charts come with its module, beside the programs that were built from it."""
+        from components.mesh import Charts
+        from local.paths import Paths
+        from local.toolchain import pins
+        from local.toolchain.programs import PROGRAMS
+
+        folder = pins.folder(PROGRAMS["pilot-discovery"].pin, Paths.for_user().toolchain)
+        return Charts(source=str(folder / "charts"))
