@@ -156,12 +156,14 @@ class Gateway(pulumi.ComponentResource):
         notes: Config = dict(args.service_annotations)
         if args.simulated:
             notes["pulumi.com/skipAwait"] = "true"
+        # The chart sets the common labels itself, and would set these twice.
+        own: Config = {key: value for key, value in self._labels().items() if not key.startswith("app.kubernetes.io/")}
         fixed = args.replicas == args.max_replicas
         scaling: Config = {"enabled": not fixed, "minReplicas": args.replicas, "maxReplicas": args.max_replicas}
         return {
             "name": NAME,
             "replicaCount": args.replicas if fixed else None,
-            "labels": {**self._labels(), "istio.io/dataplane-mode": "none"},
+            "labels": own | {"istio.io/dataplane-mode": "none"},
             "autoscaling": scaling | {"targetCPUUtilizationPercentage": 70},
             "podDisruptionBudget": {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
