@@ -12,6 +12,7 @@ from components.agents import verbs as agent_verbs
 from components.gateway import key_verbs
 from groundwork.errors import ExitCode, UserError
 from local import verbs as local_verbs
+from local.authority import verbs as mesh_verbs
 
 INTERRUPTED = 130
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 local_verbs.register(app)
 agent_verbs.register(app)
 app.add_typer(key_verbs.app, name="key")
+app.add_typer(mesh_verbs.app, name="mesh")
 
 
 class Interrupted(BaseException):

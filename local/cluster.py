@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,31 @@ class Cluster:
         found = json.loads(self._run("get", kinds, *place, "--ignore-not-found", "-o", "json") or '{"items": []}')
         items: list[Mapping[str, object]] = found["items"]
         return items
+
+    def get(self, kind: str, name: str, namespace: str | None = None) -> Mapping[str, object] | None:
+        """One object; None where there is none. Raises UserError."""
+        place = () if namespace is None else ("-n", namespace)
+        answer = self._run("get", kind, name, *place, "--ignore-not-found", "-o", "json")
+        found: Mapping[str, object] | None = json.loads(answer) if answer.strip() else None
+        return found
+
+    def names(self, kind: str, namespace: str, selector: str) -> list[str]:
+        """The names of the objects that a label selector finds. Raises UserError."""
+        return self._run(
+            "get", kind, "-n", namespace, "-l", selector, "-o", "jsonpath={.items[*].metadata.name}"
+        ).split()
+
+    def apply(self, wanted: Mapping[str, object]) -> None:
+        """Make or change one object, which goes over a pipe. Raises UserError."""
+        self._run("apply", "--server-side", "--field-manager=groundwork", "-f", "-", stdin=json.dumps(wanted))
+
+    def execute(self, pod: str, namespace: str, container: str, command: Sequence[str]) -> str:
+        """What a program in a container writes. Raises UserError."""
+        return self._run("exec", pod, "-n", namespace, "-c", container, "--", *command)
+
+    def raw(self, path: str) -> str:
+        """What the API server answers at a path. Raises UserError."""
+        return self._run("get", "--raw", path)
 
     def answers(self) -> bool:
         """Whether the API server is there and ready."""

@@ -1,0 +1,150 @@
+"""The mesh's side of trust: istiod's Secret, and what every proxy holds just now."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from cryptography import x509
+from pydantic import JsonValue, TypeAdapter
+
+from groundwork.errors import UserError
+from local.authority.certificates import Authority, fingerprint, parse_all
+from local.cluster import Cluster
+
+NAMESPACE = "istio-system"
+SECRET = "cacerts"  # noqa: S105 – a name
+BUNDLE = "istio-ca-root-cert"
+_AT_A_TIME = 8
+_MONITORING = 15014
+_ENDS = "citadel_server_cert_chain_expiry_timestamp"
+_Object = TypeAdapter(dict[str, JsonValue])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proxy:
+    """What one proxy holds: fingerprints of the roots it trusts, and of the intermediate above its own certificate."""
+
+    pod: str
+    trusts: frozenset[str]
+    signer: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshTrust:
+    """Reads and writes trust in a cluster."""
+
+    cluster: Cluster
+
+    def secret(self) -> Mapping[str, str] | None:
+        """The files of istiod's Secret as text; None where there is none."""
+        found = self.cluster.get("secret", SECRET, NAMESPACE)
+        data = found.get("data") if found else None
+        if not isinstance(data, Mapping):
+            return None
+        return {str(key): base64.b64decode(str(value)).decode() for key, value in data.items()}
+
+    def write(self, intermediate: Authority, bundle: str) -> None:
+        """Write istiod's Secret, with its namespace where that is not there yet. The key goes over a pipe."""
+        files = {
+            "ca-cert.pem": intermediate.certificate,
+            "ca-key.pem": intermediate.key,
+            "cert-chain.pem": intermediate.certificate,
+            "root-cert.pem": bundle,
+        }
+        if self.cluster.get("namespace", NAMESPACE) is None:
+            self.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        self.cluster.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {
+                    "name": SECRET,
+                    "namespace": NAMESPACE,
+                    "labels": {"app.kubernetes.io/part-of": "groundwork"},
+                },
+                "type": "Opaque",
+                "data": {name: base64.b64encode(text.encode()).decode() for name, text in files.items()},
+            }
+        )
+
+    def published(self) -> frozenset[str]:
+        """The roots that istiod tells pods of; empty where it has told none."""
+        found = self.cluster.get("configmap", BUNDLE, NAMESPACE)
+        data = found.get("data") if found else None
+        pem = data.get("root-cert.pem") if isinstance(data, Mapping) else None
+        return frozenset(map(fingerprint, parse_all(str(pem)))) if pem else frozenset()
+
+    def signers_end(self) -> set[int]:
+        """When the intermediates end that the istiods sign with, in seconds since 1970."""
+        return {self._signer_ends(str(pod)) for pod in self.cluster.names("pods", NAMESPACE, "app=istiod")}
+
+    def _signer_ends(self, pod: str) -> int:
+        metrics = self.cluster.raw(f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}:{_MONITORING}/proxy/metrics")
+        found = re.search(rf"^{_ENDS}(?:{{[^}}]*}})? (\S+)$", metrics, re.MULTILINE)
+        return int(float(found[1])) if found else 0
+
+    def proxies(self) -> list[Proxy]:
+        """Every proxy that runs, asked one by one. Raises UserError where one does not answer."""
+        with ThreadPoolExecutor(max_workers=_AT_A_TIME) as pool:
+            return list(pool.map(self._ask, self._pods()))
+
+    def _pods(self) -> list[tuple[str, str]]:
+        return [
+            (str(meta["namespace"]), str(meta["name"]))
+            for pod in self.cluster.items("pods")
+            if _has_proxy(pod) and isinstance(meta := pod["metadata"], Mapping)
+        ]
+
+    def _ask(self, pod: tuple[str, str]) -> Proxy:
+        namespace, name = pod
+        command = ["pilot-agent", "request", "GET", "config_dump?resource=dynamic_active_secrets"]
+        try:
+            answer = self.cluster.execute(name, namespace, "istio-proxy", command)
+        except UserError:
+            if self.cluster.get("pod", name, namespace) is None:  # it ended while the others were asked
+                return Proxy(pod=f"{namespace}/{name}", trusts=frozenset(), signer=None)
+            raise
+        return read_secrets(f"{namespace}/{name}", answer)
+
+
+def read_secrets(pod: str, answer: str) -> Proxy:
+    """What Envoy's own list of secrets says. Private keys are not in it."""
+    trusts: frozenset[str] = frozenset()
+    signer = None
+    for secret in _secrets(json.loads(answer)):
+        for key, path in (("validation_context", "trusted_ca"), ("tls_certificate", "certificate_chain")):
+            pem = _inline(secret, key, path)
+            if pem and path == "trusted_ca":
+                trusts = frozenset(map(fingerprint, pem))
+            elif pem and len(pem) > 1:
+                signer = fingerprint(pem[1])
+    return Proxy(pod=pod, trusts=trusts, signer=signer)
+
+
+def _secrets(dump: object) -> Iterator[Mapping[str, object]]:
+    found = dump.get("configs") if isinstance(dump, Mapping) else None
+    for entry in found if isinstance(found, list) else []:
+        secret = entry.get("secret") if isinstance(entry, Mapping) else None
+        if isinstance(secret, Mapping):
+            yield secret
+
+
+def _inline(secret: Mapping[str, object], key: str, path: str) -> list[x509.Certificate]:
+    context = secret.get(key)
+    source = context.get(path) if isinstance(context, Mapping) else None
+    value = source.get("inline_bytes") if isinstance(source, Mapping) else None
+    return parse_all(base64.b64decode(str(value)).decode()) if value else []
+
+
+def _has_proxy(pod: Mapping[str, object]) -> bool:
+    spec, status = _Object.validate_python(pod["spec"]), _Object.validate_python(pod["status"])
+    if status.get("phase") != "Running":
+        return False
+    containers = [spec.get("initContainers"), spec.get("containers")]
+    names = {c.get("name") for group in containers if isinstance(group, list) for c in group if isinstance(c, dict)}
+    return "istio-proxy" in names

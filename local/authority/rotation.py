@@ -1,0 +1,136 @@
+"""Making, installing and rotating the mesh's root. Each step can be run again, and drops no traffic."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from cryptography.exceptions import InvalidSignature
+
+from groundwork.console import Progress, Step
+from groundwork.errors import ExitCode, UserError
+from groundwork.waiting import wait_until
+from local.authority.certificates import Authority, fingerprint, new_intermediate, parse_all
+from local.authority.mesh import MeshTrust, Proxy
+from local.authority.vault import Phase, State, Vault
+
+# The kubelet brings a changed Secret into a pod within its sync period and its cache's life.
+DELIVERED_SECONDS = 300.0
+# A new intermediate when less than this is left of the old one.
+RENEW_BEFORE = dt.timedelta(days=15)
+
+
+def ensure(vault: Vault, mesh: MeshTrust, now: dt.datetime) -> bool:
+    """Have a root, and an intermediate of it in the cluster with time left; true when something was written.
+
+    Must be done before istiod first starts: without it istiod would make a root of its own.
+    """
+    if not vault.exists():
+        vault.create(now)
+    state = vault.state()
+    root, secret = vault.root(state.signer), mesh.secret()
+    if (
+        secret is not None
+        and _serves(secret, root, now)
+        and _ids(secret.get("root-cert.pem", "")) == _all(vault, state)
+    ):
+        return False
+    if secret is not None and _serves(secret, root, now):
+        mesh.write(Authority(certificate=secret["ca-cert.pem"], key=secret["ca-key.pem"]), vault.bundle(state))
+    else:
+        mesh.write(new_intermediate(root, now), vault.bundle(state))
+    return True
+
+
+def rotate(vault: Vault, mesh: MeshTrust, progress: Progress, now: dt.datetime) -> State:
+    """Take the rotation as far as it can go now: all the way where every pod's certificate was renewed meanwhile.
+
+    Killed anywhere, it goes on from the phase it was in. Raises UserError where the mesh does not follow; nothing is
+    broken then, and the same command goes on.
+    """
+    state = vault.state()
+    if state.phase is Phase.STEADY:
+        state = vault.save(replace(state, phase=Phase.BOTH_TRUSTED, next=vault.add(now)))
+    if state.phase is Phase.BOTH_TRUSTED:
+        with progress.step("Rotation 1 of 3: both roots are trusted") as step:
+            ensure(vault, mesh, now)
+            _until_trusted(mesh, step, _all(vault, state))
+        state = vault.save(replace(state, phase=Phase.NEW_SIGNS))
+    with progress.step("Rotation 2 of 3: the new root signs") as step:
+        ensure(vault, mesh, now)
+        signer = _until_signing(mesh, step)
+        late = [proxy.pod for proxy in mesh.proxies() if proxy.signer not in {None, signer}]
+        step.update(f"{len(late)} certificates of the old root are left" if late else "all certificates are renewed")
+    if late:
+        progress.say("Run it again when these have renewed theirs (at half of a certificate's life) or were restarted:")
+        progress.say("\n".join(f"  {pod}" for pod in late))
+        return state
+    with progress.step("Rotation 3 of 3: the old root is trusted no more") as step:
+        done = State(phase=Phase.STEADY, current=state.signer)
+        _trust_only(vault, mesh, done)
+        _until_trusted(mesh, step, _all(vault, done))
+        return vault.save(done)
+
+
+def _trust_only(vault: Vault, mesh: MeshTrust, state: State) -> None:
+    secret = mesh.secret()
+    if secret is None:
+        raise UserError(what="the mesh's Secret is gone", fix="run it again: it is written anew", code=ExitCode.ERROR)
+    mesh.write(Authority(certificate=secret["ca-cert.pem"], key=secret["ca-key.pem"]), vault.bundle(state))
+
+
+def _until_trusted(mesh: MeshTrust, step: Step, wanted: frozenset[str]) -> None:
+    """Wait until istiod, and then every proxy, trusts exactly these roots."""
+    step.update("waiting for istiod to read it")
+    _hold(lambda: mesh.published() == wanted, "istiod has not published the roots")
+    step.update("waiting for every proxy")
+    left: list[Proxy] = []
+
+    def all_do() -> bool:
+        left[:] = [proxy for proxy in mesh.proxies() if proxy.trusts and proxy.trusts != wanted]
+        step.update(f"waiting for {len(left)} proxies")
+        return not left
+
+    _hold(all_do, "some proxies do not trust the roots yet")
+    step.update("every proxy knows")
+
+
+def _until_signing(mesh: MeshTrust, step: Step) -> str:
+    """Wait until every istiod signs with the Secret's intermediate; gives its fingerprint."""
+    secret = mesh.secret() or {}
+    (intermediate,) = parse_all(secret.get("ca-cert.pem", ""))
+    ends = int(intermediate.not_valid_after_utc.timestamp())
+    step.update("waiting for istiod to read it")
+    _hold(lambda: mesh.signers_end() == {ends}, "istiod does not sign with the new intermediate yet")
+    return fingerprint(intermediate)
+
+
+def _hold(condition: Callable[[], bool], what: str) -> None:
+    if not wait_until(condition, DELIVERED_SECONDS):
+        raise UserError(
+            what=f"{what} after {DELIVERED_SECONDS:.0f} s",
+            fix="look at istiod (kubectl -n istio-system get pods), then run it again: nothing is broken so far",
+            code=ExitCode.ERROR,
+        )
+
+
+def _serves(secret: Mapping[str, str], root: Authority, now: dt.datetime) -> bool:
+    """Whether the Secret's intermediate is the root's and has time left, or as much as the root allows."""
+    try:
+        (found,) = parse_all(secret.get("ca-cert.pem", ""))
+        found.verify_directly_issued_by(root.parsed())
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    left = found.not_valid_after_utc - now
+    return "ca-key.pem" in secret and (
+        left > RENEW_BEFORE or found.not_valid_after_utc == root.parsed().not_valid_after_utc
+    )
+
+
+def _ids(pem: str) -> frozenset[str]:
+    return frozenset(map(fingerprint, parse_all(pem))) if pem.strip() else frozenset()
+
+
+def _all(vault: Vault, state: State) -> frozenset[str]:
+    return _ids(vault.bundle(state))
