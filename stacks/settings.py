@@ -9,7 +9,7 @@ import ipaddress
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 import yaml
 from pydantic import AfterValidator, JsonValue, ValidationError, model_validator
@@ -41,7 +41,6 @@ class Settings(StrictModel):
 
     domain: Host
     tenants: tuple[Name, ...] = ()
-    exposure: Literal["gateway", "node-port", "cluster"] = "cluster"
     kubeconfig: str | None = None
     images: dict[str, str] | None = None
     cluster_networks: tuple[Network, ...] = ()

@@ -65,12 +65,13 @@ class TenantStack:
             quota=Quota(cpu=quota.cpu, memory=quota.memory, pods=quota.pods) if quota else None,
             cluster_networks=self.settings.cluster_networks,
             spec=self._spec(),
+            custom_hosts=settings.hosts,
         )
 
     def _spec(self) -> TenantSpec:
         settings = self.tenant.settings
         return TenantSpec(
-            hosts=[f"{settings.name}.{self.settings.domain}"],
+            hosts=[self._host],
             suspended=Suspended(reason=settings.suspended.reason) if settings.suspended else None,
             issuers=[
                 Issuer(issuer=row.issuer, audiences=list(row.audiences), jwks=row.jwks, jwks_uri=row.jwks_uri)
@@ -89,12 +90,7 @@ class TenantStack:
         reference: pulumi.Input[str] = image
         if not is_by_digest(image):
             reference = images.apply(lambda known: pick(image, manifest.name, known))
-        return TenantAgent(manifest=manifest, image=reference, node_port=self._node_port(manifest))
-
-    def _node_port(self, manifest: AgentManifest) -> int | None:
-        if self.settings.exposure != "node-port":
-            return None
-        return self.tenant.settings.node_ports.get(manifest.name)
+        return TenantAgent(manifest=manifest, image=reference)
 
     def _rows(self) -> dict[str, dict[str, str]]:
         """One row an agent, by tenant/agent: what the tables of addresses are made from."""
@@ -104,17 +100,15 @@ class TenantStack:
                 "tenant": tenant,
                 "agent": manifest.name,
                 "tier": manifest.spec.tier,
-                "address": self._address(manifest),
+                "address": f"https://{self._host}/agents/{manifest.name}",
                 "state": "suspended" if self.tenant.settings.suspended else "up",
             }
             for manifest in self.tenant.agents
         }
 
-    def _address(self, manifest: AgentManifest) -> str:
-        tenant, port = self.tenant.settings.name, self._node_port(manifest)
-        if self.settings.exposure == "gateway":
-            return f"https://{tenant}.{self.settings.domain}/agents/{manifest.name}"
-        return f"http://127.0.0.1:{port}" if port else f"http://{manifest.name}.{tenant}.svc"
+    @property
+    def _host(self) -> str:
+        return f"{self.tenant.settings.name}.{self.settings.domain}"
 
 
 def pick(image: str, agent: str, known: Mapping[str, str]) -> str:

@@ -90,7 +90,6 @@ class TenantSettings(StrictModel):
     branding: dict[Flag, Text] = Field(default_factory=dict)
     retention_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     suspended: Suspension | None = None
-    node_ports: dict[Name, Annotated[int, Field(ge=30000, le=32767)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

@@ -42,12 +42,12 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 from components.agents.manifest import AgentManifest, OpenAIModel, SecretRef, dump
 from components.agents.network import agent_policy
 from components.labels import Owner, labels, selector
+from components.mesh.agent import AgentMesh, AgentMeshArgs
 from components.units import format_bytes, format_cpu
 from components.workload import ServerArgs, pod_spec, refuse_other_than_digest, rolling
 from groundwork.errors import UserError
 
 PORTS = {"http": 8080, "metrics": 9090}
-NODE_PORTS = range(30000, 32768)
 MANIFEST = "/etc/agent/manifest.yaml"
 SECRETS = "/run/secrets/agent"
 
@@ -56,23 +56,19 @@ SECRETS = "/run/secrets/agent"
 class AgentArgs:
     """What an agent needs beside its manifest.
 
-    `image`: by digest, what the manifest's image stands for here. `node_port`: from 30000 to 32767, to reach it from
-    outside the cluster; None keeps it inside. `cluster_networks`: the CIDRs of pods and services, which declared egress
-    to outside does not open. `suspended`: everything is there but the pods.
+    `image`: by digest, what the manifest's image stands for here. `cluster_networks`: the CIDRs of pods and services,
+    which declared egress to outside does not open. `suspended`: everything is there but the pods.
     """
 
     manifest: AgentManifest
     owner: Owner
     namespace: pulumi.Input[str]
     image: pulumi.Input[str]
-    node_port: int | None = None
     cluster_networks: Sequence[str] = ()
     suspended: bool = False
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
-        if self.node_port is not None and self.node_port not in NODE_PORTS:
-            raise UserError(what=f"node_port: {self.node_port} is not a node port", allowed="30000 to 32767, or none")
         if self.manifest.spec.memory.sessions.store != "local":
             raise UserError(
                 what=f"agent {self.manifest.name}: spec.memory.sessions.store: no environment has Redis yet",
@@ -100,7 +96,8 @@ class Agent(pulumi.ComponentResource):
             spec=agent_policy(self._selector, PORTS, self._spec.egress, args.cluster_networks),
             opts=self._child(),
         )
-        deployment = self._deployment(config, account, policy)
+        mesh = AgentMesh(name, self._mesh(), self._child())
+        deployment = self._deployment(config, account, policy, mesh)
         service = self._service()
         self._scaling(deployment)
         self.url = pulumi.Output.format("http://{0}.{1}.svc", service.metadata.name, service.metadata.namespace)
@@ -114,7 +111,13 @@ class Agent(pulumi.ComponentResource):
         data = {"manifest.yaml": text}
         return ConfigMap(f"{self._name}-manifest", metadata=meta, immutable=True, data=data, opts=self._child())
 
-    def _deployment(self, config: ConfigMap, account: ServiceAccount, policy: NetworkPolicy) -> Deployment:
+    def _mesh(self) -> AgentMeshArgs:
+        args = self._args
+        return AgentMeshArgs(
+            manifest=args.manifest, namespace=args.owner.tenant, meta=self._meta(), selector=self._selector
+        )
+
+    def _deployment(self, config: ConfigMap, account: ServiceAccount, *guards: pulumi.Resource) -> Deployment:
         scaling, model = self._spec.scaling, self._spec.model
         keys = [model.api_key_from] if isinstance(model, OpenAIModel) and model.api_key_from is not None else []
         server = ServerArgs(
@@ -150,15 +153,13 @@ class Agent(pulumi.ComponentResource):
                 progress_deadline_seconds=300,
                 template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=self._labels()), spec=pod_spec(server)),
             ),
-            opts=self._child(depends_on=[policy]),
+            opts=self._child(depends_on=guards),
         )
 
     def _service(self) -> Service:
-        node_port = self._args.node_port
-        port = ServicePortArgs(name="http", port=80, target_port="http", app_protocol="http", node_port=node_port)
-        kind = "ClusterIP" if node_port is None else "NodePort"
+        port = ServicePortArgs(name="http", port=80, target_port="http", app_protocol="http")
         # A session lives in the replica that began it, as long as sessions are not shared.
-        spec = ServiceSpecArgs(type=kind, selector=self._selector, ports=[port], session_affinity="ClientIP")
+        spec = ServiceSpecArgs(type="ClusterIP", selector=self._selector, ports=[port], session_affinity="ClientIP")
         return Service(self._name, metadata=self._meta(), spec=spec, opts=self._child())
 
     def _scaling(self, deployment: Deployment) -> None:

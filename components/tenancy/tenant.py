@@ -20,7 +20,10 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 
 from components.agents.agent import Agent, AgentArgs
 from components.agents.manifest import AgentManifest
+from components.gateway.route import TenantRoute, TenantRouteArgs
 from components.labels import Owner, labels
+from components.mesh.names import INJECTION, SIDECAR
+from components.mesh.tenant import TenantMesh, TenantMeshArgs
 from components.platform.specs import API_VERSION, TenantSpec
 from components.units import format_bytes, format_cpu
 from groundwork.errors import UserError
@@ -28,11 +31,10 @@ from groundwork.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class TenantAgent:
-    """One of a tenant's agents. `image` and `node_port`: as in AgentArgs."""
+    """One of a tenant's agents. `image`: as in AgentArgs."""
 
     manifest: AgentManifest
     image: pulumi.Input[str]
-    node_port: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +54,14 @@ class Quota:
 
 
 def needed(agents: Sequence[TenantAgent]) -> Quota:
-    """What the agents' limits come to at their largest: in a rollout, the old and the new pods at once."""
+    """What the limits of agents and sidecars come to at their largest: in a rollout, old and new pods at once."""
     cpu = memory = pods = 0
     for agent in agents:
         spec = agent.manifest.spec
         count = 2 * spec.scaling.max
         pods += count
-        cpu += count * spec.resources.cpu_limit
-        memory += count * spec.resources.memory_limit
+        cpu += count * (spec.resources.cpu_limit + SIDECAR.cpu)
+        memory += count * (spec.resources.memory_limit + SIDECAR.memory)
     return Quota(cpu=cpu, memory=memory, pods=pods)
 
 
@@ -67,7 +69,8 @@ def needed(agents: Sequence[TenantAgent]) -> Quota:
 class TenantArgs:
     """What a tenant is. Its namespace has the tenant's name. `quota`: what its agents need, where none is given.
 
-    `spec`: the tenant as the gateway sees it; one that is suspended has everything but pods.
+    `spec`: the tenant as the gateway sees it, its first host the one below the environment's domain; a tenant that is
+    suspended has everything but pods. `custom_hosts`: names of its own, to be proven.
     """
 
     owner: Owner
@@ -75,6 +78,7 @@ class TenantArgs:
     agents: Sequence[TenantAgent] = ()
     quota: Quota | None = None
     cluster_networks: Sequence[str] = ()
+    custom_hosts: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         names = [agent.manifest.name for agent in self.agents]
@@ -105,11 +109,17 @@ class Tenant(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         namespace = Namespace(
             name,
-            metadata=ObjectMetaArgs(name=args.owner.tenant, labels=labels(args.owner) | _pod_security()),
+            metadata=ObjectMetaArgs(name=args.owner.tenant, labels=labels(args.owner) | _pod_security() | INJECTION),
             opts=child,
         )
         inside = ObjectMetaArgs(name="tenant", namespace=namespace.metadata.name, labels=labels(args.owner))
+        egress = [address for agent in args.agents for address in agent.manifest.spec.egress]
         guards: list[pulumi.Resource] = [
+            TenantMesh(
+                name,
+                TenantMeshArgs(owner=args.owner, namespace=namespace.metadata.name, egress=egress),
+                opts=child,
+            ),
             ResourceQuota(name, metadata=inside, spec=_quota(args.quota or needed(args.agents)), opts=child),
             LimitRange(name, metadata=inside, spec=_defaults(), opts=child),
             NetworkPolicy(
@@ -119,16 +129,18 @@ class Tenant(pulumi.ComponentResource):
                 opts=child,
             ),
         ]
-        CustomResource(
-            name,
-            api_version=API_VERSION,
-            kind="Tenant",
-            metadata=ObjectMetaArgs(
-                name=args.owner.tenant, namespace=namespace.metadata.name, labels=labels(args.owner)
-            ),
-            spec=args.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True),
-            opts=child,
+        # Before the agents, so that one that does not start holds up neither a suspension nor an issuer's removal.
+        guards.append(self._object(args, namespace))
+        limit = args.spec.rate_limit
+        route = TenantRouteArgs(
+            owner=args.owner,
+            namespace=namespace.metadata.name,
+            host=args.spec.hosts[0],
+            agents=[agent.manifest for agent in args.agents],
+            custom_hosts=args.custom_hosts,
+            requests_per_second=limit.requests_per_second if limit else None,
         )
+        TenantRoute(name, route, child)
         self.agents = {
             agent.manifest.name: Agent(
                 f"{name}-{agent.manifest.name}",
@@ -137,7 +149,6 @@ class Tenant(pulumi.ComponentResource):
                     owner=args.owner,
                     namespace=namespace.metadata.name,
                     image=agent.image,
-                    node_port=agent.node_port,
                     cluster_networks=args.cluster_networks,
                     suspended=args.spec.suspended is not None,
                 ),
@@ -146,6 +157,18 @@ class Tenant(pulumi.ComponentResource):
             for agent in args.agents
         }
         self.register_outputs({"namespace": namespace.metadata.name})
+
+    def _object(self, args: TenantArgs, namespace: Namespace) -> CustomResource:
+        """The tenant as the gateway's authoriser watches it."""
+        tenant = args.owner.tenant
+        return CustomResource(
+            tenant,
+            api_version=API_VERSION,
+            kind="Tenant",
+            metadata=ObjectMetaArgs(name=tenant, namespace=namespace.metadata.name, labels=labels(args.owner)),
+            spec=args.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
 
 def _pod_security() -> dict[str, str]:

@@ -21,7 +21,7 @@ from stacks.tenant_settings import AGENTS, FILE, TENANTS, TenantName, read_folde
 
 TEMPLATE = Path(__file__).parent / "template"
 # What belongs to one tenant and cannot be another's too.
-OWN_KEYS = ("hosts", "suspended", "nodePorts")
+OWN_KEYS = ("hosts", "suspended")
 Files = Mapping[str, str]
 
 

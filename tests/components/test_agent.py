@@ -17,14 +17,14 @@ from tests.components.samples import DIGEST, FULL, manifest
 OWNER = Owner(environment="local", tenant="acme", cost_centre="hospitality")
 
 
-def made(agent: AgentManifest, node_port: int | None = None) -> Graph:
+def made(agent: AgentManifest, *, suspended: bool = False) -> Graph:
     def program() -> None:
         args = AgentArgs(
             manifest=agent,
             owner=OWNER,
             namespace="acme",
             image=DIGEST,
-            node_port=node_port,
+            suspended=suspended,
             cluster_networks=["10.244.0.0/16"],
         )
         Agent("acme-concierge", args)
@@ -66,11 +66,11 @@ def test_one_object_of_each_kind_all_children_of_the_agent() -> None:
     graph = made(parse_manifest(FULL))
     kinds = sorted(resource.type.rsplit(":", 1)[-1] for resource in graph.resources)
     assert kinds == [
-        "Agent", "ConfigMap", "Deployment", "HorizontalPodAutoscaler", "NetworkPolicy", "PodDisruptionBudget",
-        "Service", "ServiceAccount",
+        "Agent", "AgentMesh", "ConfigMap", "Deployment", "DestinationRule", "HorizontalPodAutoscaler", "NetworkPolicy",
+        "PodDisruptionBudget", "Service", "ServiceAccount", "Sidecar", "VirtualService",
     ]  # fmt: skip
-    agent = graph.one("Agent")
-    assert {resource.parent for resource in graph.resources if resource is not agent} == {agent.urn}
+    agent, mesh = graph.one("Agent"), graph.one("AgentMesh")
+    assert {resource.parent for resource in graph.resources if resource is not agent} == {agent.urn, mesh.urn}
 
 
 def test_every_object_carries_the_labels_of_its_owner() -> None:
@@ -159,24 +159,31 @@ def test_only_requests_and_scrapes_come_in() -> None:
     assert policy(manifest()).at("spec", "policyTypes") == ["Ingress", "Egress"]
 
 
-def test_only_names_are_resolved_where_no_egress_is_declared() -> None:
-    rules = policy(manifest()).at("spec", "egress")
-    assert isinstance(rules, list)
-    assert len(rules) == 1
-    assert at(rules[0], "ports") == [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
-    assert at(rules[0], "to", 0, "namespaceSelector", "matchLabels") == {"kubernetes.io/metadata.name": "kube-system"}
+def rules(agent: AgentManifest) -> list[object]:
+    """What an agent may reach."""
+    found = policy(agent).at("spec", "egress")
+    assert isinstance(found, list)
+    return found
+
+
+def test_only_names_and_istiod_are_reached_where_no_egress_is_declared() -> None:
+    mesh, dns = rules(manifest())
+    assert at(mesh, "ports") == [{"protocol": "TCP", "port": 15012}]
+    assert at(mesh, "to", 0, "namespaceSelector", "matchLabels") == {"kubernetes.io/metadata.name": "istio-system"}
+    assert at(dns, "ports") == [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
+    assert at(dns, "to", 0, "namespaceSelector", "matchLabels") == {"kubernetes.io/metadata.name": "kube-system"}
 
 
 def test_declared_egress_is_held_to_its_port_and_outside_the_cluster() -> None:
-    found = policy(manifest(egress=["models.example.com:443", "10.1.2.3:5432", "llm.models.svc:80"]))
-    assert found.at("spec", "egress", 1) == {
+    outside, address, inside = rules(manifest(egress=["models.example.com:443", "10.1.2.3:5432", "llm.models.svc:80"]))[
+        2:
+    ]
+    assert outside == {
         "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16", "10.244.0.0/16"]}}],
         "ports": [{"protocol": "TCP", "port": 443}],
     }
-    assert found.at("spec", "egress", 2, "to", 0, "ipBlock") == {"cidr": "10.1.2.3/32"}
-    assert found.at("spec", "egress", 3) == {
-        "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "models"}}}]
-    }
+    assert at(address, "to", 0, "ipBlock") == {"cidr": "10.1.2.3/32"}
+    assert inside == {"to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "models"}}}]}
 
 
 def test_the_network_is_closed_before_the_first_pod_starts() -> None:
@@ -184,12 +191,17 @@ def test_the_network_is_closed_before_the_first_pod_starts() -> None:
     assert graph.one("NetworkPolicy").urn in graph.one("Deployment").depends_on
 
 
-def test_a_node_port_only_where_it_is_asked_for() -> None:
+def test_the_service_is_inside_the_cluster_and_for_requests_alone() -> None:
     inside = made(manifest()).one("Service")
-    assert (inside.at("spec", "type"), inside.at("spec", "ports", 0, "nodePort")) == ("ClusterIP", None)
-    outside = made(manifest(), node_port=30080).one("Service")
-    assert (outside.at("spec", "type"), outside.at("spec", "ports", 0, "nodePort")) == ("NodePort", 30080)
-    assert outside.at("spec", "ports", 1) is None, "the metrics port is not for outside"
+    assert (inside.at("spec", "type"), inside.at("spec", "ports", 0, "name")) == ("ClusterIP", "http")
+    assert inside.at("spec", "ports", 1) is None
+
+
+@pytest.mark.parametrize("scaling", [{"min": 1, "max": 1}, {"min": 2, "max": 4}])
+def test_a_suspended_agent_has_no_pod_and_nothing_that_would_start_one(scaling: dict[str, int]) -> None:
+    graph = made(manifest(scaling=scaling), suspended=True)
+    assert graph.one("Deployment").at("spec", "replicas") == 0
+    assert graph.of("HorizontalPodAutoscaler") == []
 
 
 def test_secrets_are_references_in_the_environment() -> None:
@@ -233,12 +245,6 @@ def test_an_image_that_comes_later_is_taken() -> None:
 
     (container,) = containers(pod(record(program)))
     assert container["image"] == DIGEST
-
-
-@pytest.mark.parametrize("port", [80, 29999, 32768])
-def test_a_port_that_is_no_node_port_is_refused(port: int) -> None:
-    with pytest.raises(UserError, match="is not a node port"):
-        AgentArgs(manifest=manifest(), owner=OWNER, namespace="acme", image=DIGEST, node_port=port)
 
 
 def test_a_store_that_no_environment_has_is_refused() -> None:

@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 from components.labels import Owner
-from components.platform.specs import TenantSpec
+from components.mesh.names import SIDECAR
+from components.platform.specs import Suspended, TenantSpec
 from components.tenancy.tenant import Quota, Tenant, TenantAgent, TenantArgs, needed
+from components.units import format_bytes, format_cpu
 from groundwork.errors import UserError
 from tests.components.recording import Graph, record
 from tests.components.samples import DIGEST, manifest
@@ -35,7 +37,14 @@ def test_everything_is_denied_until_an_agent_asks() -> None:
 
 def test_guards_stand_before_the_first_agent() -> None:
     graph = made(agent())
-    guards = {graph.one(kind, "acme").urn for kind in ("ResourceQuota", "LimitRange", "NetworkPolicy")}
+    kinds = (
+        "ResourceQuota",
+        "LimitRange",
+        "NetworkPolicy",
+        "AuthorizationPolicy",
+        "groundwork.internal/v1alpha1:Tenant",
+    )
+    guards = {graph.one(kind, "acme").urn for kind in kinds}
     assert guards <= graph.one("Agent").depends_on
 
 
@@ -48,11 +57,12 @@ def test_agents_live_in_the_tenants_namespace() -> None:
 def test_the_quota_has_room_for_a_rollout_of_every_agent_at_its_largest() -> None:
     resources = {"cpu": "100m", "memory": "64Mi", "limits": {"cpu": "500m"}}
     need = needed([agent("one", scaling={"min": 1, "max": 3}, resources=resources), agent("two", resources=resources)])
-    assert need == Quota(cpu=14 * 500, memory=14 * 64 * 2**20, pods=14)
+    cpu, memory = 500 + SIDECAR.cpu, 64 * 2**20 + SIDECAR.memory
+    assert need == Quota(cpu=14 * cpu, memory=14 * memory, pods=14)
     hard = made(agent(scaling={"min": 1, "max": 1}, resources=resources)).one("ResourceQuota").at("spec", "hard")
     assert hard == {
-        "limits.cpu": "1",
-        "limits.memory": "128Mi",
+        "limits.cpu": format_cpu(2 * cpu),
+        "limits.memory": format_bytes(2 * memory),
         "pods": "2",
         "services.loadbalancers": "0",
         "persistentvolumeclaims": "0",
@@ -74,3 +84,21 @@ def test_a_quota_that_the_agents_do_not_fit_in_is_refused(short: dict[str, int])
 def test_two_agents_of_one_name_are_refused() -> None:
     with pytest.raises(UserError, match="agent concierge stands twice"):
         TenantArgs(owner=OWNER, spec=SPEC, agents=[agent(), agent()])
+
+
+def test_a_suspended_tenant_keeps_its_object_route_and_quota_and_has_no_pods() -> None:
+    spec = SPEC.model_copy(update={"suspended": Suspended(reason="unpaid")})
+    graph = record(lambda: Tenant("acme", TenantArgs(owner=OWNER, spec=spec, agents=[agent()])))
+    whole = made(agent())
+    assert graph.one("groundwork.internal/v1alpha1:Tenant").at("spec", "suspended", "reason") == "unpaid"
+    assert graph.one("Deployment").at("spec", "replicas") == 0
+    assert {each.type for each in whole.resources} - {each.type for each in graph.resources} == {
+        "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
+    }
+
+
+def test_nothing_is_in_another_tenants_namespace_or_for_all() -> None:
+    """What is outside the tenant's namespace is named after it, so that no two tenants' stacks share an object."""
+    for resource in made(agent()).resources:
+        if resource.type.startswith("kubernetes:") and resource.at("metadata", "namespace") != "acme":
+            assert str(resource.at("metadata", "name")) in {"acme", "tenant-acme"}, resource.urn

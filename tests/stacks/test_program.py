@@ -106,10 +106,15 @@ def test_an_environment_has_no_tenants_resource_and_passes_on_its_images() -> No
 
 
 @pytest.mark.usefixtures("home")
-def test_a_tenant_has_its_agents_on_their_ports() -> None:
+def test_a_tenant_has_its_agents_at_its_own_name() -> None:
     graph = tenant()
     assert [namespace.at("metadata", "name") for namespace in graph.of("Namespace")] == ["acme"]
-    row = {"tenant": "acme", "agent": "concierge", "tier": "standard", "address": "http://127.0.0.1:30080"} | UP
+    row = {
+        "tenant": "acme",
+        "agent": "concierge",
+        "tier": "standard",
+        "address": "https://acme.groundwork.test/agents/concierge",
+    } | UP
     assert graph.outputs == {"agents": {"acme/concierge": row}}
 
 
@@ -198,20 +203,6 @@ def test_an_unknown_setting_stops_the_program_before_any_resource() -> None:
 @pytest.mark.usefixtures("home")
 def test_a_stack_that_is_none_is_refused(stack: str, named: str) -> None:
     assert repr(named) in failure(stack, given={})
-
-
-@pytest.mark.usefixtures("home")
-@pytest.mark.parametrize(
-    ("exposure", "address"),
-    [("cluster", "http://concierge.acme.svc"), ("gateway", "https://acme.groundwork.test/agents/concierge")],
-)
-def test_without_node_ports_agents_are_inside_the_cluster(checkout: Path, exposure: str, address: str) -> None:
-    file = checkout / "Pulumi.local.yaml"
-    file.write_text(file.read_text("utf-8").replace("node-port", exposure))
-    graph = tenant(folder=checkout)
-    assert graph.one("Service").at("spec", "type") == "ClusterIP"
-    row = {"tenant": "acme", "agent": "concierge", "tier": "standard", "address": address} | UP
-    assert graph.outputs == {"agents": {"acme/concierge": row}}
 
 
 @pytest.mark.usefixtures("home")

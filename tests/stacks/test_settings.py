@@ -26,12 +26,11 @@ def refusal(folder: Path, text: str) -> UserError:
 
 
 def test_the_file_and_the_engines_configuration_mean_the_same(tmp_path: Path) -> None:
-    text = f"  aws:region: eu-west-1\n  groundwork:exposure: cluster\n  groundwork:tenants: [acme]\n{DOMAIN}"
+    text = f"  aws:region: eu-west-1\n  groundwork:tenants: [acme]\n{DOMAIN}"
     file = written(tmp_path, text)
     config = {
         "aws:region": "eu-west-1",
         "groundwork:domain": "groundwork.test",
-        "groundwork:exposure": "cluster",
         "groundwork:tenants": '["acme"]',
     }
     assert from_file(file) == from_config(config, file)
@@ -40,22 +39,22 @@ def test_the_file_and_the_engines_configuration_mean_the_same(tmp_path: Path) ->
 
 def test_defaults() -> None:
     settings = from_config({"groundwork:domain": "example.com"}, Path("Pulumi.none.yaml"))
-    assert settings == Settings(domain="example.com", tenants=(), exposure="cluster", kubeconfig=None, images=None)
+    assert settings == Settings(domain="example.com", tenants=(), kubeconfig=None, images=None)
 
 
 def test_an_unknown_setting_is_named_with_its_place_and_what_was_meant(tmp_path: Path) -> None:
-    error = refusal(tmp_path, f"{DOMAIN}  groundwork:exposre: cluster\n")
+    error = refusal(tmp_path, f"{DOMAIN}  groundwork:tenant: acme\n")
     assert error.where == "Pulumi.local.yaml:4:3"
-    assert error.what == "exposre: unknown key"
-    assert error.allowed == "clusterNetworks, domain, exposure, images, kubeconfig, tenants"
-    assert error.fix == "did you mean exposure?"
+    assert error.what == "tenant: unknown key"
+    assert error.allowed == "clusterNetworks, domain, images, kubeconfig, tenants"
+    assert error.fix == "did you mean tenants?"
 
 
 def test_the_engines_configuration_is_checked_in_the_same_way(tmp_path: Path) -> None:
-    text = f"{DOMAIN}  groundwork:exposre: cluster\n"
+    text = f"{DOMAIN}  groundwork:tenant: acme\n"
     file = written(tmp_path, text)
     with pytest.raises(UserError) as caught:
-        from_config({"groundwork:domain": "groundwork.test", "groundwork:exposre": "cluster"}, file)
+        from_config({"groundwork:domain": "groundwork.test", "groundwork:tenant": "acme"}, file)
     assert str(caught.value) == str(refusal(tmp_path, text))
 
 
@@ -65,7 +64,6 @@ def test_the_engines_configuration_is_checked_in_the_same_way(tmp_path: Path) ->
         ("  groundwork:tenants: []\n", "domain: is missing"),
         ("  groundwork:domain: nowhere\n", "domain: 'nowhere' is not a host's name"),
         ("  groundwork:domain: 10.0.0.1\n", "domain: '10.0.0.1' is not a host's name"),
-        (f"{DOMAIN}  groundwork:exposure: everyone\n", "exposure: 'everyone' is unknown"),
         (f"{DOMAIN}  groundwork:tenants: acme\n", "tenants: must be a valid array"),
         (f"{DOMAIN}  groundwork:tenants: [Acme]\n", "tenants[0]: 'Acme' is not a name"),
         (f"{DOMAIN}  groundwork:tenants: [a, b, a]\n", "tenants[2]: a stands twice"),
@@ -82,7 +80,7 @@ def test_each_mistake_is_named(tmp_path: Path, text: str, what: str) -> None:
 
 
 def test_every_mistake_is_shown_at_once(tmp_path: Path) -> None:
-    error = refusal(tmp_path, "  groundwork:exposure: x\n  groundwork:tenants: 1\n  groundwork:more: 2\n")
+    error = refusal(tmp_path, "  groundwork:images: x\n  groundwork:tenants: 1\n  groundwork:more: 2\n")
     assert str(error).count("Pulumi.local.yaml:") == 4
 
 
