@@ -42,6 +42,21 @@ LIVE, READY = "/healthz", "/readyz"
 
 
 @dataclass(frozen=True, kw_only=True)
+class BesideArgs:
+    """A second process in a server's pod, which is restarted by itself. `alive`: a path and a port of it."""
+
+    name: str
+    image: pulumi.Input[str]
+    arguments: Sequence[str]
+    resources: ResourceRequirementsArgs
+    alive: tuple[str, int]
+    mounts: Sequence[VolumeMountArgs] = ()
+
+    def __post_init__(self) -> None:
+        refuse_other_than_digest(self.image)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServerArgs:
     """One server process, which answers `/healthz` and `/readyz` on its port named `http`.
 
@@ -61,6 +76,7 @@ class ServerArgs:
     mounts: Sequence[VolumeMountArgs] = ()
     live: str | Sequence[str] = LIVE
     ready: str | Sequence[str] = READY
+    beside: Sequence[BesideArgs] = ()
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
@@ -87,7 +103,7 @@ def pod_spec(args: ServerArgs) -> PodSpecArgs:
             fs_group=USER,
             seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
         ),
-        containers=[_container(args)],
+        containers=[_container(args), *(_beside(each) for each in args.beside)],
         volumes=[VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit=TMP_SIZE)), *args.volumes],
         topology_spread_constraints=[
             _spread(args, key) for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
@@ -110,18 +126,39 @@ def _container(args: ServerArgs) -> ContainerArgs:
         ports=[ContainerPortArgs(name=name, container_port=port) for name, port in args.ports.items()],
         env=list(args.env),
         resources=args.resources,
-        security_context=SecurityContextArgs(
-            allow_privilege_escalation=False,
-            privileged=False,
-            read_only_root_filesystem=True,
-            run_as_non_root=True,
-            capabilities=CapabilitiesArgs(drop=["ALL"]),
-        ),
+        security_context=_confined(),
         volume_mounts=[VolumeMountArgs(name="tmp", mount_path="/tmp"), *args.mounts],  # noqa: S108 – in the pod
         lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=LEAVE_SECONDS))),
         startup_probe=_probe(args.live, period=1, failures=60),
         readiness_probe=_probe(args.ready, period=2, failures=2),
         liveness_probe=_probe(args.live, period=10, failures=3),
+    )
+
+
+def _beside(args: BesideArgs) -> ContainerArgs:
+    path, port = args.alive
+    probe = ProbeArgs(http_get=HTTPGetActionArgs(path=path, port=port), period_seconds=10, timeout_seconds=3)
+    return ContainerArgs(
+        name=args.name,
+        image=args.image,
+        image_pull_policy="IfNotPresent",
+        args=list(args.arguments),
+        resources=args.resources,
+        security_context=_confined(),
+        volume_mounts=list(args.mounts),
+        # As long as the server may still ask it.
+        lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=LEAVE_SECONDS))),
+        liveness_probe=probe,
+    )
+
+
+def _confined() -> SecurityContextArgs:
+    return SecurityContextArgs(
+        allow_privilege_escalation=False,
+        privileged=False,
+        read_only_root_filesystem=True,
+        run_as_non_root=True,
+        capabilities=CapabilitiesArgs(drop=["ALL"]),
     )
 
 

@@ -20,7 +20,7 @@ from pulumi_kubernetes.apiextensions.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pydantic import JsonValue
 
-from components.labels import Owner, labels
+from components.labels import platform_labels
 from components.platform.specs import GROUP, KINDS, VERSION, Kind, Shape
 
 Schema = Mapping[str, JsonValue]
@@ -30,9 +30,9 @@ _DROPPED = {"$defs", "title", "const", "additionalProperties", "default"}
 
 @dataclass(frozen=True, kw_only=True)
 class PlatformArgs:
-    """Whose objects these are: the environment's."""
+    """Where the kinds are made."""
 
-    owner: Owner
+    environment: str
 
 
 class Platform(pulumi.ComponentResource):
@@ -53,7 +53,9 @@ class Platform(pulumi.ComponentResource):
         return CustomResourceDefinition(
             full,
             metadata=ObjectMetaArgs(
-                name=full, labels=labels(args.owner), annotations={"pulumi.com/waitFor": "condition=Established"}
+                name=full,
+                labels=platform_labels(args.environment, "platform"),
+                annotations={"pulumi.com/waitFor": "condition=Established"},
             ),
             spec=CustomResourceDefinitionSpecArgs(
                 group=GROUP,

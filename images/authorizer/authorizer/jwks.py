@@ -16,7 +16,7 @@ import httpx
 from components.platform.specs import Tenant
 
 _log = logging.getLogger("authorizer.jwks")
-TIMEOUT_SECONDS = 3.0
+TIMEOUT_SECONDS = 1.5  # the gateway waits 2 s for an answer
 MAX_BYTES = 256 * 1024
 # Keys are fetched anew after so long, and at most so often where a token names a key that is not among them.
 MAX_AGE_SECONDS = 600.0

@@ -5,17 +5,15 @@ from collections.abc import Iterator, Mapping
 import pytest
 from pydantic import ValidationError
 
-from components.labels import Owner
 from components.platform.crds import Platform, PlatformArgs, structural
 from components.platform.specs import KINDS, ApiKeySpec, DomainSpec, TenantSpec
 from tests.components.recording import Graph, Value, record
 
-OWNER = Owner(environment="local", tenant="platform", cost_centre="platform")
 KEY: dict[str, object] = {"hash": "a" * 64, "scope": {"org": "acme"}, "createdAt": "2026-01-01T00:00:00Z"}
 
 
 def made() -> Graph:
-    return record(lambda: Platform("platform", PlatformArgs(owner=OWNER)))
+    return record(lambda: Platform("platform", PlatformArgs(environment="local")))
 
 
 def schemas(value: Value) -> Iterator[Mapping[str, Value]]:
