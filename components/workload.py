@@ -51,6 +51,8 @@ class BesideArgs:
     resources: ResourceRequirementsArgs
     alive: tuple[str, int]
     mounts: Sequence[VolumeMountArgs] = ()
+    command: Sequence[str] = ()
+    env: Sequence[EnvVarArgs] = ()
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
@@ -142,7 +144,9 @@ def _beside(args: BesideArgs) -> ContainerArgs:
         name=args.name,
         image=args.image,
         image_pull_policy="IfNotPresent",
+        command=list(args.command) or None,
         args=list(args.arguments),
+        env=list(args.env) or None,
         resources=args.resources,
         security_context=_confined(),
         volume_mounts=list(args.mounts),
