@@ -1,0 +1,160 @@
+"""The gateway on the running cluster: what comes in, what does not, what an agent sees of it, and how often."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import httpx
+import pytest
+
+from components.gateway.edge import Limits
+from tests.cluster.authority import authority
+from tests.cluster.gateway import ADDRESS, CHEAP, Guest, guests
+from tests.load import Report, together
+
+pytestmark = pytest.mark.cluster
+
+LIMITS = Limits()
+RATES = {"busy": 20, "calm": 40}
+SECONDS = 10
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return authority(tmp_path_factory.mktemp("ca") / "ca.crt")
+
+
+@pytest.fixture(scope="module")
+def tenants(ca: Path) -> Iterator[dict[str, Guest]]:
+    with guests(RATES, ca) as made:
+        yield made
+
+
+@pytest.fixture
+def guest(tenants: Mapping[str, Guest]) -> Guest:
+    return tenants["calm"]
+
+
+def secure(maximum: ssl.TLSVersion, ciphers: str, ca: Path) -> ssl.SSLContext:
+    """A client that speaks no newer TLS than `maximum`, and only these ciphers up to TLS 1.2."""
+    context = ssl.create_default_context(cafile=str(ca))
+    context.minimum_version, context.maximum_version = ssl.TLSVersion.MINIMUM_SUPPORTED, maximum
+    context.set_ciphers(ciphers)
+    return context
+
+
+def handshake(context: ssl.SSLContext, host: str) -> str | None:
+    """The version that was agreed on."""
+    plain = socket.create_connection((ADDRESS, 443), timeout=10)
+    with context.wrap_socket(plain, server_hostname=host) as spoken:
+        return spoken.version()
+
+
+def test_plain_http_is_only_sent_to_https(guest: Guest) -> None:
+    answer = httpx.get(f"http://{ADDRESS}{CHEAP}", headers={"host": guest.host, **guest.headers})
+    assert answer.status_code == 301
+    assert answer.headers["location"] == f"https://{guest.host}{CHEAP}"
+
+
+def test_tls_1_2_is_the_oldest_that_is_spoken(guest: Guest) -> None:
+    assert handshake(secure(ssl.TLSVersion.TLSv1_2, "ECDHE+AESGCM", guest.ca), guest.host) == "TLSv1.2"
+    for old in (ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1):
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            handshake(secure(old, "ALL:@SECLEVEL=0", guest.ca), guest.host)
+
+
+@pytest.mark.parametrize("ciphers", ["AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA"])
+def test_ciphers_without_forward_secrecy_or_authentication_are_refused(guest: Guest, ciphers: str) -> None:
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        handshake(secure(ssl.TLSVersion.TLSv1_2, f"{ciphers}:@SECLEVEL=0", guest.ca), guest.host)
+
+
+def test_http_2_is_spoken(guest: Guest) -> None:
+    answer = replace(guest.caller, http2=True).ask(CHEAP)
+    assert (answer.http_version, answer.status_code) == ("HTTP/2", 200)
+
+
+def test_an_answer_carries_the_security_headers_and_says_nothing_of_the_server(guest: Guest) -> None:
+    for caller in (guest.caller, replace(guest.caller, headers={})):
+        answer = caller.ask(CHEAP)
+        assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-request-id"])
+        assert not [name for name in answer.headers if name == "server" or name.startswith("x-envoy-")]
+
+
+def test_no_credential_no_answer(guest: Guest) -> None:
+    answer = replace(guest.caller, headers={}).ask(CHEAP)
+    assert answer.status_code == 401
+    assert answer.json()["error"]["type"] == "no_credential"
+
+
+def test_a_host_that_is_nobodys_is_refused(guest: Guest) -> None:
+    assert replace(guest.caller, host="gwt-nobody.groundwork.test").ask(CHEAP).status_code in {401, 403, 404}
+
+
+def test_the_name_in_tls_must_be_the_host(tenants: Mapping[str, Guest]) -> None:
+    assert replace(tenants["calm"].caller, sni=tenants["busy"].host).ask(CHEAP).status_code == 421
+
+
+def test_a_body_that_is_too_large_is_refused(guest: Guest) -> None:
+    answer = guest.caller.ask(CHEAP, b"x" * (2 * LIMITS.body_bytes))
+    assert answer.status_code == 413
+    assert answer.json()["error"]["type"] == "request_too_large"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-long": "x" * (LIMITS.header_kib + 1) * 1024},
+        {f"x-many-{number}": "x" for number in range(LIMITS.headers + 1)},
+    ],
+)
+def test_headers_that_are_too_large_or_too_many_are_refused(guest: Guest, headers: dict[str, str]) -> None:
+    answer = replace(guest.caller, headers=guest.headers | headers).ask(CHEAP)
+    assert answer.status_code == 431
+    assert answer.json()["error"]["type"] == "headers_too_large"
+
+
+@pytest.mark.parametrize("path", ["/agents/concierge/..%2fhealthz", "/agents/concierge%5chealthz"])
+def test_escaped_slashes_are_refused(guest: Guest, path: str) -> None:
+    assert guest.caller.ask(path).status_code == 400
+
+
+def load(rates: Mapping[str, float], tenants: Mapping[str, Guest]) -> dict[str, Report]:
+    """Both tenants at once, from the beginning of a second, for whole seconds."""
+    start = float(int(time.time()) + 3)
+    plans = {name: tenants[name].plan(rate=rate, seconds=SECONDS, start=start) for name, rate in rates.items() if rate}
+    return asyncio.run(together(plans))
+
+
+def test_limits_are_exact_for_two_tenants_at_once(tenants: Mapping[str, Guest]) -> None:
+    reports = load({name: 2.5 * rate for name, rate in RATES.items()}, tenants)
+    for name, rate in RATES.items():
+        assert set(reports[name].statuses) == {"200", "429"}, reports[name].errors
+        assert reports[name].total == pytest.approx(rate * SECONDS, rel=0.05)
+
+
+def test_a_tenant_below_its_limit_is_never_refused(tenants: Mapping[str, Guest]) -> None:
+    reports = load({"busy": 10 * RATES["busy"], "calm": RATES["calm"] / 2}, tenants)
+    assert set(reports["calm"].statuses) == {"200"}
+    assert reports["busy"].total == pytest.approx(RATES["busy"] * SECONDS, rel=0.05)
+
+
+def test_a_tenant_at_ten_times_its_limit_does_not_slow_another(tenants: Mapping[str, Guest]) -> None:
+    """The other's p99 with the first at its limit, and at ten times that: rounds of each in turn, the medians."""
+    calm = RATES["calm"] / 2
+    beside: dict[int, list[float]] = {1: [], 10: []}
+    for _ in range(3):
+        for times, found in beside.items():
+            reports = load({"busy": times * RATES["busy"], "calm": calm}, tenants)
+            found.append(reports["calm"].percentile(0.99))
+    assert median(beside[10]) <= 1.2 * median(beside[1])
