@@ -24,19 +24,18 @@ RENEW_BEFORE = dt.timedelta(days=15)
 def ensure(vault: Vault, mesh: MeshTrust, now: dt.datetime) -> bool:
     """Have a root, and an intermediate of it in the cluster with time left; true when something was written.
 
-    Must be done before istiod first starts: without it istiod would make a root of its own.
+    Must be done before istiod first starts: without it istiod would make a root of its own. Raises UserError where the
+    cluster trusts roots that are not kept here.
     """
     if not vault.exists():
         vault.create(now)
     state = vault.state()
     root, secret = vault.root(state.signer), mesh.secret()
-    if (
-        secret is not None
-        and _serves(secret, root, now)
-        and _ids(secret.get("root-cert.pem", "")) == _all(vault, state)
-    ):
+    _refuse_a_stranger(secret, _all(vault, state))
+    serves = secret is not None and _serves(secret, root, now)
+    if secret is not None and serves and _ids(secret.get("root-cert.pem", "")) == _all(vault, state):
         return False
-    if secret is not None and _serves(secret, root, now):
+    if secret is not None and serves:
         mesh.write(Authority(certificate=secret["ca-cert.pem"], key=secret["ca-key.pem"]), vault.bundle(state))
     else:
         mesh.write(new_intermediate(root, now), vault.bundle(state))
@@ -71,6 +70,17 @@ def rotate(vault: Vault, mesh: MeshTrust, progress: Progress, now: dt.datetime) 
         _trust_only(vault, mesh, done)
         _until_trusted(mesh, step, _all(vault, done))
         return vault.save(done)
+
+
+def _refuse_a_stranger(secret: Mapping[str, str] | None, ours: frozenset[str]) -> None:
+    """A root can only follow one that is trusted beside it: put in its place, it would part the mesh in two."""
+    theirs = _ids(secret.get("root-cert.pem", "")) if secret is not None else frozenset()
+    if theirs and not theirs & ours:
+        raise UserError(
+            what="the cluster's mesh trusts a root that is not kept here",
+            where="Secret istio-system/cacerts",
+            fix="use the data folder that made it (GROUNDWORK_HOME), or restore mesh-root from a backup",
+        )
 
 
 def _trust_only(vault: Vault, mesh: MeshTrust, state: State) -> None:
