@@ -49,7 +49,12 @@ def manifest(tenant: str, hosts: Iterable[GatewayHost], settings: Settings) -> M
                 "number": settings.gateway_port,
                 "protocol": "HTTPS",
             },
-            "tls": {"mode": "SIMPLE", "credentialName": each.secret, "minProtocolVersion": "TLSV1_2"},
+            "tls": {
+                "mode": "SIMPLE",
+                "credentialName": each.secret,
+                "minProtocolVersion": "TLSV1_2",
+                "cipherSuites": [*settings.cipher_suites],
+            },
         }
         for each in sorted(hosts, key=lambda each: each.host)
     ]

@@ -103,6 +103,7 @@ class Settings(Part):
     gateway_namespace: str = "groundwork-gateway"
     gateway_selector: Mapping[str, str] = {"istio": "gateway"}
     gateway_port: Port = 443
+    cipher_suites: tuple[str, ...] = ()
     zone_folder: Path = Path("/zones")
     host: str = ""
     port: Port = 8080

@@ -237,7 +237,7 @@ class World:
 
     def start_all(self) -> None:
         coredns = str(self._tools.path("coredns"))
-        own = {"ZONES": str(self.root / "zones"), "READY_PORT": str(READY), "RESOLVER_PORT": str(RESOLVER)}
+        own = {"ZONES": str(self.root / "zones"), "READY": f"127.0.0.1:{READY}", "RESOLVER_PORT": str(RESOLVER)}
         corefile = CHECKOUT / "images" / "domains" / "Corefile"
         self.start("zones", [coredns, "-dns.port", str(ZONES), "-conf", str(corefile)], own)
         self._coredns("customer", AUTHORITATIVE.format(port=CUSTOMER, folder=self.root / "customer"))
