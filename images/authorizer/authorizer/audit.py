@@ -28,7 +28,7 @@ class _Repeated:
 class Audit:
     """Writes refusals and the first use of a key that this process sees.
 
-    A credential that is no known key is named by a keyed hash: entries of the same one can be brought together while
+    A key is named by its id. A token is named by a keyed hash: entries of the same one can be brought together while
     the process lives, and nothing can be learned from it.
     """
 
@@ -48,7 +48,9 @@ class Audit:
 
     def _refused(self, judged: Judged) -> None:
         asked, now = judged.asked, time.monotonic()
-        same = (judged.tenant_name, asked.host, judged.decision.reason, self._credential(judged), asked.source)
+        # What a caller can make up freely, such as another secret each time, does not make an entry of its own.
+        known_key = judged.key.metadata.name if judged.key else ""
+        same = (judged.tenant_name, judged.decision.reason, known_key, asked.source)
         known = self._repeated.get(same)
         if known is not None and now - known.written < REPEAT_SECONDS:
             known.left_out += 1
@@ -84,5 +86,7 @@ class Audit:
             return "none"
         if judged.key is not None:
             return f"key:{judged.key.metadata.name}"
+        if shown.key is not None:
+            return f"unknown key:{shown.key.id}"
         keyed = hmac.digest(self._secret, shown.digest, "sha256").hex()[:16]
         return f"{shown.kind}:{keyed}"
