@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from groundwork.errors import ExitCode
+from tests.cluster import gateway_bench
 
 GROUNDWORK = (sys.executable, "-m", "groundwork")
 RUNS = 3
@@ -63,6 +64,7 @@ def main() -> int:
         held = held and fits
         figures = f"{limit.most:6.0f}s {median(seconds):7.2f}s {min(seconds):7.2f}s {max(seconds):7.2f}s"
         print(f"{limit.name:34} {figures}  {'pass' if fits else 'FAIL'}")
+    gateway_bench.main()
     return ExitCode.PASS if held else ExitCode.FAIL
 
 

@@ -183,7 +183,8 @@ def report(text: str | bytes) -> Report:
 def main(text: str) -> None:
     """Send the plan that `text` holds as JSON."""
     data = json.loads(text)
-    data["connect"] = tuple(data["connect"]) if data.get("connect") else None
+    if data.get("connect"):
+        data["connect"] = tuple(data["connect"])
     print(json.dumps(asdict(asyncio.run(send(Plan(**data))))))
 
 
