@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from components.mesh import Charts
 
+# Where the local node gives its load balancers' addresses; port 53 is the machine's own resolver's.
+LOOPBACK, LOCAL_DNS_PORT = "127.0.0.1", 5353
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shared:
@@ -31,6 +34,7 @@ class Shared:
         """Declare it all; each part depends on those before it that it cannot be without."""
         import pulumi
 
+        from components.domains import KubernetesDomains, KubernetesDomainsArgs, Zone
         from components.gateway.access import Access, AccessArgs
         from components.gateway.gateway import Gateway, GatewayArgs
         from components.mesh import Mesh, MeshArgs
@@ -67,6 +71,15 @@ class Shared:
         )
         access = AccessArgs(environment=self.environment, image=self._image("authorizer"), opa_image=self._image("opa"))
         Access("access", access, after(mesh.ready, kinds, gateway.namespace))
+        names = KubernetesDomainsArgs(
+            environment=self.environment,
+            zones=[Zone(name=self.domain)],
+            image=self._image("domains"),
+            addresses=[LOOPBACK],
+            dns_port=LOCAL_DNS_PORT,
+            simulated=simulated,
+        )
+        KubernetesDomains("domains", names, after(mesh.ready, kinds, gateway.namespace))
 
     def _image(self, name: str) -> str:
         if name not in self.images:
