@@ -187,9 +187,9 @@ class _Planner:
         if key not in self._selected:
             self._selected[key] = frozenset(
                 address
-                for namespace, pods in self._by_namespace.items()
+                for namespace in ([home] if peer.namespace_selector is None else list(self._by_namespace))
                 if self._admits_namespace(peer, home, namespace)
-                for address, pod in pods
+                for address, pod in self._by_namespace[namespace]
                 if peer.pod_selector is None or peer.pod_selector.admits(pod.metadata.labels)
             )
         return self._selected[key]
