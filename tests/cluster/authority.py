@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
-from components.gateway.gateway import CREDENTIAL
-from components.mesh.names import GATEWAY_NAMESPACE
 from tests.cluster.node import kubectl
+
+NAMESPACE, CONFIG = "groundwork-domains", "authority-certificate"
 
 
 def authority(file: Path) -> Path:
-    """Write the last certificate of the gateway's own chain, which its issuer signed itself, to `file`."""
-    shown = kubectl("get", "secret", CREDENTIAL, "-n", GATEWAY_NAMESPACE, "-o", r"jsonpath={.data.tls\.crt}")
-    chain = base64.b64decode(shown.stdout).decode()
-    begin = "-----BEGIN CERTIFICATE-----"
-    file.write_text(begin + chain.split(begin)[-1])
+    """Write the certificate of the environment's own authority to `file`, as `groundwork domain ca` would."""
+    shown = kubectl("get", "configmap", CONFIG, "-n", NAMESPACE, "-o", r"jsonpath={.data.ca\.crt}")
+    file.write_text(shown.stdout)
     return file
