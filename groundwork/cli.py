@@ -9,6 +9,7 @@ from types import FrameType
 import typer
 
 from components.agents import verbs as agent_verbs
+from components.domains import verbs as domain_verbs
 from components.gateway import key_verbs
 from groundwork.errors import ExitCode, UserError
 from local import verbs as local_verbs
@@ -27,6 +28,7 @@ app = typer.Typer(
 local_verbs.register(app)
 agent_verbs.register(app)
 app.add_typer(key_verbs.app, name="key")
+app.add_typer(domain_verbs.app, name="domain")
 app.add_typer(mesh_verbs.app, name="mesh")
 
 

@@ -34,7 +34,8 @@ class Shared:
         """Declare it all; each part depends on those before it that it cannot be without."""
         import pulumi
 
-        from components.domains import KubernetesDomains, KubernetesDomainsArgs, Zone
+        from components.domains.interface import Zone
+        from components.domains.kubernetes import KubernetesDomains, KubernetesDomainsArgs
         from components.gateway.access import Access, AccessArgs
         from components.gateway.gateway import Gateway, GatewayArgs
         from components.mesh import Mesh, MeshArgs

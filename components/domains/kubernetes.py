@@ -39,16 +39,8 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 from pydantic import JsonValue
 
 from components.domains.interface import Domains, Zone, check_zones
-from components.domains.rights import (
-    DNS_PORT,
-    HTTP_PORT,
-    METRICS_PORT,
-    NAME,
-    NAMESPACE,
-    SELECTOR,
-    network,
-    rights,
-)
+from components.domains.names import NAME, NAMESPACE, SELECTOR
+from components.domains.rights import DNS_PORT, HTTP_PORT, METRICS_PORT, network, rights
 from components.gateway.filters import WORKLOAD
 from components.gateway.gateway import CIPHERS
 from components.labels import platform_labels

@@ -26,17 +26,16 @@ from pulumi_kubernetes.rbac.v1 import (
 )
 
 from components.agents.network import LINK_LOCAL
+from components.domains.names import AUTHORITY_CERTIFICATE, NAME, NAMESPACE, SELECTOR
 from components.labels import ROLE
 from components.mesh import mesh_egress
 from components.mesh.names import GATEWAY_NAMESPACE
 from components.platform.specs import GROUP, Domain
 
-NAMESPACE, NAME = "groundwork-domains", "domains"
-SELECTOR = {"app.kubernetes.io/name": NAME}
 DNS_PORT, HTTP_PORT, METRICS_PORT = 5353, 8080, 9090
 # The names that the operator gives its own objects (images/domains).
 _SECRETS = ["authority", "acme-account", "proof-key"]
-_CONFIGS = ["authority-certificate", "challenges", "given", "wildcards"]
+_CONFIGS = [AUTHORITY_CERTIFICATE, "challenges", "given", "wildcards"]
 _LEASES = ["domains-operator"]
 
 
