@@ -303,12 +303,3 @@ def _counted(name: str) -> Config:
 def _body(limits: Limits) -> Config:
     """Takes the whole body in before the agent sees any of it: a slow sender costs the gateway and not an agent."""
     return _filter("envoy.filters.http.buffer", f"{_HTTP}.buffer.v3.Buffer", {"max_request_bytes": limits.body_bytes})
-
-
-def connection_limit(limits: Limits, port: int) -> Config:
-    """The most connections that one gateway pod holds on a port; further ones are closed at once."""
-    return _filter(
-        "envoy.filters.network.connection_limit",
-        "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit",
-        {"stat_prefix": f"port_{port}", "max_connections": limits.connections},
-    )

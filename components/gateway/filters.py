@@ -23,10 +23,8 @@ def gateway_filter(limits: Limits) -> Config:
         *(_before_router(one) for one in filters),
     ]
     for port in (HTTP, HTTPS):
-        patches += [
-            _patch("LISTENER", {"portNumber": port}, "MERGE", {"per_connection_buffer_limit_bytes": READ_BUFFER}),
-            _patch("NETWORK_FILTER", {"portNumber": port}, "INSERT_FIRST", edge.connection_limit(limits, port)),
-        ]
+        buffer: Config = {"per_connection_buffer_limit_bytes": READ_BUFFER}
+        patches.append(_patch("LISTENER", {"portNumber": port}, "MERGE", buffer))
     # A client that never ends its TLS handshake.
     patience: Config = {"transport_socket_connect_timeout": f"{limits.header_seconds}s"}
     patches.append(_patch("FILTER_CHAIN", {"portNumber": HTTPS}, "MERGE", patience))

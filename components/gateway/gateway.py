@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -179,7 +180,7 @@ class Gateway(pulumi.ComponentResource):
                 "limits": {"cpu": "2", "memory": "512Mi"},
             },
             "terminationGracePeriodSeconds": DRAIN_SECONDS + 10,
-            "podAnnotations": {"proxy.istio.io/config": f"terminationDrainDuration: {DRAIN_SECONDS}s\n"},
+            "podAnnotations": {"proxy.istio.io/config": json.dumps(self._proxy())},
             "topologySpreadConstraints": [_spread("kubernetes.io/hostname"), _spread("topology.kubernetes.io/zone")],
             "service": {
                 "type": "LoadBalancer",
@@ -189,6 +190,14 @@ class Gateway(pulumi.ComponentResource):
                     {"name": "https", "port": 443, "targetPort": HTTPS, "protocol": "TCP"},
                 ],
             },
+        }
+
+    def _proxy(self) -> Config:
+        """What a pod is told when it starts: Envoy's overload manager refuses connections beyond the limit."""
+        most = str(self._args.limits.connections)
+        return {
+            "terminationDrainDuration": f"{DRAIN_SECONDS}s",
+            "proxyMetadata": {"ISTIO_META_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS": most},
         }
 
     def _labels(self) -> dict[str, str]:
