@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from components.gateway.filters import tenant_filter
 from components.gateway.gateway import PUBLIC
-from components.mesh.names import GATEWAY_NAMESPACE
+from components.mesh.names import GATEWAY_NAMESPACE, INJECTION
 from components.platform.keys import Key
 from components.platform.specs import API_VERSION
 from groundwork.waiting import wait_until
@@ -29,6 +29,7 @@ ADDRESS = "127.0.0.1"
 # A path of the agent's that costs next to nothing and that the agent itself does not limit.
 CHEAP = "/agents/concierge/healthz"
 SETTLED = 60.0  # seconds till a new tenant is known to both gateway pods and the authoriser
+CONCIERGE, OWN_ECHO = "concierge.acme.svc.cluster.local", "echo.{namespace}.svc.cluster.local"
 Object = dict[str, JsonValue]
 
 
@@ -97,9 +98,9 @@ def apply(objects: Sequence[Object]) -> None:
     kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
 
 
-def guest_objects(guest: Guest, target: str = "concierge.acme.svc.cluster.local") -> list[Object]:
+def guest_objects(guest: Guest, target: str) -> list[Object]:
     """All that makes a tenant one to the gateway. `target`: the Service that answers for its agents."""
-    labels: Object = {"groundwork/tenant": guest.name}
+    labels: Object = {"groundwork/tenant": guest.name, **INJECTION}
 
     def made(version: str, kind: str, name: str, spec: JsonValue, namespace: str = guest.name) -> Object:
         meta: Object = {"name": name, "namespace": namespace, "labels": labels}
@@ -133,9 +134,62 @@ def guest_objects(guest: Guest, target: str = "concierge.acme.svc.cluster.local"
     ]
 
 
+def agent_image() -> str:
+    """What acme's agent runs: it has Python."""
+    path = "jsonpath={.spec.template.spec.containers[0].image}"
+    return kubectl("get", "deployment", "concierge", "-n", "acme", "-o", path).stdout
+
+
+# Answers with the headers that it was sent.
+ECHO = """
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Echo(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+ThreadingHTTPServer(("", 8080), Echo).serve_forever()
+"""
+
+
+def echo_objects(namespace: str, image: str) -> list[Object]:
+    """A server in the mesh that shows what an agent is sent, and the policy that lets the gateway in."""
+    labels: Object = {"app": "echo"}
+    container: Object = {
+        "name": "echo",
+        "image": image,
+        "command": ["python3", "-c", ECHO],
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "500m", "memory": "64Mi"}},
+        "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    pod: Object = {
+        "terminationGracePeriodSeconds": 1,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+    }
+    door: Object = {
+        "action": "ALLOW",
+        "rules": [{"from": [{"source": {"namespaces": [GATEWAY_NAMESPACE]}}]}],
+    }
+    kinds: list[tuple[str, str, Object]] = [
+        ("security.istio.io/v1", "AuthorizationPolicy", door),
+        ("v1", "Service", {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}),
+        ("v1", "Pod", pod),
+    ]
+    meta: Object = {"name": "echo", "namespace": namespace, "labels": labels}
+    return [{"apiVersion": version, "kind": kind, "metadata": meta, "spec": spec} for version, kind, spec in kinds]
+
+
 @contextmanager
-def guests(rates: Mapping[str, int], ca: Path, target: str | None = None) -> Iterator[dict[str, Guest]]:
-    """Tenants with these limits (requests a second), known to the whole gateway; gone with all they have afterwards."""
+def guests(rates: Mapping[str, int], ca: Path, target: str = CONCIERGE) -> Iterator[dict[str, Guest]]:
+    """Tenants with these limits (requests a second), known to the whole gateway; gone with all they have afterwards.
+
+    `target`: the Service that answers for them; `{namespace}` in it is the tenant's own.
+    """
     suffix = secrets.token_hex(2)
     made = {
         name: Guest(name=f"gwt-{name}-{suffix}", ca=ca, key=Key.new(), requests_per_second=rate)
@@ -143,7 +197,10 @@ def guests(rates: Mapping[str, int], ca: Path, target: str | None = None) -> Ite
     }
     try:
         for guest in made.values():
-            apply(guest_objects(guest, target) if target else guest_objects(guest))
+            apply(guest_objects(guest, target.format(namespace=guest.name)))
+            if target == OWN_ECHO:
+                apply(echo_objects(guest.name, agent_image()))
+                kubectl("wait", "-n", guest.name, "--for=condition=Ready", "--timeout=120s", "pod/echo")
         for guest in made.values():
             assert wait_until(partial(settled, guest.caller), SETTLED), f"{guest.host} is not served"
         yield made

@@ -17,7 +17,7 @@ import pytest
 
 from components.gateway.edge import Limits
 from tests.cluster.authority import authority
-from tests.cluster.gateway import ADDRESS, CHEAP, Guest, guests
+from tests.cluster.gateway import ADDRESS, CHEAP, OWN_ECHO, Guest, guests
 from tests.load import Report, together
 
 pytestmark = pytest.mark.cluster
@@ -122,6 +122,17 @@ def test_headers_that_are_too_large_or_too_many_are_refused(guest: Guest, header
     answer = replace(guest.caller, headers=guest.headers | headers).ask(CHEAP)
     assert answer.status_code == 431
     assert answer.json()["error"]["type"] == "headers_too_large"
+
+
+def test_what_only_the_platform_says_is_never_the_callers(ca: Path) -> None:
+    forged = {"x-tenant-id": "acme", "x-tenant-plan": "gold", "x_tenant_id": "acme", "x-agent-name": "other"}
+    with guests({"echo": 50}, ca, OWN_ECHO) as made:
+        guest = made["echo"]
+        seen = replace(guest.caller, headers=guest.headers | forged).ask("/agents/concierge/v1/invoke").json()
+    assert seen["x-tenant-id"] == guest.name
+    assert seen["x-agent-name"] == "concierge"
+    assert {name for name in seen if "tenant" in name} == {"x-tenant-id"}
+    assert "x-api-key" not in seen
 
 
 @pytest.mark.parametrize("path", ["/agents/concierge/..%2fhealthz", "/agents/concierge%5chealthz"])
