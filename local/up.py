@@ -223,7 +223,7 @@ def _node_settings(way: Way, paths: Paths) -> NodeSettings:
 
     if way is Way.REAL:
         return NodeSettings.real(paths)
-    return NodeSettings.simulated(paths.data / "node", kubeconfig=paths.kubeconfig)
+    return NodeSettings.simulated_for_user(paths)
 
 
 def _forget_stacks(paths: Paths, environment: str, progress: Progress) -> None:

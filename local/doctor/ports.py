@@ -57,7 +57,7 @@ def nodes(paths: Paths) -> dict[Way, NodeSettings]:
     """The settings of each kind of node that the data folder has room for in its name."""
     made = {Way.REAL: NodeSettings.real(paths)}
     with suppress(UserError):
-        made[Way.SIMULATED] = NodeSettings.simulated(paths.data / "node")
+        made[Way.SIMULATED] = NodeSettings.simulated_for_user(paths)
     return made
 
 
@@ -65,7 +65,7 @@ def folder(paths: Paths) -> Need:
     """Whether the data folder's path is short enough for the sockets of a simulated node."""
     name = "data folder"
     try:
-        NodeSettings.simulated(paths.data / "node")
+        NodeSettings.simulated_for_user(paths)
     except UserError as error:
         return _row(name, State.MISSING, f"{error.where}: {error.what}", error.fix, frozenset({Way.SIMULATED}))
     return _row(name, State.OK, str(paths.data))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m|<\{%[^%]*%\}>")
 _NOISE = re.compile(r"^(update failed|preview failed|resource .* failed)$", re.IGNORECASE)
+# What the program says of the engine's end, when the engine has said why it ended.
+_ECHO = "resource monitor shut down"
 _UNHANDLED = "an unhandled error occurred: "  # the engine repeats a program's own error after these words
 _DOING = {
     "create": "creating",
@@ -87,7 +89,8 @@ class Report:
 
     def error(self, operation: str, otherwise: str) -> UserError:
         """What went wrong, in the engine's own words; `otherwise` where it said nothing."""
-        words = list(dict.fromkeys(self._errors)) or [otherwise.strip()]
+        errors = dict.fromkeys(self._errors)
+        words = [text for text in errors if _ECHO not in text] or list(errors) or [otherwise.strip()]
         return UserError(
             what="\n".join(words),
             where=f"pulumi {operation}",

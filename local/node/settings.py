@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -132,6 +133,17 @@ class NodeSettings:
             logs=root / "logs",
             kubeconfig=kubeconfig or root / "kubeconfig",
         )
+
+    @classmethod
+    def simulated_for_user(cls, paths: Paths) -> NodeSettings:
+        """The simulated node of a user's data folder. `GROUNDWORK_SIMULATED_PORTS` moves its ports.
+
+        Two data folders on one machine, each with a node of its own, need that.
+        """
+        base = os.environ.get("GROUNDWORK_SIMULATED_PORTS") or str(SIMULATED_PORTS)
+        if not base.isdecimal():
+            raise UserError(what=f"{base!r} is no port", where="GROUNDWORK_SIMULATED_PORTS", allowed="1024 to 65529")
+        return cls.simulated(paths.data / "node", int(base), paths.kubeconfig)
 
     @property
     def url(self) -> str:
