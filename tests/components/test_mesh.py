@@ -1,0 +1,227 @@
+"""The mesh's parts as they are registered: closed by default, opened by name, bounded by tier."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pulumi
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.labels import Owner
+from components.mesh import (
+    GATEWAY,
+    SIDECAR,
+    Charts,
+    ControlPlane,
+    Door,
+    Mesh,
+    MeshArgs,
+    Source,
+    TenantMesh,
+    TenantMeshArgs,
+    allow,
+)
+from components.mesh.charts import Istiod, base_values, istiod_values
+from components.mesh.egress import entries, window
+from components.mesh.traffic import DEFAULTS, RETRIES, destination, route, timeout
+from components.units import HostPort
+from groundwork.errors import UserError
+from tests.components.recording import Graph, at, record
+from tests.components.samples import DIGEST, FULL, manifest
+
+OWNER = Owner(environment="local", tenant="acme", cost_centre="guests")
+ISTIOD, PROXY = DIGEST.replace("agent-runtime", "istiod"), DIGEST.replace("agent-runtime", "proxy")
+LOCAL = Charts(source="/charts")
+ISTIO_KINDS = ("PeerAuthentication", "AuthorizationPolicy", "Sidecar")
+
+
+def mesh(**more: object) -> Graph:
+    given_ = {"environment": "local", "charts": LOCAL, "istiod": ISTIOD, "proxy": PROXY} | more
+    return record(lambda: Mesh("mesh", MeshArgs(**given_)))  # type: ignore[arg-type]
+
+
+def tenant(*egress: HostPort) -> Graph:
+    return record(lambda: TenantMesh("acme", TenantMeshArgs(owner=OWNER, namespace="acme", egress=egress)))
+
+
+def values(mode: str = "sidecar", simulated: bool = False) -> dict[str, object]:
+    asked = Istiod(
+        image=ISTIOD,
+        proxy=PROXY,
+        plane=ControlPlane(leaf_ttl=timedelta(hours=1)),
+        authorizer=HostPort(host="authorizer.example", port=9000),
+        mode=mode,  # type: ignore[arg-type]
+        simulated=simulated,
+    )
+    return dict(istiod_values(asked))
+
+
+def test_the_whole_mesh_is_strict_and_refuses_what_no_policy_allows() -> None:
+    graph = mesh()
+    found = {kind: graph.one(kind) for kind in ISTIO_KINDS}
+    assert {one.at("metadata", "namespace") for one in found.values()} == {"istio-system"}
+    assert found["PeerAuthentication"].at("spec") == {"mtls": {"mode": "STRICT"}}
+    assert found["AuthorizationPolicy"].at("spec") in ({}, None)
+    assert at(values(), "meshConfig", "outboundTrafficPolicy", "mode") == "REGISTRY_ONLY"
+
+
+def test_istiods_namespace_is_restricted_where_the_nodes_have_the_plugin() -> None:
+    level = "pod-security.kubernetes.io/enforce"
+    assert mesh().one("Namespace").at("metadata", "labels", level) == "restricted"
+    assert mesh(node_plugin=False).one("Namespace").at("metadata", "labels", level) == "privileged"
+
+
+def test_what_needs_the_mesh_waits_behind_the_barrier() -> None:
+    graph = mesh()
+    proof = graph.one("Job")
+    webhooks = {graph.one(f"{kind}WebhookConfigurationPatch").urn for kind in ("Mutating", "Validating")}
+    assert webhooks <= proof.depends_on
+    assert proof.at("spec", "template", "metadata", "labels", "sidecar.istio.io/inject") == "true"
+    for kind in ISTIO_KINDS:
+        assert proof.urn in graph.one(kind).depends_on
+
+
+def test_where_no_pod_runs_there_is_neither_webhook_nor_barrier() -> None:
+    graph = mesh(simulated=True)
+    assert graph.of("Job") == []
+    assert graph.of("MutatingWebhookConfigurationPatch") == []
+    assert at(values(simulated=True), "global", "configValidation") is False
+    assert base_values(simulated=True)["defaultRevision"] == ""
+    assert len([graph.one(kind) for kind in ISTIO_KINDS]) == 3
+
+
+@pytest.mark.parametrize("field", ["istiod", "proxy"])
+def test_an_image_that_is_not_by_digest_is_refused(field: str) -> None:
+    with pytest.raises(UserError, match="digest"):
+        MeshArgs(**({"environment": "local", "charts": LOCAL, "istiod": ISTIOD, "proxy": PROXY} | {field: "a:latest"}))
+
+
+def test_charts_come_from_a_folder_or_a_repository() -> None:
+    assert LOCAL.chart("istiod") == "/charts/istiod"
+    remote = Charts(source="https://charts.example.com", version="1.0.0")
+    assert (remote.chart("istiod"), remote.remote) == ("istiod", True)
+
+
+def test_the_values_are_for_stock_envoy_and_short_lives() -> None:
+    given_ = values()
+    assert at(given_, "telemetry", "enabled") is False
+    assert at(given_, "env", "PILOT_ENABLE_METADATA_EXCHANGE") == "false"
+    assert at(given_, "env", "DEFAULT_WORKLOAD_CERT_TTL") == "3600s"
+    assert at(given_, "cni", "enabled") is True
+    assert at(values("ambient"), "profile") == "ambient"
+    provider = at(given_, "meshConfig", "extensionProviders", 0)
+    assert at(provider, "name") == "groundwork-authorizer"
+    assert at(provider, "envoyExtAuthzGrpc", "failOpen") is False
+
+
+def test_a_tenant_lets_in_its_own_pods_and_the_gateway_alone() -> None:
+    rules = tenant().one("AuthorizationPolicy").at("spec", "rules")
+    own, scrape = rules if isinstance(rules, list) else (None, None)
+    assert at(own, "from") == [
+        {"source": {"namespaces": ["acme"]}},
+        {"source": {"principals": ["cluster.local/ns/groundwork-gateway/sa/gateway"]}},
+    ]
+    assert at(own, "to") is None
+    assert at(scrape, "to") == [{"operation": {"ports": ["9090"]}}]
+
+
+def test_a_tenants_pods_see_their_own_namespace_only() -> None:
+    hosts = tenant().one("Sidecar").at("spec", "egress", 0, "hosts")
+    assert hosts == ["./*.acme.svc.cluster.local", "istio-system/*"]
+
+
+def test_an_agent_sees_what_it_declares_and_no_more() -> None:
+    declared = [HostPort(host="models.example.com", port=443), HostPort(host="store.globex.svc", port=80)]
+    assert at(window("acme", declared), "egress", 0, "hosts") == [
+        "./*.acme.svc.cluster.local",
+        "./models.example.com",
+        "globex/store.globex.svc.cluster.local",
+        "istio-system/*",
+    ]
+
+
+def test_each_outside_host_is_one_entry_with_all_its_ports() -> None:
+    declared = [
+        HostPort(host="models.example.com", port=443),
+        HostPort(host="models.example.com", port=8443),
+        HostPort(host="models.example.com", port=443),
+        HostPort(host="store.globex.svc", port=80),
+    ]
+    graph = tenant(*declared)
+    entry = graph.one("ServiceEntry")
+    assert entry.at("spec", "hosts") == ["models.example.com"]
+    assert entry.at("spec", "exportTo") == ["."]
+    assert entry.at("spec", "ports") == [
+        {"number": 443, "name": "tls-443", "protocol": "TLS"},
+        {"number": 8443, "name": "tcp-8443", "protocol": "TCP"},
+    ]
+
+
+def test_an_address_is_matched_by_itself() -> None:
+    entry = entries([HostPort(host="192.0.2.7", port=80)])["192.0.2.7"]
+    assert entry["addresses"] == ["192.0.2.7"]
+    assert entry["hosts"] == ["192-0-2-7.address.internal"]
+    assert entry["resolution"] == "STATIC"
+
+
+HOSTS = st.sampled_from(["a.example.com", "b.example.com", "192.0.2.1", "api.other.svc", "x.y.svc.cluster.local"])
+
+
+@given(st.lists(st.builds(HostPort, host=HOSTS, port=st.integers(1, 65535)), max_size=12))
+def test_what_is_seen_outside_is_what_has_an_entry(declared: list[HostPort]) -> None:
+    """A Sidecar that names a host with no entry would be refused traffic; an entry that none names is no use."""
+    seen = at(window("acme", declared), "egress", 0, "hosts")
+    assert isinstance(seen, list)
+    outside = {str(host)[2:] for host in seen if str(host).startswith("./") and "svc.cluster.local" not in str(host)}
+    listed = {str(host) for entry in entries(declared).values() for host in entry["hosts"]}  # type: ignore[union-attr]
+    assert outside == listed
+    assert {(h, p) for h, e in entries(declared).items() for p in _numbers(e)} == {
+        (one.host, one.port) for one in declared if ".svc" not in one.host
+    }
+
+
+def _numbers(entry: dict[str, object]) -> list[int]:
+    ports = entry["ports"]
+    return [port["number"] for port in ports] if isinstance(ports, list) else []
+
+
+def test_a_door_names_callers_and_ports() -> None:
+    doors = [Door(), Door(sources=[Source(namespace="a")], ports=[80])]
+    graph = record(lambda: allow("x", pulumi_meta(), doors, selector={"app": "x"}))
+    spec = graph.one("AuthorizationPolicy").at("spec")
+    assert at(spec, "rules", 0) in ({}, None)
+    assert at(spec, "rules", 1, "to") == [{"operation": {"ports": ["80"]}}]
+    assert at(spec, "selector", "matchLabels") == {"app": "x"}
+    assert GATEWAY.rule() == {"source": {"principals": ["cluster.local/ns/groundwork-gateway/sa/gateway"]}}
+
+
+def pulumi_meta() -> pulumi.Input[dict[str, str]]:
+    return {"name": "x", "namespace": "y"}
+
+
+@pytest.mark.parametrize(("tier", "waits"), [("standard", 11), ("heavy", 15)])
+def test_a_timeout_is_the_models_time_and_what_the_tier_promises(tier: str, waits: int) -> None:
+    assert timeout(manifest(tier=tier)) == timedelta(seconds=waits)
+
+
+def test_a_timeout_counts_the_slowest_tool() -> None:
+    full = manifest(**{**yaml.safe_load(FULL)["spec"]})
+    assert timeout(full) == timedelta(seconds=21)
+    assert at(route(full, "acme"), "http", 0, "timeout") == "21s"
+
+
+def test_only_what_no_pod_began_is_sent_again() -> None:
+    assert at(route(manifest(), "acme"), "http", 0, "retries", "retryOn") == RETRIES["retryOn"]
+    assert "5xx" not in str(RETRIES["retryOn"])
+
+
+@pytest.mark.parametrize("tier", list(DEFAULTS))
+def test_every_tier_has_all_its_bounds(tier: str) -> None:
+    policy = destination(manifest(tier=tier), "acme")["trafficPolicy"]
+    bounds = ("connectionPool", "outlierDetection", "retryBudget", "loadBalancer")
+    assert all(at(policy, bound) for bound in bounds)
+    assert at(policy, "loadBalancer", "localityLbSetting", "enabled") is True
+    assert SIDECAR.cpu > 0
