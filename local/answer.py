@@ -1,4 +1,4 @@
-"""The end of an `up`: ask an agent, and show where they all are."""
+"""The end of an `up`: ask the agents, and show where they all are."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from groundwork.console import Progress
 from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
+from local.front_door import FrontDoor, front_door
+from local.paths import Paths
 from local.record import Way
-from local.up import Outcome
+from local.up import Outcome, cluster_of
 
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = 120.0
 QUESTION = {"input": "Hello, are you there?"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What an agent said over HTTP. `milliseconds`: of the whole request."""
+    """What an agent said over HTTPS. `milliseconds`: of the whole request."""
 
     agent: str
     output: str
@@ -36,36 +39,34 @@ class AgentRow:
     address: str
     state: str = "up"
 
-    @property
-    def reached_from_here(self) -> bool:
-        """Whether it has an address outside the cluster, and pods."""
-        return self.state == "up" and self.address.startswith(("https://", "http://127.0.0.1:"))
-
 
 def agents(outputs: object) -> list[AgentRow]:
-    """The agents of an environment, from its stack's outputs."""
+    """The agents of an environment, from its stacks' outputs."""
     rows = outputs.get("agents") if isinstance(outputs, Mapping) else None
     if not isinstance(rows, Mapping):
         return []
     return [AgentRow(**{key: str(value) for key, value in row.items()}) for row in rows.values()]
 
 
-def first_answer(outcome: Outcome, progress: Progress) -> list[Answer]:
+def first_answer(outcome: Outcome, paths: Paths, progress: Progress) -> list[Answer]:
     """Ask every agent one question. Empty where no container runs or the agents are not reached from here.
 
-    Raises UserError when an agent has not answered after a minute, with what came instead.
+    Raises UserError when an agent has not answered after two minutes, with what came instead.
     """
-    if outcome.record.way is not Way.REAL:
+    rows = [row for row in agents(outcome.outputs) if row.state == "up"]
+    if outcome.record.way is not Way.REAL or not rows:
         return []
     answers = []
     with progress.step("asking the agents") as step:
-        for row in filter(lambda row: row.reached_from_here, agents(outcome.outputs)):
-            step.update(f"{row.tenant}/{row.agent}")
-            answers.append(_ask(row))
+        step.update("waiting for the certificate authority")
+        with front_door(cluster_of(outcome.record, paths), [row.tenant for row in rows]) as door:
+            for row in rows:
+                step.update(f"{row.tenant}/{row.agent}")
+                answers.append(_ask(row, door))
     return answers
 
 
-def _ask(row: AgentRow) -> Answer:
+def _ask(row: AgentRow, door: FrontDoor) -> Answer:
     import httpx
 
     answers: list[Answer] = []
@@ -74,7 +75,7 @@ def _ask(row: AgentRow) -> Answer:
     def answered() -> bool:
         nonlocal last
         try:
-            response = httpx.post(f"{row.address}/v1/invoke", json=QUESTION, timeout=10)
+            response = door.post(row.tenant, f"{row.address}/v1/invoke", QUESTION)
         except httpx.HTTPError as error:
             last = str(error) or type(error).__name__
             return False
@@ -102,11 +103,10 @@ def show(outcome: Outcome, answers: list[Answer]) -> None:
 
     console = Console(highlight=False)
     by_agent = {answer.agent: answer for answer in answers}
-    table = Table(
-        "tenant", "agent", "tier", "address", "answered in", title=f"{outcome.record.stack}", title_justify="left"
-    )
+    table = Table("agent", "tier", "answered in", "address", title=f"{outcome.record.stack}", title_justify="left")
+    table.columns[-1].overflow = "fold"
     for row in agents(outcome.outputs):
-        table.add_row(row.tenant, row.agent, row.tier, row.address, _answered(row, by_agent))
+        table.add_row(f"{row.tenant}/{row.agent}", row.tier, _answered(row, by_agent), row.address)
     console.print(table)
     for line in _next(outcome, answers):
         console.print(line, markup=False, soft_wrap=True)
@@ -137,11 +137,12 @@ def _next(outcome: Outcome, answers: list[Answer]) -> list[str]:
     rows = agents(outcome.outputs)
     if not rows:
         return ["No agents are declared: groundwork tenant add NAME (docs/tenants.md)."]
-    first = next((row for row in rows if row.reached_from_here), rows[0])
+    first = next((row for row in rows if row.state == "up"), None)
+    if first is None:
+        return []
     if outcome.record.way is Way.REAL:
-        if not answers:
-            return []
-        return [f"{answers[0].agent} said: {answers[0].output}", "", f"Try: {_curl(first.address)}"]
+        said = [f"{answers[0].agent} said: {answers[0].output}", ""] if answers else []
+        return [*said, f"Try: {_curl(first, 443)}"]
     if outcome.record.way is Way.SIMULATED:
         return [
             "Not real here: the node and its pods. No container runs, so no agent answers and no log is written.",
@@ -150,10 +151,17 @@ def _next(outcome: Outcome, answers: list[Answer]) -> list[str]:
             f"Try: KUBECONFIG={outcome.record.kubeconfig} kubectl get pods -A",
         ]
     forward = (
-        f"kubectl --kubeconfig {outcome.record.kubeconfig} -n {first.tenant} port-forward svc/{first.agent} 8080:80"
+        f"kubectl --kubeconfig {outcome.record.kubeconfig} -n groundwork-gateway port-forward svc/gateway 8443:443"
     )
-    return ["Try: " + forward, f"     {_curl('http://127.0.0.1:8080')}"]
+    return ["Try: " + forward, f"     {_curl(first, 8443)}"]
 
 
-def _curl(address: str) -> str:
-    return f"curl -s -H 'content-type: application/json' -d {shlex.quote(json.dumps(QUESTION))} {address}/v1/invoke"
+def _curl(row: AgentRow, port: int) -> str:
+    """One command that asks the agent, on this machine and with no name server."""
+    host = urlsplit(row.address).hostname
+    address = row.address if port == 443 else row.address.replace(f"https://{host}", f"https://{host}:{port}")
+    return (
+        f'curl -s --resolve {host}:{port}:127.0.0.1 --cacert "$(groundwork domain ca)"'
+        f' -H "x-api-key: $(groundwork key create {row.tenant} --expires 1h)"'
+        f" -H 'content-type: application/json' -d {shlex.quote(json.dumps(QUESTION))} {address}/v1/invoke"
+    )

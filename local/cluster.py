@@ -54,6 +54,10 @@ class Cluster:
         """Make or change one object, which goes over a pipe. Raises UserError."""
         self._run("apply", "--server-side", "--field-manager=groundwork", "-f", "-", stdin=json.dumps(wanted))
 
+    def delete(self, kind: str, name: str, namespace: str) -> None:
+        """Delete one object, if it is there. Raises UserError."""
+        self._run("delete", kind, name, "-n", namespace, "--ignore-not-found", "--wait=false")
+
     def execute(self, pod: str, namespace: str, container: str, command: Sequence[str]) -> str:
         """What a program in a container writes. Raises UserError."""
         return self._run("exec", pod, "-n", namespace, "-c", container, "--", *command)

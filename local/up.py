@@ -145,6 +145,11 @@ def require_up(environment: str, paths: Paths) -> Record:
     return made
 
 
+def cluster_of(made: Record, paths: Paths) -> Cluster:
+    """Questions to the cluster of an environment that is up."""
+    return Cluster(kubectl=paths.toolchain / "bin" / "kubectl", kubeconfig=made.kubeconfig)
+
+
 def operator_of(made: Record, paths: Paths, progress: Progress) -> Operator:
     """What runs the engine on the environment that is up."""
     from local import toolchain

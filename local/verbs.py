@@ -58,7 +58,7 @@ def up(
 
     shown = progress()
     outcome = bring_up(environment, Paths.for_user(), shown, kubeconfig=kubeconfig, simulated=simulated)
-    answers = first_answer(outcome, shown)
+    answers = first_answer(outcome, Paths.for_user(), shown)
     if json_:
         print(json.dumps(as_json(outcome), indent=2))
     else:

@@ -20,6 +20,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
 
 from components.agents.agent import Agent, AgentArgs
 from components.agents.manifest import AgentManifest
+from components.domains.custom import CustomDomain, CustomDomainArgs
 from components.gateway.route import TenantRoute, TenantRouteArgs
 from components.labels import Owner, labels
 from components.mesh.names import INJECTION, SIDECAR
@@ -141,6 +142,8 @@ class Tenant(pulumi.ComponentResource):
             requests_per_second=limit.requests_per_second if limit else None,
         )
         TenantRoute(name, route, child)
+        for host in args.custom_hosts:
+            CustomDomain(host, CustomDomainArgs(owner=args.owner, namespace=namespace.metadata.name, host=host), child)
         self.agents = {
             agent.manifest.name: Agent(
                 f"{name}-{agent.manifest.name}",

@@ -191,8 +191,9 @@ def _tenants(environment: str) -> Tenants:
 
 def _show(outcome: Outcome, json_: bool) -> None:
     from local.answer import as_json, first_answer, show
+    from local.paths import Paths
 
-    answers = first_answer(outcome, progress())
+    answers = first_answer(outcome, Paths.for_user(), progress())
     if json_:
         print(json.dumps(as_json(outcome), indent=2))
     else:

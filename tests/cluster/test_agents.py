@@ -10,7 +10,11 @@ import httpx
 import pytest
 import yaml
 
+from local import record
 from local.answer import AgentRow, agents
+from local.front_door import FrontDoor, front_door
+from local.paths import Paths
+from local.up import cluster_of
 from tests.command import copy_of_checkout, up
 
 pytestmark = pytest.mark.cluster
@@ -23,15 +27,23 @@ def rows() -> dict[str, AgentRow]:
     return {f"{row.tenant}/{row.agent}": row for row in agents(up()["outputs"])}
 
 
+@pytest.fixture(scope="module")
+def door(rows: dict[str, AgentRow]) -> Iterator[FrontDoor]:
+    made = record.read(Paths.for_user())
+    assert made is not None
+    with front_door(cluster_of(made, Paths.for_user()), [row.tenant for row in rows.values()]) as opened:
+        yield opened
+
+
 @pytest.mark.parametrize("key", ["acme/concierge", "globex/analyst"])
-def test_every_agent_answers_for_its_tenant(rows: dict[str, AgentRow], key: str) -> None:
-    response = httpx.post(f"{rows[key].address}/v1/invoke", json={"input": "Good morning"}, timeout=10)
+def test_every_agent_answers_for_its_tenant(rows: dict[str, AgentRow], door: FrontDoor, key: str) -> None:
+    response = door.post(rows[key].tenant, f"{rows[key].address}/v1/invoke", {"input": "Good morning"})
     assert response.status_code == 200
     assert "Good morning" in response.json()["output"]
 
 
-def test_a_wrong_request_is_refused(rows: dict[str, AgentRow]) -> None:
-    response = httpx.post(f"{rows['acme/concierge'].address}/v1/invoke", json={"inptu": "x"}, timeout=10)
+def test_a_wrong_request_is_refused(rows: dict[str, AgentRow], door: FrontDoor) -> None:
+    response = door.post("acme", f"{rows['acme/concierge'].address}/v1/invoke", {"inptu": "x"})
     assert response.status_code in {400, 422}
     assert response.json()["error"]["message"]
 
@@ -39,9 +51,9 @@ def test_a_wrong_request_is_refused(rows: dict[str, AgentRow]) -> None:
 class Asker(threading.Thread):
     """Asks one agent without pause until told to stop; keeps what was not a success. Bounded in count."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, row: AgentRow, door: FrontDoor) -> None:
         super().__init__(daemon=True)
-        self.address, self.stop = address, threading.Event()
+        self.row, self.door, self.stop = row, door, threading.Event()
         self.answered, self.failures = 0, list[str]()
 
     def run(self) -> None:
@@ -49,7 +61,7 @@ class Asker(threading.Thread):
             if self.stop.is_set():
                 return
             try:  # a new connection each time, as the next caller would make it
-                response = httpx.post(f"{self.address}/v1/invoke", json={"input": "x"}, timeout=10)
+                response = self.door.post(self.row.tenant, f"{self.row.address}/v1/invoke", {"input": "x"})
             except httpx.HTTPError as error:
                 self.failures.append(repr(error))
             else:
@@ -70,8 +82,10 @@ def changed_checkout(tmp_path: Path) -> Iterator[Path]:
     up()
 
 
-def test_a_changed_manifest_rolls_out_with_no_failed_request(rows: dict[str, AgentRow], changed_checkout: Path) -> None:
-    asker = Asker(rows["acme/concierge"].address)
+def test_a_changed_manifest_rolls_out_with_no_failed_request(
+    rows: dict[str, AgentRow], door: FrontDoor, changed_checkout: Path
+) -> None:
+    asker = Asker(rows["acme/concierge"], door)
     asker.start()
     try:
         outcome = up(checkout=changed_checkout)
