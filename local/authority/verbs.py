@@ -86,9 +86,9 @@ def rotate() -> None:
 
 
 def _vault() -> Vault:
-    from local.authority.vault import Vault
+    from local.authority.install import vault_of
 
-    return Vault(folder=Paths.for_user().data / "mesh-root")
+    return vault_of(Paths.for_user())
 
 
 def _mesh() -> MeshTrust:
