@@ -35,7 +35,7 @@ API = 27600
 ZONES, CUSTOMER, INTERNET, PEBBLE, PEBBLE_ADMIN, HTTP, METRICS, RESOLVER, READY = range(27610, 27619)
 DOMAIN, HELD, CUSTOMERS = "groundwork.test", "held.test", "companyx.test"
 NAMESPACES = ("groundwork-domains", "groundwork-gateway", "acme", "globex")
-GATEWAYS = {
+GATEWAYS: dict[str, JsonValue] = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
     "metadata": {"name": "gateways.networking.istio.io"},

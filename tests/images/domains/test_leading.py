@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import JsonValue
 
-from components.platform.specs import Domain
+from components.platform.specs import DnsRecord, Domain
 from domains_operator import certifying, proof
 from domains_operator.certificates import Cause, IssueError
 from domains_operator.cluster import GatewayHost
@@ -31,7 +31,7 @@ class Stage:
     def new_leader(self) -> Leader:
         return Leader(self.settings, self.cluster, {"own": self.issuer}, b"key", self.cluster.domains)
 
-    def _look(self, _resolvers: object, records: list[proof.DnsRecord]) -> Look:
+    def _look(self, _resolvers: object, records: list[DnsRecord]) -> Look:
         tenant = records[1].value.partition(".")[0]
         return Look(self.seen.get(tenant, Seen.MISSING), "as told")
 
