@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,9 +79,10 @@ class Memory:
 
 @dataclass(kw_only=True)
 class Policy:
-    """Who may pass. `environment` and `checks_name`: as in Settings."""
+    """Who may pass. `knows`: whether all was listed once; `environment` and `checks_name`: as in Settings."""
 
     directory: Directory
+    knows: Callable[[], bool]
     memory: Memory
     key_sets: KeySets
     opa: httpx.AsyncClient
@@ -90,6 +91,8 @@ class Policy:
 
     async def judge(self, asked: Asked) -> Judged:
         """Decide about a request. Where OPA does not answer in time, nobody passes (503)."""
+        if not self.knows():
+            return Judged(asked=asked, tenant=None, key=None, decision=UNAVAILABLE)
         tenant = self.directory.tenant_at(asked.host)
         name = tenant.metadata.name if tenant else ""
         key = self._key(name, asked)

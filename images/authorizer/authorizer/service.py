@@ -70,7 +70,10 @@ class Service:
 
     def ready(self) -> bool:
         """Whether everything was listed once and OPA answers. A later silence of the API server changes nothing."""
-        return self._opa_answers and not self._draining and all(watcher.seen is not None for watcher in self._watchers)
+        return self._opa_answers and not self._draining and self._knows()
+
+    def _knows(self) -> bool:
+        return all(watcher.seen is not None for watcher in self._watchers)
 
     async def serve(self) -> None:
         """Serve until SIGTERM or SIGINT, then finish what is under way and write the last counts."""
@@ -95,13 +98,16 @@ class Service:
 
     async def _answer(self, policy: Policy, stop: asyncio.Event) -> None:
         settings = self._settings
-        web = Web(settings.host, settings.http_port, self.ready, self._metrics.registry)
+        try:
+            web = Web(settings.host, settings.http_port, self.ready, self._metrics.registry)
+        except OSError as error:
+            raise StartError(f"port {settings.http_port} cannot be listened on: {error.strerror}") from None
         server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         add_AuthorizationServicer_to_server(Authorization(policy, self._usage, Audit(), self._metrics), server)
         try:
             port = server.add_insecure_port(f"{settings.host or '[::]'}:{settings.port}")
-        except RuntimeError as error:
-            raise StartError(f"port {settings.port} cannot be listened on") from error
+        except RuntimeError:
+            raise StartError(f"port {settings.port} cannot be listened on") from None
         await server.start()
         _log.info("serving", extra={"fields": {"port": port, "http_port": web.port}})
         await stop.wait()
@@ -118,6 +124,7 @@ class Service:
         ):
             yield Policy(
                 directory=self._directory,
+                knows=self._knows,
                 memory=self._memory,
                 key_sets=KeySets(http=outside, changed=self._memory.forget_all),
                 opa=opa,

@@ -144,8 +144,6 @@ token_refusal := invalid("this is no JSON Web Token") if {
 	not header
 } else := invalid("the token's algorithm is not allowed") if {
 	not algorithm_allowed
-} else := invalid("a token within a token is not allowed") if {
-	"cty" in object.keys(header)
 } else := invalid("the token's issuer is not one of the tenant's") if {
 	not issuer
 } else := invalid("the token is not for this audience") if {

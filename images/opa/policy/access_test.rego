@@ -188,7 +188,7 @@ test_no_algorithm if {
 	d.message == "the token's algorithm is not allowed"
 }
 
-test_a_token_in_a_token if {
+test_a_token_that_says_it_holds_another if {
 	text := token({"alg": "RS256", "cty": "JWT"}, good_claims)
 	d := access.decision with input as with_token(text) with io.jwt.decode_verify as signed
 	is(d, 401, "invalid_token")

@@ -102,10 +102,16 @@ def serving(objects: Objects, port: int = 0) -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def handle_one_request(self) -> None:
+            super().handle_one_request()
+            self.close_connection = self.close_connection or objects.closing
+
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             plural = parts.path.removeprefix(PREFIX)
+            if objects.closing:
+                return
             if plural not in KINDS:
                 self._send(404, {"kind": "Status"})
             elif "watch" in query:

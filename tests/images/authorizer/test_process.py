@@ -111,7 +111,7 @@ def test_it_is_not_ready_before_it_knows_anything(running: World) -> None:
         with beside(running, wait=False) as second:
             assert wait_until(lambda: "authorizer_known" in second.metrics(), 60)
             assert not second.ready()
-            assert second.bearer(KEY.text).reason == "unknown_host"
+            assert second.bearer(KEY.text).reason == "authorizer_unavailable"
             running.start_api()
             assert wait_until(second.ready, 30)
             assert second.bearer(KEY.text).reason == "allowed"
