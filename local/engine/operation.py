@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 from groundwork.console import Progress, Step
 from groundwork.errors import ExitCode, UserError
 from local.cluster import Cluster
-from local.engine.recovery import mend_files, settle
+from local.engine.recovery import mend_files, settle, was_interrupted
 from local.engine.report import Report
 from local.engine.workspace import Engine
 
@@ -112,11 +114,15 @@ class Operator:
                 raise
 
         started = time.monotonic()
+        if operation is not Operation.DESTROY:
+            # While the engine opens the stack, as it takes as long.
+            threading.Thread(target=_load_components, daemon=True).start()
         self._mend(name)
         report = Report(step)
         try:
             stack = self.engine.stack(name, program)
-            settle(stack, lambda create: self.cluster.made_by_pulumi(create.inputs), self.progress.say)
+            if was_interrupted(self._backend, name):
+                settle(stack, lambda create: self.cluster.made_by_pulumi(create.inputs), self.progress.say)
             outputs = _run(stack, operation, report)
         except CommandError as error:
             raise (refused[0] if refused else report.error(operation, str(error))) from None
@@ -129,7 +135,11 @@ class Operator:
         )
 
     def _mend(self, name: str) -> None:
-        mend_files(self.engine.environment()["PULUMI_BACKEND_URL"], name, self.progress.say)
+        mend_files(self._backend, name, self.progress.say)
+
+    @property
+    def _backend(self) -> str:
+        return self.engine.environment()["PULUMI_BACKEND_URL"]
 
 
 def _run(stack: Stack, operation: Operation, report: Report) -> Mapping[str, object]:
@@ -143,6 +153,11 @@ def _run(stack: Stack, operation: Operation, report: Report) -> Mapping[str, obj
         case Operation.DESTROY:
             stack.destroy(on_event=report.on_event, color="never")
     return {}
+
+
+def _load_components() -> None:
+    """Import what the program will need; Python does it once, and whoever comes second waits for the first."""
+    importlib.import_module("components.tenancy.tenant")
 
 
 class _Board:

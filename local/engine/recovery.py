@@ -99,6 +99,15 @@ def mend_files(backend: str, stack: str, say: Callable[[str], None], *, patience
         _remove_half_written(state, f"{folder}/**/{stack}/")
 
 
+def was_interrupted(backend: str, stack: str) -> bool:
+    """Whether the stack's state may list operations under way. Reading the file costs less than asking the engine."""
+    address = urlparse(backend)
+    if address.scheme != "file":
+        return True
+    files = list((Path(unquote(address.path)) / ".pulumi" / "stacks").glob(f"**/{stack}.json"))
+    return any(b'"pending_operations"' in file.read_bytes() for file in files)
+
+
 def settle(stack: Stack, exists: Callable[[PendingCreate], bool], say: Callable[[str], None]) -> None:
     """Settle what was under way when an engine was killed; a refresh must follow.
 
