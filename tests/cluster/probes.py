@@ -22,7 +22,7 @@ class Tcp(socketserver.BaseRequestHandler):
     def handle(self): self.request.sendall(b"here")
 class Udp(socketserver.BaseRequestHandler):
     def handle(self): self.request[1].sendto(b"here", self.client_address)
-socketserver.ThreadingTCPServer.allow_reuse_address = True
+socketserver.ThreadingTCPServer.request_queue_size = 128
 for port in ({TCP}, {OTHER_TCP}):
     threading.Thread(target=socketserver.ThreadingTCPServer(("", port), Tcp).serve_forever).start()
 socketserver.ThreadingUDPServer(("", {UDP}), Udp).serve_forever()

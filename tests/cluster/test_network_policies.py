@@ -142,7 +142,7 @@ EAGER = """
 import socket, sys, time
 for _ in range(40):
     try:
-        socket.create_connection(("{server}", {port}), 0.2).close()
+        socket.create_connection(("{server}", {port}), {seconds}).close()
         print("through", flush=True)
     except OSError:
         print("closed", flush=True)
@@ -158,9 +158,9 @@ def attempts(namespace: str, name: str) -> list[str]:
 
 
 def test_a_new_pod_is_never_open_before_it_is_closed_nor_closed_before_it_is_open(lab: Lab) -> None:
-    program = EAGER.format(server=lab.server, port=TCP)
+    hasty, patient = (EAGER.format(server=lab.server, port=TCP, seconds=seconds) for seconds in (0.2, 3))
     with policy(lab.home, podSelector=SERVER, ingress=[{"from": [{"podSelector": {"matchLabels": {"may": "yes"}}}]}]):
-        apply(lab.home, probes.pod("eager", {"may": "no"}, program), probes.pod("guest", {"may": "yes"}, program))
+        apply(lab.home, probes.pod("eager", {"may": "no"}, hasty), probes.pod("guest", {"may": "yes"}, patient))
         assert attempts(lab.home, "eager") == ["closed"] * 40
         assert attempts(lab.home, "guest") == ["through"] * 40
     kubectl("delete", "pod", "-n", lab.home, "eager", "guest")
