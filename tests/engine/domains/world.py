@@ -18,8 +18,11 @@ import dns.exception
 import dns.message
 import dns.query
 import dns.rdatatype
+import yaml
 from pydantic import JsonValue
 
+from components.domains.interface import Zone
+from components.domains.kubernetes import KubernetesDomains, KubernetesDomainsArgs
 from components.platform.crds import Platform, PlatformArgs
 from components.platform.specs import Domain
 from groundwork.waiting import wait_until
@@ -29,6 +32,7 @@ from local.node.host.pki import CertificateSpec, ensure_pki
 from local.paths import CHECKOUT
 from local.toolchain.programs import DOMAIN_TESTS
 from tests.components.recording import record
+from tests.components.samples import DIGEST
 from tests.local.node.quiet import Quiet
 
 API = 27600
@@ -101,6 +105,7 @@ class World:
     def __init__(self, root: Path, node: NodeSettings, tools: toolchain.Toolchain) -> None:
         self.root, self.node, self._tools = root, node, tools
         self.processes: dict[str, Process] = {}
+        self.kubeconfig = root / "operator.kubeconfig"
         self._serial = 1
         for name in ("zones", "customer", "logs"):
             (root / name).mkdir(exist_ok=True)
@@ -160,6 +165,11 @@ class World:
         for name in NAMESPACES:
             self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        self.apply(*rights())
+        token = self.kubectl("create", "token", "domains", "-n", "groundwork-domains", "--duration=2h").strip()
+        config = yaml.safe_load(self.node.kubeconfig.read_text())
+        config["users"] = [{"name": config["users"][0]["name"], "user": {"token": token}}]
+        self.kubeconfig.write_text(yaml.safe_dump(config))
 
     # ---- DNS
 
@@ -213,7 +223,7 @@ class World:
         file = self.root / "settings.json"
         file.write_text(json.dumps(usual | changes))
         self.stop("operator")
-        env = {"KUBECONFIG": str(self.node.kubeconfig), "PYTHONPATH": f"{CHECKOUT / 'images/domains'}:{CHECKOUT}"}
+        env = {"KUBECONFIG": str(self.kubeconfig), "PYTHONPATH": f"{CHECKOUT / 'images/domains'}:{CHECKOUT}"}
         self.start("operator", [sys.executable, "-m", "domains_operator", str(file)], env)
 
     def start(self, name: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
@@ -244,7 +254,7 @@ class World:
         known = {DOMAIN: ZONES, HELD: ZONES, CUSTOMERS: CUSTOMER}
         rows = [RESOLVING.format(zone=zone, port=INTERNET, server=port) for zone, port in known.items()]
         self._coredns("internet", "".join(rows))
-        self._pebble()
+        self.pebble()
         self.publish()
         self.operator()
 
@@ -253,7 +263,9 @@ class World:
         file.write_text(corefile)
         self.start(name, [str(self._tools.path("coredns")), "-conf", str(file)])
 
-    def _pebble(self, life_seconds: int = 7776000) -> None:
+    def pebble(self, life_seconds: int = 7_776_000) -> None:
+        """Start the authority, whose certificates live so long; the old one ends, and forgets its accounts."""
+        self.stop("pebble")
         spec = CertificateSpec(
             name="pebble", authority="acme", common_name="pebble", usages=("server",), addresses=("127.0.0.1",)
         )
@@ -275,6 +287,14 @@ class World:
         file.write_text(json.dumps(config))
         command = [str(self._tools.path("pebble")), "-config", str(file), "-dnsserver", f"127.0.0.1:{INTERNET}"]
         self.start("pebble", command, {"PEBBLE_VA_NOSLEEP": "1"})
+
+
+def rights() -> list[dict[str, JsonValue]]:
+    """The operator's account and what it may do, as the component declares it."""
+    args = KubernetesDomainsArgs(environment="local", zones=[Zone(name=DOMAIN)], image=DIGEST, addresses=["127.0.0.1"])
+    graph = record(lambda: KubernetesDomains("domains", args))
+    names = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
+    return [json.loads(json.dumps(each.inputs)) for name in names for each in graph.of(name)]
 
 
 def kinds() -> list[dict[str, JsonValue]]:
