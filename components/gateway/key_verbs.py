@@ -17,13 +17,21 @@ from components.gateway.keys import Wish, made, revoked, rotated, state, success
 from components.labels import TENANT
 from components.platform.keys import PREFIX, Key
 from components.platform.specs import ApiKey, ApiKeySpec, RateLimit, Scope
-from components.units import DURATION, parse_duration
+from components.units import DURATION, NAME, parse_duration
 from groundwork.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from components.gateway.key_store import KeyStore
 
 app = typer.Typer(name="key", help="API keys of tenants: make, list, rotate and revoke them.", no_args_is_help=True)
+# By the field of the key's object.
+OPTIONS = {
+    "org": ("TENANT", NAME),
+    "agents": ("--agent", NAME),
+    "environment": ("--environment", NAME),
+    "domain": ("--domain", "a host in lower case, such as chat.example.com"),
+    "requests_per_second": ("--limit", "1 to 1000000"),
+}
 COLUMNS = ("id", "tenant", "state", "opens", "until", "requests", "lastUsed", "note")
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 KeyId = Annotated[str, typer.Argument(help="The key's id, as `groundwork key list` shows it.", metavar="ID")]
@@ -53,7 +61,8 @@ def create(  # noqa: PLR0913, PLR0917 – one parameter an option
         rate_limit = RateLimit(requests_per_second=limit) if limit is not None else None
     except ValidationError as error:
         first = error.errors()[0]
-        raise UserError(what=f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        option, allowed = OPTIONS[str(first["loc"][0])]
+        raise UserError(what=f"{option}: {first['input']!r} cannot be used", allowed=allowed) from None
     lifetime = _duration(expires) if expires is not None else None
     store = _store(kubeconfig)
     found = next((each for each in store.tenants() if each.metadata.name == tenant), None)

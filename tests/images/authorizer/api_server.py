@@ -1,4 +1,4 @@
-"""An API server that knows three kinds: list, watch, and patch of a status, over plain HTTP."""
+"""An API server that knows three kinds: list, watch, create and patch, over plain HTTP."""
 
 from __future__ import annotations
 
@@ -49,10 +49,14 @@ class Objects:
         with self.changed:
             return self._objects[_place(body)[1]]
 
-    def list(self, plural: str) -> Object:
+    def list(self, plural: str, namespace: str | None = None, name: str | None = None) -> Object:
         """As the API server lists it."""
         with self.changed:
-            items = [body for place, body in self._objects.items() if place[0] == plural]
+            items = [
+                body
+                for place, body in self._objects.items()
+                if place[0] == plural and namespace in {None, place[1]} and name in {None, place[2]}
+            ]
             return {"kind": "List", "metadata": {"resourceVersion": str(self.version)}, "items": items}
 
     def watch(self, plural: str, since: int, seconds: float) -> Iterator[Object]:
@@ -70,16 +74,15 @@ class Objects:
                 since = version
                 yield {"type": kind, "object": body}
 
-    def patch_status(self, plural: str, namespace: str, name: str, patch: Object) -> tuple[int, Object]:
-        """Status code and answer."""
+    def patch(self, place: tuple[str, str, str], part: str, patch: Object) -> tuple[int, Object]:
+        """Merge a change into `spec` or `status`, if the object is still of that version: status code and answer."""
         with self.changed:
-            place = (plural, namespace, name)
             known = self._objects.get(place)
             if known is None:
                 return 404, {"kind": "Status", "reason": "NotFound"}
             if patch["metadata"]["resourceVersion"] != known["metadata"]["resourceVersion"]:
                 return 409, {"kind": "Status", "reason": "Conflict"}
-            self._note("MODIFIED", plural, place, known | {"status": patch["status"]})
+            self._note("MODIFIED", place[0], place, known | {part: known.get(part, {}) | patch[part]})
             return 200, self._objects[place]
 
     def _note(self, kind: str, plural: str, place: tuple[str, str, str], body: Object) -> None:
@@ -109,7 +112,8 @@ def serving(objects: Objects, port: int = 0) -> Iterator[int]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            plural = parts.path.removeprefix(PREFIX)
+            words = parts.path.removeprefix(PREFIX).split("/")
+            plural, namespace = words[-1], words[1] if words[0] == "namespaces" else None
             if objects.closing:
                 return
             if plural not in KINDS:
@@ -117,12 +121,20 @@ def serving(objects: Objects, port: int = 0) -> Iterator[int]:
             elif "watch" in query:
                 self._watch(plural, int(query["resourceVersion"]), float(query["timeoutSeconds"]))
             else:
-                self._send(200, objects.list(plural))
+                name = query.get("fieldSelector", "").removeprefix("metadata.name=")
+                self._send(200, objects.list(plural, namespace, name or None))
+
+        def do_POST(self) -> None:
+            objects.put(self._body())
+            self._send(201, {})
 
         def do_PATCH(self) -> None:
-            _, namespace, plural, name, _ = self.path.removeprefix(PREFIX).split("/")
-            patch = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self._send(*objects.patch_status(plural, namespace, name, patch))
+            _, namespace, plural, name, *part = self.path.removeprefix(PREFIX).split("/")
+            self._send(*objects.patch((plural, namespace, name), part[0] if part else "spec", self._body()))
+
+        def _body(self) -> Object:
+            body: Object = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            return body
 
         def _watch(self, plural: str, since: int, seconds: float) -> None:
             self.send_response(200)
