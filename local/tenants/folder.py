@@ -154,9 +154,17 @@ def _without(text: str, key: str) -> list[str]:
             continue
         for found, value in item.value:
             if found.value == f"{PREFIX}{key}":
-                end = value.end_mark.line + (1 if value.end_mark.column else 0)
-                return lines[: found.start_mark.line] + lines[max(end, found.start_mark.line + 1) :]
+                return lines[: found.start_mark.line] + lines[_last_line(value) + 1 :]
     return lines
+
+
+def _last_line(node: yaml.Node) -> int:
+    """Where a value ends. YAML puts the end of an indented one at what comes after it."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _last_line(last[1] if isinstance(node, yaml.MappingNode) else last)
+    line: int = node.end_mark.line
+    return line if node.end_mark.column else line - 1
 
 
 def _files(name: str, wish: Wish, checkout: Path) -> dict[str, str]:
