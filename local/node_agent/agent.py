@@ -50,9 +50,10 @@ class Agent:
             threading.Thread(target=collection.follow, args=(self.server,), daemon=True).start()
         pending = False
         while True:
-            self.changes.wait(RETRY_SECONDS if pending else CHECK_SECONDS)
+            told = self.changes.wait(RETRY_SECONDS if pending else CHECK_SECONDS)
             if all(collection.is_synced for collection in collections):
-                self.enforcer.check()
+                if not told:  # with a change at hand, `apply` finds out by itself
+                    self.enforcer.check()
                 pending = not (self.enforce() and self.balance())
 
     def enforce(self) -> bool:

@@ -15,24 +15,26 @@ from tests.local.node.quiet import Quiet
 TCP, OTHER_TCP, UDP = 8080, 8081, 8082
 SECONDS = 2.0
 
-# Answers with its own address: TCP on two ports, UDP on a third.
+# Answers on two TCP ports (over IPv6, too) and a UDP port.
 SERVE = f"""
-import socketserver, threading
+import socket, socketserver, threading
 class Tcp(socketserver.BaseRequestHandler):
     def handle(self): self.request.sendall(b"here")
 class Udp(socketserver.BaseRequestHandler):
     def handle(self): self.request[1].sendto(b"here", self.client_address)
-socketserver.ThreadingTCPServer.request_queue_size = 128
+class Server(socketserver.ThreadingTCPServer):
+    address_family, request_queue_size = socket.AF_INET6, 128
 for port in ({TCP}, {OTHER_TCP}):
-    threading.Thread(target=socketserver.ThreadingTCPServer(("", port), Tcp).serve_forever).start()
+    threading.Thread(target=Server(("::", port), Tcp).serve_forever).start()
 socketserver.ThreadingUDPServer(("", {UDP}), Udp).serve_forever()
 """
 ASK = """
 import socket, sys
 kind = socket.SOCK_DGRAM if sys.argv[3] == "UDP" else socket.SOCK_STREAM
-with socket.socket(socket.AF_INET, kind) as client:
+family, _, _, _, address = socket.getaddrinfo(sys.argv[1], int(sys.argv[2]), type=kind)[0]
+with socket.socket(family, kind) as client:
     client.settimeout({seconds})
-    client.connect((sys.argv[1], int(sys.argv[2])))
+    client.connect(address)
     if sys.argv[3] == "UDP":
         client.send(b"?")
     if sys.argv[3] != "OPEN":

@@ -59,6 +59,13 @@ def test_a_deployment_becomes_available(settings: NodeSettings, tools: toolchain
     assert len({pod["status"]["podIP"] for pod in pods}) == 3
 
 
+def test_a_load_balancer_has_its_address(settings: NodeSettings, tools: toolchain.Toolchain) -> None:
+    up(settings, tools, Quiet())
+    kubectl(settings, tools, "create", "service", "loadbalancer", "shown", "--tcp=18446:80")
+    wanted = "--for=jsonpath={.status.loadBalancer.ingress[0].ip}=127.0.0.1"
+    kubectl(settings, tools, "wait", wanted, "service/shown", "--timeout=30s")
+
+
 def test_a_run_that_was_killed_is_continued(settings: NodeSettings, tools: toolchain.Toolchain) -> None:
     up(settings, tools, Quiet())
     (settings.config / "pki" / "cluster" / "kube-scheduler.key").write_bytes(b"half")
