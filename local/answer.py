@@ -119,6 +119,7 @@ def as_json(outcome: Outcome) -> dict[str, object]:
         "way": outcome.record.way,
         "kubeconfig": str(outcome.record.kubeconfig),
         "changed": outcome.changed,
+        "seconds": round(outcome.seconds, 3),
         "stacks": {
             stack.stack: {"changed": stack.changed, "seconds": round(stack.seconds, 3)} for stack in outcome.stacks
         },

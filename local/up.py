@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,14 @@ LOCAL = "local"
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What was done to an environment and its tenants, each a stack; `stacks`: the environment's first."""
+    """What was done to an environment and its tenants, each a stack; `stacks`: the environment's first.
+
+    `seconds`: all operations of the engine together, some of which ran side by side.
+    """
 
     record: Record
     stacks: tuple[StackOutcome, ...]
+    seconds: float
 
     @property
     def changed(self) -> int:
@@ -84,10 +89,15 @@ def up(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None,
         return on_tenants(Operation.UP, environment, [tenant], paths, progress)
     settings = check(environment)
     made = _bring_up_cluster(stack, paths, progress, kubeconfig=kubeconfig, simulated=simulated)
+    if made.way is not Way.SIMULATED:
+        from local.authority.install import install
+
+        install(cluster_of(made, paths), paths, progress)
     operator = operator_of(made, paths, progress)
+    started = time.monotonic()
     own = operator.run(Operation.UP, environment)
     tenants = operator.run_all(Operation.UP, tenants_of(operator, environment, settings.tenants))
-    return Outcome(record=made, stacks=(own, *tenants))
+    return Outcome(record=made, stacks=(own, *tenants), seconds=time.monotonic() - started)
 
 
 def preview(stack: str, paths: Paths, progress: Progress) -> Outcome:
@@ -101,8 +111,10 @@ def preview(stack: str, paths: Paths, progress: Progress) -> Outcome:
     settings = check(environment)
     made = require_up(environment, paths)
     operator = operator_of(made, paths, progress)
+    started = time.monotonic()
     names = [environment, *tenants_of(operator, environment, settings.tenants)]
-    return Outcome(record=made, stacks=tuple(operator.run_all(Operation.PREVIEW, names)))
+    stacks = tuple(operator.run_all(Operation.PREVIEW, names))
+    return Outcome(record=made, stacks=stacks, seconds=time.monotonic() - started)
 
 
 def down(paths: Paths, progress: Progress) -> Record | None:
@@ -128,8 +140,9 @@ def on_tenants(operation: Operation, environment: str, tenants: list[str], paths
     """Run an operation on tenants' stacks alone. Raises UserError where the environment is not up."""
     made = require_up(environment, paths)
     operator = operator_of(made, paths, progress)
+    started = time.monotonic()
     stacks = operator.run_all(operation, [f"{environment}.{tenant}" for tenant in tenants])
-    return Outcome(record=made, stacks=tuple(stacks))
+    return Outcome(record=made, stacks=tuple(stacks), seconds=time.monotonic() - started)
 
 
 def require_up(environment: str, paths: Paths) -> Record:

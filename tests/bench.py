@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from groundwork.errors import ExitCode
+from tests import bench_tenants
 from tests.cluster import gateway_bench
 
 GROUNDWORK = (sys.executable, "-m", "groundwork")
@@ -38,6 +39,7 @@ def unchanged(output: str) -> bool:
 LIMITS = (
     Limit(name="warm `groundwork up local`", command=("up", "local", "--json"), most=60, check=unchanged),
     Limit(name="preview of an unchanged stack", command=("preview", "local", "--json"), most=10, check=unchanged),
+    Limit(name="preview of one tenant", command=("preview", "local.acme", "--json"), most=5, check=unchanged),
     Limit(name="`groundwork --help`", command=("--help",), most=1, check=lambda text: "up" in text),
 )
 
@@ -65,6 +67,8 @@ def main() -> int:
         figures = f"{limit.most:6.0f}s {median(seconds):7.2f}s {min(seconds):7.2f}s {max(seconds):7.2f}s"
         print(f"{limit.name:34} {figures}  {'pass' if fits else 'FAIL'}")
     gateway_bench.main()
+    print()
+    held = bench_tenants.show(bench_tenants.measure()) and held
     return ExitCode.PASS if held else ExitCode.FAIL
 
 

@@ -81,26 +81,27 @@ class Tenants:
             )
         return self._up([name])
 
-    def delete(self, name: str, *, keep_folder: bool) -> None:
-        """Remove all that is the tenant's: what runs, its namespace, its state, its files.
+    def delete(self, names: Sequence[str], *, keep_folder: bool) -> None:
+        """Remove all that is the tenants': what runs, their namespaces, states and files.
 
-        Raises UserError where an environment's settings still name it, before anything is done.
+        Raises UserError where an environment's settings still name one, or there is none, before anything is done.
         """
-        folder.check_name(name)
         made = require_up(self.environment, self.paths)
-        self._refuse_listed(name, keep_folder=keep_folder)
         operator = operator_of(made, self.paths, self.progress)
-        stack = f"{self.environment}.{name}"
-        there = stack in operator.engine.tenant_stacks(self.environment)
-        if not there and name not in known_tenants(self.checkout):
-            raise UserError(
-                what=f"there is no tenant {name!r} in {self.environment!r}",
-                allowed=", ".join(row.tenant for row in self.rows()) or "none is there",
-            )
-        if there:
-            operator.run(Operation.DESTROY, stack)
+        there = {stack.partition(".")[2] for stack in operator.engine.tenant_stacks(self.environment)}
+        for name in names:
+            folder.check_name(name)
+            self._refuse_listed(name, keep_folder=keep_folder)
+            if name not in there and name not in known_tenants(self.checkout):
+                raise UserError(
+                    what=f"there is no tenant {name!r} in {self.environment!r}",
+                    allowed=", ".join(sorted({*there, *known_tenants(self.checkout)})) or "none is there",
+                )
+        stacks = [f"{self.environment}.{name}" for name in dict.fromkeys(names) if name in there]
+        operator.run_all(Operation.DESTROY, stacks)
+        for stack in stacks:
             operator.forget(stack)
-        if not keep_folder:
+        for name in () if keep_folder else names:
             self._stack_file(name).unlink(missing_ok=True)
             folder.remove_folder(name, self.checkout)
 

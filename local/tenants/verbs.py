@@ -145,27 +145,27 @@ def import_(
 
 @app.command()
 def delete(
-    name: Name,
+    names: Annotated[list[str], typer.Argument(help="The tenants.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    keep_folder: Annotated[bool, typer.Option("--keep-folder", help="Leave the tenant's files as they are.")] = False,
+    keep_folder: Annotated[bool, typer.Option("--keep-folder", help="Leave the tenants' files as they are.")] = False,
     env: Env = "local",
     json_: Json = False,
 ) -> None:
-    """Delete a tenant: what runs, its namespace with keys and domains, its state and its folder.
+    """Delete tenants: what runs, their namespaces with keys and domains, their state and their folders.
 
     Example:
       groundwork tenant delete initech --yes
     """
+    said = " ".join(names)
     if not yes:
         if not sys.stdin.isatty():
-            raise UserError(
-                what="`tenant delete` deletes data and asks first", fix=f"groundwork tenant delete {name} --yes"
-            )
-        typed: str = typer.prompt(f"This deletes {name!r} of {env!r} and all its data. Type its name")
-        if typed != name:
-            raise UserError(what=f"{typed!r} is not {name!r}: nothing was deleted")
-    _tenants(env).delete(name, keep_folder=keep_folder)
-    print(json.dumps({"tenant": name, "environment": env, "deleted": True}) if json_ else f"{name} is deleted")
+            fix = f"groundwork tenant delete {said} --yes"
+            raise UserError(what="`tenant delete` deletes data and asks first", fix=fix)
+        typed: str = typer.prompt(f"This deletes {said} of {env!r} and all data. Type what is deleted")
+        if typed.split() != names:
+            raise UserError(what=f"{typed!r} is not {said!r}: nothing was deleted")
+    _tenants(env).delete(names, keep_folder=keep_folder)
+    print(json.dumps({"tenants": names, "environment": env, "deleted": True}) if json_ else f"deleted: {said}")
 
 
 @app.command()

@@ -1,0 +1,44 @@
+"""Every object of a cluster with its resourceVersion, to be compared after something was done to one tenant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+# What changes with nobody's doing, by the cluster's own clockwork: looked at without their status and versions.
+# An autoscaler notes what it measured, a key how often it was used, a node and its pods that they are alive.
+ALIVE = frozenset({"HorizontalPodAutoscaler", "ApiKey", "Node", "Pod", "Domain"})
+# What is nothing but such a note.
+NOTES = frozenset({"events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"})
+MEASURED = "metrics.k8s.io"
+
+Kubectl = Callable[..., str]
+Key = tuple[str, str, str]
+
+
+def objects(kubectl: Kubectl) -> dict[Key, str]:
+    """(kind, namespace, name) → what stays as long as nobody touches the object. Every kind that can be listed."""
+    names = kubectl("api-resources", "--verbs=list", "-o", "name").split()
+    kinds = [name for name in names if name not in NOTES and not name.endswith(MEASURED)]
+    items = json.loads(kubectl("get", ",".join(kinds), "-A", "-o", "json"))["items"]
+    return {_key(item): _state(item) for item in items}
+
+
+def others(found: Mapping[Key, str], *tenants: str) -> dict[Key, str]:
+    """The objects that are not these tenants': neither in their namespaces nor named after them."""
+    own = {*tenants, *(f"tenant-{tenant}" for tenant in tenants)}
+    return {key: state for key, state in found.items() if key[1] not in own and key[2] not in own}
+
+
+def _key(item: Mapping[str, object]) -> Key:
+    metadata = item["metadata"]
+    assert isinstance(metadata, Mapping)
+    return str(item["kind"]), str(metadata.get("namespace", "")), str(metadata["name"])
+
+
+def _state(item: Mapping[str, object]) -> str:
+    metadata = item["metadata"]
+    assert isinstance(metadata, Mapping)
+    if item["kind"] not in ALIVE:
+        return str(metadata["resourceVersion"])
+    return json.dumps([metadata["uid"], item.get("spec")], sort_keys=True)
