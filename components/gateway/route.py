@@ -47,9 +47,8 @@ class TenantRoute(pulumi.ComponentResource):
         tenant = args.owner.tenant
         routes = [_route(agent, tenant) for agent in args.agents]
         if routes:
-            bound = {"gateway": ([args.host], PUBLIC)}
-            if args.custom_hosts:
-                bound["gateway-domains"] = (["*"], CUSTOM.format(tenant=tenant))
+            # The second also without custom hosts: one may be added with no run of the stack (`groundwork domain add`).
+            bound = {"gateway": ([args.host], PUBLIC), "gateway-domains": (["*"], CUSTOM.format(tenant=tenant))}
             for called, (hosts, gateway) in bound.items():
                 spec: Config = {"hosts": [*hosts], "gateways": [gateway], "http": [*routes]}
                 istio("VirtualService", f"{name}-{called}", _meta(args, called, args.namespace), spec, child)
