@@ -95,7 +95,7 @@ def test_tls_is_new_enough_and_tenants_cannot_bind_to_the_plain_port() -> None:
 
 
 def test_the_plain_port_proves_domains_and_sends_all_else_to_https() -> None:
-    routes = made().one("VirtualService", "acme-gateway").at("spec", "http")
+    routes = made().one("VirtualService").at("spec", "http")
     assert at(routes, 0, "match", 0, "uri", "prefix") == "/.well-known/acme-challenge/"
     assert at(routes, 1) == {"name": "redirect", "redirect": {"scheme": "https", "redirectCode": 301}}
 
