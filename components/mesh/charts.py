@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from components.mesh.names import (
     AUTHORIZER_PROVIDER,
+    CA_SECRET,
     CLUSTER_DOMAIN,
     NAMESPACE,
     SIDECAR,
@@ -91,6 +92,9 @@ def istiod_values(given: Istiod) -> Values:
         "base": {"validationFailurePolicy": "Fail"},
         "env": _environment(plane),
         "meshConfig": _mesh_config(given.authorizer, plane),
+        # Without the Secret istiod would make a root of its own: with this mount it does not start.
+        "volumes": [{"name": "root-required", "secret": {"secretName": CA_SECRET, "optional": False}}],
+        "volumeMounts": [{"name": "root-required", "mountPath": "/var/run/groundwork/root-required", "readOnly": True}],
         "pdb": {"minAvailable": None, "maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"},
         "global": {
             "istioNamespace": NAMESPACE,

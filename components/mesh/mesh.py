@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Namespace
+from pulumi_kubernetes.core.v1 import NamespacePatch
 from pulumi_kubernetes.helm.v4 import Chart, RepositoryOptsArgs
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs, ObjectMetaPatchArgs
 from pydantic import JsonValue
 
 from components.labels import platform_labels
@@ -57,7 +57,7 @@ class Mesh(pulumi.ComponentResource):
     def __init__(self, name: str, args: MeshArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:mesh:Mesh", name, None, opts)
         self._name, self._args = name, args
-        namespace = Namespace(name, metadata=self._namespace_meta(), opts=self._child())
+        namespace = NamespacePatch(name, metadata=self._namespace_meta(), opts=self._child())
         base = self._chart("base", base_values(simulated=args.simulated), namespace)
         before: list[pulumi.Resource] = [base]
         if not args.node_plugin and not args.simulated:
@@ -108,10 +108,11 @@ class Mesh(pulumi.ComponentResource):
     def _meta(self, name: str) -> ObjectMetaArgs:
         return ObjectMetaArgs(name=name, namespace=NAMESPACE, labels=platform_labels(self._args.environment, "mesh"))
 
-    def _namespace_meta(self) -> ObjectMetaArgs:
+    def _namespace_meta(self) -> ObjectMetaPatchArgs:
+        """It is there before the mesh is, as the root's Secret is in it (local/authority)."""
         level = "restricted" if self._args.node_plugin else "privileged"
         security = {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "audit", "warn")}
-        return ObjectMetaArgs(name=NAMESPACE, labels=platform_labels(self._args.environment, "mesh") | security)
+        return ObjectMetaPatchArgs(name=NAMESPACE, labels=platform_labels(self._args.environment, "mesh") | security)
 
     def _child(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, depends_on=list(after))

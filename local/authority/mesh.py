@@ -19,6 +19,7 @@ from local.cluster import Cluster
 NAMESPACE = "istio-system"
 SECRET = "cacerts"  # noqa: S105 – a name
 BUNDLE = "istio-ca-root-cert"
+OURS = {"app.kubernetes.io/part-of": "groundwork"}
 _AT_A_TIME = 8
 _MONITORING = 15014
 _ENDS = "citadel_server_cert_chain_expiry_timestamp"
@@ -27,11 +28,15 @@ _Object = TypeAdapter(dict[str, JsonValue])
 
 @dataclass(frozen=True, kw_only=True)
 class Proxy:
-    """What one proxy holds: fingerprints of the roots it trusts, and of the intermediate above its own certificate."""
+    """What one proxy holds: fingerprints of the roots it trusts, and of the intermediate above its own certificate.
+
+    `serial`: of its own certificate, in hex digits.
+    """
 
     pod: str
     trusts: frozenset[str]
     signer: str | None
+    serial: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +62,8 @@ class MeshTrust:
             "root-cert.pem": bundle,
         }
         if self.cluster.get("namespace", NAMESPACE) is None:
-            self.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+            own = {"name": NAMESPACE, "labels": OURS}
+            self.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": own})
         self.cluster.apply(
             {
                 "apiVersion": "v1",
@@ -65,12 +71,20 @@ class MeshTrust:
                 "metadata": {
                     "name": SECRET,
                     "namespace": NAMESPACE,
-                    "labels": {"app.kubernetes.io/part-of": "groundwork"},
+                    "labels": OURS,
                 },
                 "type": "Opaque",
                 "data": {name: base64.b64encode(text.encode()).decode() for name, text in files.items()},
             }
         )
+
+    def remove(self) -> None:
+        """Delete the Secret, with its namespace where that is ours."""
+        found = self.cluster.get("namespace", NAMESPACE)
+        meta = found.get("metadata") if found else None
+        labels = meta.get("labels") if isinstance(meta, Mapping) else None
+        if isinstance(labels, Mapping) and OURS.items() <= labels.items():
+            self.cluster.delete("namespace", NAMESPACE, NAMESPACE)
 
     def published(self) -> frozenset[str]:
         """The roots that istiod tells pods of; empty where it has told none."""
@@ -91,7 +105,7 @@ class MeshTrust:
     def proxies(self) -> list[Proxy]:
         """Every proxy that runs, asked one by one. Raises UserError where one does not answer."""
         with ThreadPoolExecutor(max_workers=_AT_A_TIME) as pool:
-            return list(pool.map(self._ask, self._pods()))
+            return list(pool.map(lambda pod: self.proxy(*pod), self._pods()))
 
     def _pods(self) -> list[tuple[str, str]]:
         return [
@@ -100,8 +114,8 @@ class MeshTrust:
             if _has_proxy(pod) and isinstance(meta := pod["metadata"], Mapping)
         ]
 
-    def _ask(self, pod: tuple[str, str]) -> Proxy:
-        namespace, name = pod
+    def proxy(self, namespace: str, name: str) -> Proxy:
+        """What the proxy of one pod holds. Raises UserError where it does not answer."""
         command = ["pilot-agent", "request", "GET", "config_dump?resource=dynamic_active_secrets"]
         try:
             answer = self.cluster.execute(name, namespace, "istio-proxy", command)
@@ -115,15 +129,15 @@ class MeshTrust:
 def read_secrets(pod: str, answer: str) -> Proxy:
     """What Envoy's own list of secrets says. Private keys are not in it."""
     trusts: frozenset[str] = frozenset()
-    signer = None
+    signer = serial = None
     for secret in _secrets(json.loads(answer)):
         for key, path in (("validation_context", "trusted_ca"), ("tls_certificate", "certificate_chain")):
             pem = _inline(secret, key, path)
             if pem and path == "trusted_ca":
                 trusts = frozenset(map(fingerprint, pem))
             elif pem and len(pem) > 1:
-                signer = fingerprint(pem[1])
-    return Proxy(pod=pod, trusts=trusts, signer=signer)
+                serial, signer = f"{pem[0].serial_number:x}", fingerprint(pem[1])
+    return Proxy(pod=pod, trusts=trusts, signer=signer, serial=serial)
 
 
 def _secrets(dump: object) -> Iterator[Mapping[str, object]]:

@@ -70,8 +70,8 @@ def test_the_whole_mesh_is_strict_and_refuses_what_no_policy_allows() -> None:
 
 def test_istiods_namespace_is_restricted_where_the_nodes_have_the_plugin() -> None:
     level = "pod-security.kubernetes.io/enforce"
-    assert mesh().one("Namespace").at("metadata", "labels", level) == "restricted"
-    assert mesh(node_plugin=False).one("Namespace").at("metadata", "labels", level) == "privileged"
+    assert mesh().one("NamespacePatch").at("metadata", "labels", level) == "restricted"
+    assert mesh(node_plugin=False).one("NamespacePatch").at("metadata", "labels", level) == "privileged"
 
 
 def test_what_needs_the_mesh_waits_behind_the_barrier() -> None:
@@ -111,6 +111,7 @@ def test_the_values_are_for_stock_envoy_and_short_lives() -> None:
     assert at(given_, "env", "PILOT_ENABLE_METADATA_EXCHANGE") == "false"
     assert at(given_, "env", "DEFAULT_WORKLOAD_CERT_TTL") == "3600s"
     assert at(given_, "cni", "enabled") is True
+    assert at(given_, "volumes", 0, "secret") == {"secretName": "cacerts", "optional": False}
     assert at(values("ambient"), "profile") == "ambient"
     provider = at(given_, "meshConfig", "extensionProviders", 0)
     assert at(provider, "name") == "groundwork-authorizer"
@@ -208,7 +209,7 @@ def test_a_timeout_is_the_models_time_and_what_the_tier_promises(tier: str, wait
 
 
 def test_a_timeout_counts_the_slowest_tool() -> None:
-    full = manifest(**{**yaml.safe_load(FULL)["spec"]})
+    full = manifest(**yaml.safe_load(FULL)["spec"])
     assert timeout(full) == timedelta(seconds=21)
     assert at(route(full, "acme"), "http", 0, "timeout") == "21s"
 

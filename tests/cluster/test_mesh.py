@@ -1,0 +1,167 @@
+"""The mesh of the environment that is up: who is let in, who is not, and what goes on when istiod does not."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from groundwork.waiting import wait_until
+from local.authority.install import vault_of
+from local.authority.mesh import MeshTrust, Proxy
+from local.cluster import Cluster
+from tests.cluster.mesh import KUBECTL, PATHS, Load, Space, idle, kubectl, load, serve
+
+pytestmark = pytest.mark.cluster
+
+A, B = Space(name="gwm-a"), Space(name="gwm-b")
+STOPPED_SECONDS = 120
+SHORT = {
+    "proxy.istio.io/config": yaml.safe_dump(
+        {
+            "proxyMetadata": {
+                "SECRET_TTL": "1m",
+                "SECRET_GRACE_PERIOD_RATIO": "0.7",
+                "SECRET_GRACE_PERIOD_RATIO_JITTER": "0",
+            }
+        }
+    )
+}
+TRUST = MeshTrust(cluster=Cluster(kubectl=KUBECTL, kubeconfig=PATHS.kubeconfig))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def spaces() -> Iterator[None]:
+    for space in (A, B):
+        space.make()
+        serve(space)
+        idle(space, "client")
+    idle(A, "stranger", {"sidecar.istio.io/inject": "false"})
+    for space in (A, B):
+        space.wait("server", "client")
+    A.wait("stranger")
+    yield
+    for space in (A, B):
+        space.delete()
+
+
+def proxy_of(pod: str) -> Proxy:
+    return TRUST.proxy("gwm-a", pod)
+
+
+def test_its_own_service_answers_and_knows_who_asked() -> None:
+    assert wait_until(lambda: A.ask("client", f"http://{A.host()}/").startswith("200"), 30)
+    assert "URI=spiffe://cluster.local/ns/gwm-a/sa/default" in A.ask("client", f"http://{A.host()}/")
+
+
+def test_another_tenants_service_is_not_to_be_had() -> None:
+    """Its name is not known outside (no Sidecar lists it), and its address gets 403 from the proxy that stands there."""
+    assert wait_until(lambda: B.ask("client", f"http://{B.host()}/").startswith("200"), 30)
+    assert A.ask("client", f"http://{B.host()}/").partition(" ")[0] in {"403", "502"}
+
+
+def test_another_tenant_that_gets_as_far_as_the_pod_is_refused_by_its_certificate() -> None:
+    """The caller's own window is opened: the door of the other side is still shut."""
+    window = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Sidecar",
+        "metadata": {"name": "open", "namespace": "gwm-a"},
+        "spec": {
+            "workloadSelector": {"labels": {"app": "client"}},
+            "egress": [{"hosts": ["*/*"]}],
+        },
+    }
+    kubectl("apply", "-f", "-", stdin=json.dumps(window))
+    try:
+        assert wait_until(lambda: A.ask("client", f"http://{B.host()}/").startswith("403"), 30)
+    finally:
+        kubectl("delete", "sidecar", "open", "-n", "gwm-a")
+
+
+def test_plaintext_is_refused() -> None:
+    """From a pod of the mesh, past its own sidecar: as the proxy's user, whose traffic is not redirected."""
+    address = kubectl("get", "pod", "server", "-n", "gwm-a", "-o", "jsonpath={.status.podIP}")
+    url = f"http://{address}:8080/"
+    assert A.ask("client", url, "istio-proxy").startswith(("ConnectionResetError", "RemoteDisconnected"))
+    assert A.ask("client", f"http://{A.host()}/").startswith("200")
+
+
+def test_a_pod_without_a_sidecar_is_refused() -> None:
+    answer = A.ask("stranger", f"http://{A.host()}/")
+    assert answer.startswith(("ConnectionResetError", "RemoteDisconnected"))
+
+
+def test_what_nobody_declared_is_not_reached() -> None:
+    """REGISTRY_ONLY: the sidecar knows no such host, whether DNS does or not."""
+    answer = A.ask("client", "http://10.244.0.1:6443/")
+    assert answer.startswith(("502", "ConnectionResetError", "RemoteDisconnected"))
+
+
+def test_sidecars_need_no_privilege() -> None:
+    spec = json.loads(kubectl("get", "pod", "client", "-n", "gwm-a", "-o", "json"))["spec"]
+    injected = [one for one in spec["initContainers"] if one["name"].startswith("istio-")]
+    assert {one["name"] for one in injected} == {"istio-validation", "istio-proxy"}
+    for one in injected:
+        context = one["securityContext"]
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert context["runAsNonRoot"] is True
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["readOnlyRootFilesystem"] is True
+
+
+def test_certificates_hang_from_the_root_that_is_kept_off_the_cluster() -> None:
+    vault = vault_of(PATHS)
+    from local.authority.certificates import fingerprint
+
+    ours = {fingerprint(vault.root(id_).parsed()) for id_ in vault.state().trusted}
+    assert proxy_of("client").trusts == ours
+    secret = TRUST.secret()
+    assert secret is not None
+    assert not any(vault.root(id_).key.strip() in text for id_ in vault.state().trusted for text in secret.values())
+
+
+def test_traffic_flows_while_istiod_is_stopped() -> None:
+    asked = begin("stopped")
+    replicas = kubectl("get", "deployment", "istiod", "-n", "istio-system", "-o", "jsonpath={.spec.replicas}")
+    kubectl("scale", "deployment", "istiod", "-n", "istio-system", "--replicas=0")
+    try:
+        stopped = time.monotonic()
+        before = asked.counted()[0]
+        # Nothing to wait for but the time itself: the requests of these two minutes are the test.
+        assert not wait_until(lambda: asked.counted()[1] > 0, STOPPED_SECONDS)
+        assert time.monotonic() - stopped >= STOPPED_SECONDS
+        count, failed, failures = asked.counted()
+    finally:
+        kubectl("scale", "deployment", "istiod", "-n", "istio-system", f"--replicas={replicas}")
+        kubectl("rollout", "status", "deployment", "istiod", "-n", "istio-system", "--timeout=180s")
+    assert (failed, failures) == (0, [])
+    assert count - before > STOPPED_SECONDS
+
+
+def test_certificates_rotate_under_load_without_a_failed_request() -> None:
+    serve(A, "brief", SHORT)
+    A.wait("brief")
+    asked = begin("rotating", "brief", SHORT)
+    seen = {"brief": set[str](), "load-rotating": set[str]()}
+
+    def rotated() -> bool:
+        for pod, serials in seen.items():
+            serials.add(proxy_of(pod).serial or "")
+        return asked.counted()[1] > 0 or all(len(serials) >= 3 for serials in seen.values())
+
+    assert wait_until(rotated, 180)
+    count, failed, failures = asked.counted()
+    assert (failed, failures) == (0, [])
+    assert count > 100
+
+
+def begin(name: str, server: str = "server", annotations: dict[str, str] | None = None) -> Load:
+    """Load that has begun to be answered."""
+    asked = load(A, A.host(server), f"load-{name}", annotations)
+    A.wait(f"load-{name}")
+    assert wait_until(lambda: asked.counted()[0] > 20, 60)
+    assert asked.counted()[1] == 0
+    return asked
