@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from groundwork.errors import UserError
-from local.engine.recovery import PendingCreate, mend_files, pending_creates, settled
+from local.engine.recovery import PendingCreate, mend_files, pending_creates, settled, was_interrupted
 
 URN = "urn:pulumi:local::groundwork::kubernetes:core/v1:ConfigMap::settings"
 
@@ -125,3 +125,27 @@ def test_what_was_half_written_is_removed_and_the_rest_stays(tmp_path: Path) -> 
         (folder / name).write_text(text)
     mend_files(tmp_path.as_uri(), "local", lambda _: None)
     assert sorted(path.name for path in folder.iterdir()) == ["local.json", "local.json.bak", "local.json.bak.attrs"]
+
+
+def test_what_another_stacks_engine_is_writing_just_now_stays(tmp_path: Path) -> None:
+    folder = tmp_path / ".pulumi" / "stacks" / "groundwork"
+    folder.mkdir(parents=True)
+    files = [folder / "local.acme.json.18ea.tmp", folder / "local.acme.json.attrs"]
+    for file in files:
+        file.write_text("{half")
+    mend_files(tmp_path.as_uri(), "local", lambda _: None)
+    assert all(file.exists() for file in files)
+    mend_files(tmp_path.as_uri(), "local.acme", lambda _: None)
+    assert not any(file.exists() for file in files)
+
+
+def test_only_a_state_with_operations_under_way_is_one_of_a_killed_engine(tmp_path: Path) -> None:
+    folder = tmp_path / ".pulumi" / "stacks" / "groundwork"
+    folder.mkdir(parents=True)
+    file = folder / "local.json"
+    assert not was_interrupted(tmp_path.as_uri(), "local")
+    for content, expected in (({"resources": []}, False), ({"pending_operations": [operation("creating")]}, True)):
+        file.write_text(json.dumps({"checkpoint": {"latest": content}}))
+        assert was_interrupted(tmp_path.as_uri(), "local") is expected
+        assert not was_interrupted(tmp_path.as_uri(), "loc")
+    assert was_interrupted("s3://bucket", "local"), "what cannot be looked at is asked for"
