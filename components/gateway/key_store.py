@@ -80,15 +80,15 @@ class KeyStore:
             )
         )
 
-    def _list(self, kind: type[Kind], namespace: str | None = None, **selection: str) -> list[Kind]:
+    def _list(self, kind: type[Kind], namespace: str | None = None, field_selector: str | None = None) -> list[Kind]:
         def read() -> Iterable[object]:
             if namespace is None:
                 answer = self._api.list_cluster_custom_object(
-                    GROUP, VERSION, kind.plural, _request_timeout=TIMEOUT, **selection
+                    GROUP, VERSION, kind.plural, field_selector=field_selector, _request_timeout=TIMEOUT
                 )
             else:
                 answer = self._api.list_namespaced_custom_object(
-                    GROUP, VERSION, namespace, kind.plural, _request_timeout=TIMEOUT, **selection
+                    GROUP, VERSION, namespace, kind.plural, field_selector=field_selector, _request_timeout=TIMEOUT
                 )
             return answer["items"] if isinstance(answer, dict) else ()
 

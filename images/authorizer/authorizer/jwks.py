@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import httpx
+import aiohttp
 
 from components.platform.specs import Tenant
 
@@ -39,7 +39,7 @@ class _Fetched:
 class KeySets:
     """JSON Web Key Sets as text, by issuer. `changed`: called when fetched keys are not what they were."""
 
-    http: httpx.AsyncClient
+    http: aiohttp.ClientSession
     changed: Callable[[], None]
     _by_uri: dict[str, _Fetched] = field(default_factory=dict)
 
@@ -73,7 +73,7 @@ class KeySets:
                 text = await self._get(uri)
             keys = json.loads(text)["keys"]
             key_ids = frozenset(str(key["kid"]) for key in keys if "kid" in key)
-        except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError) as error:
+        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
             _log.warning("keys cannot be fetched", extra={"fields": {"uri": uri, "reason": type(error).__name__}})
             return
         finally:
@@ -84,10 +84,9 @@ class KeySets:
             self.changed()
 
     async def _get(self, uri: str) -> str:
-        async with self.http.stream("GET", uri) as response:
-            response.raise_for_status()
+        async with self.http.get(uri, allow_redirects=False, raise_for_status=True) as response:
             body = bytearray()
-            async for part in response.aiter_bytes():
+            async for part in response.content.iter_chunked(16_384):
                 body += part
                 if len(body) > MAX_BYTES:
                     raise ValueError("too long")

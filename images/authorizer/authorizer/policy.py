@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import aiohttp
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from authorizer.asked import Asked, Kind
@@ -19,6 +19,7 @@ from components.platform.specs import ApiKey, Tenant
 
 URL = "http://opa/v1/data/groundwork/access/decision"
 HEALTH = "http://opa/health"
+FAILURES = (aiohttp.ClientError, TimeoutError)
 MOST_REMEMBERED = 20_000
 _log = logging.getLogger("authorizer.policy")
 
@@ -29,10 +30,10 @@ class _Answer(BaseModel):
     result: Decision
 
 
-def opa_client(socket: Path, timeout: float) -> httpx.AsyncClient:
+def opa_client(socket: Path, timeout: float) -> aiohttp.ClientSession:
     """OPA over its socket, on connections that are kept. `timeout`: seconds for an answer."""
-    transport = httpx.AsyncHTTPTransport(uds=str(socket), limits=httpx.Limits(max_keepalive_connections=64))
-    return httpx.AsyncClient(transport=transport, timeout=timeout)
+    connector = aiohttp.UnixConnector(path=str(socket), limit=64)
+    return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=timeout))
 
 
 @dataclass(kw_only=True)
@@ -85,7 +86,7 @@ class Policy:
     knows: Callable[[], bool]
     memory: Memory
     key_sets: KeySets
-    opa: httpx.AsyncClient
+    opa: aiohttp.ClientSession
     environment: str
     checks_name: bool
 
@@ -107,8 +108,9 @@ class Policy:
     async def ready(self) -> bool:
         """Whether OPA answers."""
         try:
-            return (await self.opa.get(HEALTH)).is_success
-        except httpx.HTTPError:
+            async with self.opa.get(HEALTH) as answer:
+                return answer.ok
+        except FAILURES:
             return False
 
     def _key(self, tenant: str, asked: Asked) -> ApiKey | None:
@@ -125,10 +127,9 @@ class Policy:
         place: Json = {"environment": self.environment, "checks_name": self.checks_name, "now": time.time_ns()}
         body = {"input": place | question(asked, tenant, key, jwks)}
         try:
-            answer = await self.opa.post(URL, json=body)
-            answer.raise_for_status()
-            return _Answer.model_validate_json(answer.content).result
-        except (httpx.HTTPError, ValidationError) as error:
+            async with self.opa.post(URL, json=body, raise_for_status=True) as answer:
+                return _Answer.model_validate_json(await answer.read()).result
+        except (*FAILURES, ValidationError) as error:
             _log.error("OPA does not decide", extra={"fields": {"reason": type(error).__name__}})
             return UNAVAILABLE
 

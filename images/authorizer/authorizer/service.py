@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import logging
 import signal
-import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 
+import aiohttp
 import grpc
-import httpx
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationServicer, add_AuthorizationServicer_to_server
 
@@ -120,7 +119,7 @@ class Service:
         settings = self._settings
         async with (
             opa_client(settings.opa, settings.opa_timeout) as opa,
-            httpx.AsyncClient(verify=ssl.create_default_context(), trust_env=False) as outside,
+            aiohttp.ClientSession() as outside,
         ):
             yield Policy(
                 directory=self._directory,
