@@ -50,6 +50,7 @@ class Environment:
         shared = Shared(
             environment=self.name,
             domain=self.settings.domain,
+            dns=self.settings.dns,
             images=self.images,
             way=find_way(self.kubeconfig),
         )

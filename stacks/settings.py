@@ -13,13 +13,15 @@ from typing import Annotated, Self
 
 import yaml
 from pydantic import AfterValidator, JsonValue, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails
 
 from components.documents import DocumentError, Model, Reader, StrictModel, compose, read_text, validate
 from components.hosts import Host
 from components.problems import as_user_error
 from components.units import Name, refusal
 from groundwork.errors import UserError
+from stacks.dns_settings import DnsSettings
+from stacks.problems import detail
 
 PREFIX = "groundwork:"
 
@@ -40,6 +42,7 @@ class Settings(StrictModel):
     """An environment. What each means, and its default, stands in docs/environments.md."""
 
     domain: Host
+    dns: DnsSettings = DnsSettings()
     tenants: tuple[Name, ...] = ()
     kubeconfig: str | None = None
     images: dict[str, str] | None = None
@@ -56,6 +59,8 @@ class Settings(StrictModel):
         for index, name in enumerate(self.tenants):
             if name in self.tenants[:index]:
                 yield detail(("tenants", index), f"{name} stands twice", "names that differ")
+        if self.domain in self.dns.zones:
+            yield detail(("dns", "zones"), f"{self.domain} is the environment's own", "zones of tenants")
 
 
 def from_file(file: Path) -> Settings:
@@ -135,12 +140,6 @@ def own(document: yaml.Node) -> yaml.MappingNode:
             pairs.append((short, item))
     anchor = config or document
     return yaml.MappingNode("tag:yaml.org,2002:map", pairs, anchor.start_mark, anchor.end_mark)
-
-
-def detail(path: tuple[int | str, ...], what: str, allowed: str) -> InitErrorDetails:
-    """A mistake at a place of the settings, for a validator that may find several."""
-    context = {"what": what, "allowed": allowed}
-    return InitErrorDetails(type=PydanticCustomError("refused", "{what}", context), loc=path, input=None)
 
 
 def _pairs(node: yaml.Node | None) -> list[tuple[yaml.ScalarNode, yaml.Node]]:

@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING
 
 from groundwork.errors import UserError
 from local.record import Way
+from stacks.dns_settings import DnsSettings
 
 if TYPE_CHECKING:
     import pulumi
 
+    from components.domains.kubernetes import KubernetesDomainsArgs
     from components.mesh import Charts
-
-# Where the local node gives its load balancers' addresses; port 53 is the machine's own resolver's.
-LOOPBACK, LOCAL_DNS_PORT = "127.0.0.1", 5353
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shared:
-    """`environment`: its name; `domain`: tenants answer at its direct subdomains; `images`: name → by digest.
+    """`environment`: its name; `domain`: tenants answer at its direct subdomains; `dns`: how those are kept.
 
-    `way`: on a simulated node no pod runs, so nothing waits for one and no webhook is asked.
+    `images`: name → by digest. `way`: on a simulated node no pod runs, so nothing waits for one and no webhook is asked.
     """
 
     environment: str
     domain: str
+    dns: DnsSettings
     images: Mapping[str, str]
     way: Way
 
@@ -34,8 +34,7 @@ class Shared:
         """Declare it all; each part depends on those before it that it cannot be without."""
         import pulumi
 
-        from components.domains.interface import Zone
-        from components.domains.kubernetes import KubernetesDomains, KubernetesDomainsArgs
+        from components.domains.kubernetes import KubernetesDomains
         from components.gateway.access import Access, AccessArgs
         from components.gateway.gateway import Gateway, GatewayArgs
         from components.mesh import Mesh, MeshArgs
@@ -72,15 +71,25 @@ class Shared:
         )
         access = AccessArgs(environment=self.environment, image=self._image("authorizer"), opa_image=self._image("opa"))
         Access("access", access, after(mesh.ready, kinds, gateway.namespace))
-        names = KubernetesDomainsArgs(
+        KubernetesDomains("domains", self._names(), after(mesh.ready, kinds, gateway.namespace))
+
+    def _names(self) -> KubernetesDomainsArgs:
+        from components.domains.interface import Zone
+        from components.domains.kubernetes import AcmeArgs, KubernetesDomainsArgs
+
+        dns, acme = self.dns, self.dns.acme
+        return KubernetesDomainsArgs(
             environment=self.environment,
-            zones=[Zone(name=self.domain)],
+            zones=[Zone(name=self.domain), *(Zone(name=zone, tenant=tenant) for zone, tenant in dns.zones.items())],
             image=self._image("domains"),
-            addresses=[LOOPBACK],
-            dns_port=LOCAL_DNS_PORT,
-            simulated=simulated,
+            addresses=dns.addresses,
+            dns_port=dns.port,
+            nameservers=dns.nameservers,
+            nameserver_addresses=dns.nameserver_addresses,
+            acme=AcmeArgs(directory=acme.directory, contact=acme.contact) if acme else None,
+            resolvers=dns.resolvers,
+            simulated=self.way is Way.SIMULATED,
         )
-        KubernetesDomains("domains", names, after(mesh.ready, kinds, gateway.namespace))
 
     def _image(self, name: str) -> str:
         if name not in self.images:

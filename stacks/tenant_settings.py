@@ -16,7 +16,8 @@ from components.hosts import Host
 from components.problems import as_user_error
 from components.units import Bytes, MilliCpu, Name, Url, refusal
 from groundwork.errors import UserError
-from stacks.settings import detail, validated
+from stacks.problems import detail
+from stacks.settings import validated
 
 TENANTS = "tenants"
 FILE = "tenant.yaml"

@@ -250,7 +250,9 @@ class World:
         own = {"ZONES": str(self.root / "zones"), "READY": f"127.0.0.1:{READY}", "RESOLVER_PORT": str(RESOLVER)}
         corefile = CHECKOUT / "images" / "domains" / "Corefile"
         self.start("zones", [coredns, "-dns.port", str(ZONES), "-conf", str(corefile)], own)
-        self._coredns("customer", AUTHORITATIVE.format(port=CUSTOMER, folder=self.root / "customer"))
+        # It answers an alias with what it leads to, as a resolver of the real world would.
+        follows = RESOLVING.format(zone=DOMAIN, port=CUSTOMER, server=ZONES)
+        self._coredns("customer", AUTHORITATIVE.format(port=CUSTOMER, folder=self.root / "customer") + follows)
         known = {DOMAIN: ZONES, HELD: ZONES, CUSTOMERS: CUSTOMER}
         rows = [RESOLVING.format(zone=zone, port=INTERNET, server=port) for zone, port in known.items()]
         self._coredns("internet", "".join(rows))
