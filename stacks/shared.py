@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Shared:
     """`environment`: its name; `domain`: tenants answer at its direct subdomains; `dns`: how those are kept.
 
-    `images`: name → by digest. `way`: on a simulated node no pod runs, so nothing waits for one and no webhook is asked.
+    `images`: name → by digest. `way`: on a simulated node no pod runs, so nothing waits for one and no webhook is
+    asked.
     """
 
     environment: str
