@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
+from pydantic import BaseModel, JsonValue
 
 from components.platform.specs import Tenant
 
@@ -24,6 +25,10 @@ LEAST_AGE_SECONDS = 30.0
 RETRY_SECONDS = 3.0
 # How long keys serve whose issuer cannot be reached.
 STALE_SECONDS = 24 * 3600.0
+
+
+class _KeySet(BaseModel):
+    keys: list[dict[str, JsonValue]]
 
 
 @dataclass(kw_only=True)
@@ -71,9 +76,8 @@ class KeySets:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 text = await self._get(uri)
-            keys = json.loads(text)["keys"]
-            key_ids = frozenset(str(key["kid"]) for key in keys if "kid" in key)
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
+            key_ids = frozenset(str(key["kid"]) for key in _KeySet.model_validate_json(text).keys if "kid" in key)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             _log.warning("keys cannot be fetched", extra={"fields": {"uri": uri, "reason": type(error).__name__}})
             return
         finally:
