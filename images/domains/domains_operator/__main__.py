@@ -38,7 +38,8 @@ def main(arguments: list[str]) -> int:
     except StartError as error:
         log.error("cannot start: %s", error)
         return 2
-    config.load_config()
+    # In a pod, the pod's own account; beside a cluster, as in tests, the kubeconfig that KUBECONFIG names.
+    (config.load_incluster_config if "KUBERNETES_SERVICE_HOST" in os.environ else config.load_kube_config)()
     Replica(settings).run()
     return 1
 
