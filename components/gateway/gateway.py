@@ -163,6 +163,8 @@ class Gateway(pulumi.ComponentResource):
         scaling: Config = {"enabled": not fixed, "minReplicas": args.replicas, "maxReplicas": args.max_replicas}
         return {
             "name": NAME,
+            # The injector puts the image in; what the API server makes of its placeholder would be Always.
+            "imagePullPolicy": "IfNotPresent",
             "replicaCount": args.replicas if fixed else None,
             "labels": own | {"istio.io/dataplane-mode": "none"},
             "autoscaling": scaling | {"targetCPUUtilizationPercentage": 70},
