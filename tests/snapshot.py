@@ -33,7 +33,12 @@ def others(found: Mapping[Key, str], *tenants: str) -> dict[Key, str]:
 def _key(item: Mapping[str, object]) -> Key:
     metadata = item["metadata"]
     assert isinstance(metadata, Mapping)
-    return str(item["kind"]), str(metadata.get("namespace", "")), str(metadata["name"])
+    place = metadata
+    if item["kind"] == "IPAddress":  # of no namespace itself, it belongs to a Service that is
+        spec = item["spec"]
+        assert isinstance(spec, Mapping)
+        place = spec["parentRef"]
+    return str(item["kind"]), str(place.get("namespace", "")), str(metadata["name"])
 
 
 def _state(item: Mapping[str, object]) -> str:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import stacks
+from local.images.catalogue import names
 from stacks.dispatch import declare
 from stacks.tenant import pick
 from tests.components.pod_security import violations
@@ -23,7 +24,8 @@ CHECKOUT = Path(__file__).parents[2]
 RECORDED = Path(__file__).parent
 UP = {"state": "up"}
 OBJECT = "groundwork.internal/v1alpha1:Tenant"
-OUTPUTS = {"organization/groundwork/local": {"images": {"agent-runtime": DIGEST}}}
+IMAGES = dict.fromkeys(names(), DIGEST)
+OUTPUTS = {"organization/groundwork/local": {"images": IMAGES}}
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GROUNDWORK_HOME", str(folder))
     monkeypatch.delenv("GROUNDWORK_KUBECONFIG", raising=False)
     (folder / "kubeconfig").write_text("secret of the administrator")
-    (folder / "images.json").write_text(json.dumps({"agent-runtime": DIGEST}))
+    (folder / "images.json").write_text(json.dumps(IMAGES))
     return folder
 
 
@@ -101,8 +103,10 @@ def test_the_folder_runs_as_the_program_of_the_official_cli(
 @pytest.mark.usefixtures("home")
 def test_an_environment_has_no_tenants_resource_and_passes_on_its_images() -> None:
     graph = local()
-    assert graph.outputs == {"images": {"agent-runtime": DIGEST}}
-    assert graph.of("Namespace") == []
+    assert graph.outputs == {"images": IMAGES}
+    namespaces = {namespace.at("metadata", "name") for namespace in graph.of("Namespace")}
+    assert "groundwork-gateway" in namespaces
+    assert namespaces.isdisjoint({"acme", "globex"})
 
 
 @pytest.mark.usefixtures("home")
@@ -166,9 +170,9 @@ def test_another_kubeconfig_is_taken(home: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_images_of_the_settings_go_before_those_built_here(home: Path) -> None:
-    other = DIGEST.replace("a" * 64, "b" * 64)
+    others = dict.fromkeys(names(), DIGEST.replace("a" * 64, "b" * 64))
     (home / "images.json").unlink()
-    assert local(images={"agent-runtime": other}).outputs["images"] == {"agent-runtime": other}
+    assert local(images=others).outputs["images"] == others
 
 
 def test_an_image_that_was_not_built_is_named_with_the_fix() -> None:
@@ -208,6 +212,6 @@ def test_a_stack_that_is_none_is_refused(stack: str, named: str) -> None:
 @pytest.mark.usefixtures("home")
 def test_settings_can_be_somewhere_else(checkout: Path) -> None:
     (checkout / "Pulumi.local.yaml").rename(checkout / "Pulumi.other.yaml")
-    references = {"organization/groundwork/other": {"images": {"agent-runtime": DIGEST}}}
+    references = {"organization/groundwork/other": {"images": IMAGES}}
     graph = record(lambda: declare("other.acme", checkout), stack="other.acme", references=references)
     assert graph.one("Namespace").at("metadata", "labels", "groundwork/environment") == "other"
