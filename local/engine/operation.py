@@ -21,7 +21,7 @@ from local.engine.workspace import Engine
 if TYPE_CHECKING:
     from pulumi.automation import Stack
 
-# An engine, its provider and this process take turns: measured on two cores, more at a time is not faster.
+# Each has an engine and a provider of its own, a few hundred MB; the rest wait their turn.
 AT_ONCE = 4
 
 
