@@ -95,7 +95,8 @@ class Space:
     name: str
 
     def make(self) -> None:
-        """Namespace, doors and windows."""
+        """Namespace, doors and windows; what an earlier run left goes first."""
+        kubectl("delete", "namespace", self.name, "--ignore-not-found")
         owner = Owner(environment="local", tenant=self.name, cost_centre="tests")
         meta = {"name": self.name, "labels": labels(owner) | INJECTION | RESTRICTED}
         apply({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
