@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -215,7 +214,7 @@ def _row(key: ApiKey, now: datetime) -> dict[str, str | int | None]:
     }
 
 
-def _details(key: ApiKey) -> Mapping[str, str | int | None]:
+def _details(key: ApiKey) -> dict[str, str | int | None]:
     spec = key.spec
     limit = spec.rate_limit
     why = spec.revoked

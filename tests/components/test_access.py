@@ -98,9 +98,9 @@ def test_the_name_is_checked_unless_tls_ends_before(checks: bool, text: str) -> 
 
 
 def test_images_are_by_digest() -> None:
-    for images in ({"image": "authorizer:1"}, {"opa_image": "opa"}):
+    for image, opa in (("authorizer:1", OPA), (DIGEST, "opa")):
         with pytest.raises(UserError, match="not by digest"):
-            AccessArgs(**{"environment": "local", "image": DIGEST, "opa_image": OPA} | images)
+            AccessArgs(environment="local", image=image, opa_image=opa)
 
 
 def _only(graph: Graph, kind: str) -> Registered:

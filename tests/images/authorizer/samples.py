@@ -30,8 +30,8 @@ def tenant_object(name: str = "acme", **spec: object) -> Object:
     return made("Tenant", name, name, {"hosts": [f"{name}.groundwork.test"], **spec})
 
 
-def key_object(key: Key, org: str = "acme", **spec: object) -> Object:
-    scope = {"org": org} | spec.pop("scope", {})  # type: ignore[operator]
+def key_object(key: Key, org: str = "acme", /, **spec: Any) -> Object:
+    scope = {"org": org} | spec.pop("scope", {})
     return made("ApiKey", org, key.id, {"hash": key.hash, "scope": scope, "createdAt": CREATED, **spec})
 
 
@@ -43,7 +43,7 @@ def tenant(name: str = "acme", **spec: object) -> Tenant:
     return Tenant.model_validate(tenant_object(name, **spec))
 
 
-def api_key(key: Key, org: str = "acme", **spec: object) -> ApiKey:
+def api_key(key: Key, org: str = "acme", /, **spec: Any) -> ApiKey:
     return ApiKey.model_validate(key_object(key, org, **spec))
 
 

@@ -45,7 +45,7 @@ def running() -> Iterator[World]:
         }
         for name, spec in specs.items():
             made.objects.put(key_object(KEYS[name], **spec))
-        made.objects.put(key_object(KEYS["globex"], org="globex"))
+        made.objects.put(key_object(KEYS["globex"], "globex"))
         made.until("allowed", KEYS["good"].text)
         yield made
 

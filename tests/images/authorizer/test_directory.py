@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from authorizer.directory import NOBODY, Directory
@@ -76,9 +78,7 @@ def test_a_tenant_in_another_namespace_is_none(known: Directory, changes: Change
 
 def test_a_host_stays_with_whom_had_it_first(known: Directory) -> None:
     late = tenant("aaa", hosts=["acme.groundwork.test", "aaa.groundwork.test"])
-    metadata = late.metadata.model_copy(
-        update={"creation_timestamp": late.metadata.creation_timestamp.replace(year=2027)}
-    )  # type: ignore[union-attr]
+    metadata = late.metadata.model_copy(update={"creation_timestamp": datetime(2027, 1, 1, tzinfo=UTC)})
     known.put_tenant(late.model_copy(update={"metadata": metadata}))
     assert owner(known, "acme.groundwork.test") == "acme"
     assert owner(known, "aaa.groundwork.test") == "aaa"
@@ -151,7 +151,7 @@ def test_a_key_made_in_another_namespace_opens_nothing(known: Directory) -> None
 
 def test_keys_of_one_id_in_two_tenants_do_not_meet(known: Directory) -> None:
     key, other = Key.new(), Key.new()
-    known.replace_keys([api_key(key), api_key(Key(id=key.id, secret=other.secret), org="globex")])
+    known.replace_keys([api_key(key), api_key(Key(id=key.id, secret=other.secret), "globex")])
     mine, theirs = known.key("acme", key.id), known.key("globex", key.id)
     assert mine is not None
     assert theirs is not None
