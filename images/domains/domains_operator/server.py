@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 CHALLENGE = "/.well-known/acme-challenge/"
 _SECONDS = 10
+log = logging.getLogger("domains")
 
 
-def serve(host: str, port: int, ready: Callable[[], bool], challenge: Callable[[str], str | None]) -> None:
-    """Answer in the background."""
+def serve(host: str, port: int, ready: Callable[[], bool], challenge: Callable[[str], str | None]) -> int:
+    """Answer in the background. `port`: 0 means any free one. Returns the port."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = _SECONDS
@@ -38,5 +41,14 @@ def serve(host: str, port: int, ready: Callable[[], bool], challenge: Callable[[
             self.end_headers()
             self.wfile.write(body)
 
-    server = ThreadingHTTPServer((host, port), Handler)
+    server = _Server((host, port), Handler)
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+    return int(server.server_address[1])
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 – the library's names
+        """Whoever asked went away, or spoke no HTTP: one line, not a traceback."""
+        log.info("a request was not answered: %r", sys.exception())
