@@ -30,9 +30,9 @@ def tenant_object(name: str = "acme", **spec: object) -> Object:
     return made("Tenant", name, name, {"hosts": [f"{name}.groundwork.test"], **spec})
 
 
-def key_object(key: Key, org: str = "acme", /, **spec: Any) -> Object:
-    scope = {"org": org} | spec.pop("scope", {})
-    return made("ApiKey", org, key.id, {"hash": key.hash, "scope": scope, "createdAt": CREATED, **spec})
+def key_object(key: Key, org: str = "acme", scope: Object | None = None, **spec: object) -> Object:
+    where = {"org": org} | (scope or {})
+    return made("ApiKey", org, key.id, {"hash": key.hash, "scope": where, "createdAt": CREATED, **spec})
 
 
 def domain_object(host: str, tenant: str = "acme", state: str = "Issued") -> Object:
@@ -43,8 +43,8 @@ def tenant(name: str = "acme", **spec: object) -> Tenant:
     return Tenant.model_validate(tenant_object(name, **spec))
 
 
-def api_key(key: Key, org: str = "acme", /, **spec: Any) -> ApiKey:
-    return ApiKey.model_validate(key_object(key, org, **spec))
+def api_key(key: Key, org: str = "acme", **spec: object) -> ApiKey:
+    return ApiKey.model_validate(key_object(key, org, None, **spec))
 
 
 def domain(host: str, tenant: str = "acme", state: str = "Issued") -> Domain:

@@ -34,18 +34,17 @@ def running() -> Iterator[World]:
         made.objects.put(tenant_object("globex"))
         made.objects.put(tenant_object("suspended", suspended={"reason": "the bill of May is open"}))
         made.objects.put(domain_object("chat.example.com"))
-        specs: dict[str, dict[str, object]] = {
-            "good": {},
-            "limited": {"rateLimit": {"requestsPerSecond": 5}},
-            "agent": {"scope": {"agents": ["analyst"]}},
-            "domain": {"scope": {"domain": "chat.example.com"}},
-            "elsewhere": {"scope": {"environment": "prod"}},
-            "expired": {"expiresAt": LONG_AGO},
-            "ended": {"graceUntil": LONG_AGO},
-        }
-        for name, spec in specs.items():
-            made.objects.put(key_object(KEYS[name], **spec))
-        made.objects.put(key_object(KEYS["globex"], "globex"))
+        for body in (
+            key_object(KEYS["good"]),
+            key_object(KEYS["limited"], rateLimit={"requestsPerSecond": 5}),
+            key_object(KEYS["agent"], scope={"agents": ["analyst"]}),
+            key_object(KEYS["domain"], scope={"domain": "chat.example.com"}),
+            key_object(KEYS["elsewhere"], scope={"environment": "prod"}),
+            key_object(KEYS["expired"], expiresAt=LONG_AGO),
+            key_object(KEYS["ended"], graceUntil=LONG_AGO),
+            key_object(KEYS["globex"], "globex"),
+        ):
+            made.objects.put(body)
         made.until("allowed", KEYS["good"].text)
         yield made
 
