@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 from cryptography import x509
+from pydantic import JsonValue
 
 from components.platform.specs import Domain
 from groundwork.waiting import wait_until
@@ -217,7 +218,7 @@ def test_only_what_was_asked_for_is_answered() -> None:
 def test_the_command_line(here: World) -> None:
     host = f"typed.{CUSTOMERS}"
     where = ("--kubeconfig", str(here.node.kubeconfig))
-    tenant = {
+    tenant: dict[str, JsonValue] = {
         "apiVersion": "groundwork.internal/v1alpha1",
         "kind": "Tenant",
         "metadata": {"name": "acme", "namespace": "acme"},

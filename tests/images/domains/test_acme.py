@@ -39,7 +39,7 @@ def raised(error: BaseException, *waits: timedelta) -> IssueError:
 
 
 def problem(code: str) -> messages.Error:
-    return messages.Error(typ=f"urn:ietf:params:acme:error:{code}", detail="because")
+    return messages.Error.from_json({"type": f"urn:ietf:params:acme:error:{code}", "detail": "because"})
 
 
 @pytest.mark.parametrize("code", ["rejectedIdentifier", "caa", "unauthorized", "malformed"])
