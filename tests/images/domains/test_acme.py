@@ -39,7 +39,8 @@ def raised(error: BaseException, *waits: timedelta) -> IssueError:
 
 
 def problem(code: str) -> messages.Error:
-    return messages.Error.from_json({"type": f"urn:ietf:params:acme:error:{code}", "detail": "because"})
+    made: messages.Error = messages.Error.from_json({"type": f"urn:ietf:params:acme:error:{code}", "detail": "because"})
+    return made
 
 
 @pytest.mark.parametrize("code", ["rejectedIdentifier", "caa", "unauthorized", "malformed"])
