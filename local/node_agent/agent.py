@@ -21,6 +21,7 @@ from local.node_agent.store import Changes, Collection
 log = logging.getLogger(__name__)
 CHECK_SECONDS = 30.0
 RETRY_SECONDS = 5.0
+REST_SECONDS = 2.0
 NAME = "groundwork-node-agent"
 
 
@@ -54,11 +55,13 @@ class Agent:
             if all(collection.is_synced for collection in collections):
                 if not told:  # with a change at hand, `apply` finds out by itself
                     self.enforcer.check()
+                started = time.monotonic()
                 pending = not (self.enforce() and self.balance())
+                # Where much changes at once, a fifth of the time is enough for the rounds, however long they get.
+                self.changes.rest(min(REST_SECONDS, 4 * (time.monotonic() - started)))
 
     def enforce(self) -> bool:
         """Put the policies into force; false when the kernel refused, and what was in force stays."""
-        started = time.monotonic()
         cluster = Cluster(
             bridge=self.bridge,
             namespaces=self.namespaces.objects(),
@@ -72,7 +75,6 @@ class Agent:
         except NftError as error:
             log.error("rules were refused: %s", error)
             return False
-        log.debug("planned and applied in %.3f s", time.monotonic() - started)
         placed = {address: pod.metadata.uid for address, pod in cluster.placed.items()}
         self.announcements.settle(placed, (pod.metadata.uid for pod in cluster.pods))
         self.ready.set()

@@ -52,7 +52,7 @@ class Announcements:
         with self._condition:
             others = {address: uid for address, uid in self._announced.items() if uid != made.uid}
             self._announced = others | {made.address: made.uid}
-            self._changes.tell()
+            self._changes.tell(urgent=True)
             return self._condition.wait_for(lambda: self._enforced.get(made.address) == made.uid, ENFORCE_SECONDS)
 
 

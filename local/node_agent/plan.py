@@ -7,15 +7,15 @@ policy isolates to a chain of its policies, found by its address; the second doe
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from local.node_agent import ranges
-from local.node_agent.objects import Namespace, NetworkPolicy, Peer, Pod, Port, Rule
+from local.node_agent.objects import Block, Namespace, NetworkPolicy, Peer, Pod, Port, Rule
 from local.node_agent.table import Chain, Set, Table
 
 EVERY_ADDRESS = ((0, 2**32 - 1),)
@@ -46,12 +46,12 @@ class Cluster:
     parts: Sequence[NodePart] = ()
     announced: Mapping[str, str] = field(default_factory=dict)
 
-    @cached_property
+    @functools.cached_property
     def labels(self) -> dict[str, dict[str, str]]:
         """The labels of each namespace."""
         return {namespace.metadata.name: namespace.metadata.labels for namespace in self.namespaces}
 
-    @cached_property
+    @functools.cached_property
     def placed(self) -> dict[str, Pod]:
         """The pod at each address: where two claim the same, the one that is not being deleted, or else the newer."""
         live = sorted((pod for pod in self.pods if pod.has_network), key=_claim)
@@ -238,11 +238,14 @@ class _Planner:
 
 
 def _block(peer: Peer) -> tuple[ranges.Range, ...]:
-    whole = ranges.addresses(peer.ip_block.cidr) if peer.ip_block else None
-    if peer.ip_block is None or whole is None:
-        return ()
-    holes = [found for cidr in peer.ip_block.except_ if (found := ranges.addresses(cidr)) is not None]
-    return ranges.without([whole], holes)
+    return () if peer.ip_block is None else _addresses_of(peer.ip_block)
+
+
+@functools.lru_cache(maxsize=1024)
+def _addresses_of(block: Block) -> tuple[ranges.Range, ...]:
+    whole = ranges.addresses(block.cidr)
+    holes = [found for cidr in block.except_ if (found := ranges.addresses(cidr)) is not None]
+    return () if whole is None else ranges.without([whole], holes)
 
 
 def _part_lines(part: NodePart, ports: Sequence[Port]) -> Iterator[str]:

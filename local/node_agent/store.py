@@ -20,17 +20,25 @@ class Changes:
     """Wakes one waiting thread when something has changed."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._told = threading.Event()
+        self._urgent = threading.Event()
 
-    def tell(self) -> None:
-        """Something has changed."""
-        self._event.set()
+    def tell(self, *, urgent: bool = False) -> None:
+        """Something has changed; `urgent` where somebody waits for what comes of it."""
+        self._told.set()
+        if urgent:
+            self._urgent.set()
 
     def wait(self, seconds: float | None) -> bool:
         """Wait for a change, at most `seconds`; whether there was one since the last wait."""
-        told = self._event.wait(seconds)
-        self._event.clear()
+        told = self._told.wait(seconds)
+        self._told.clear()
+        self._urgent.clear()
         return told
+
+    def rest(self, seconds: float) -> None:
+        """Let changes gather, unless one is urgent."""
+        self._urgent.wait(seconds)
 
 
 class Collection(Generic[T]):

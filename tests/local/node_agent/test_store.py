@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from local.node_agent.objects import Pod
@@ -58,3 +60,15 @@ def test_a_fresh_list_forgets_what_is_gone(pods: Collection[Pod], changes: Chang
     pods.replace([])
     assert changes.wait(0)
     assert pods.objects() == []
+
+
+def test_a_rest_ends_when_something_urgent_comes_and_not_before(changes: Changes) -> None:
+    changes.tell()
+    started = time.monotonic()
+    changes.rest(0.2)
+    assert time.monotonic() - started >= 0.2
+    changes.tell(urgent=True)
+    changes.rest(60)
+    assert time.monotonic() - started < 30
+    assert changes.wait(0)
+    assert not changes.wait(0)
