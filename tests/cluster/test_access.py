@@ -208,3 +208,29 @@ def test_the_authorizer_is_replaced_and_no_request_fails(guest: Guest) -> None:
     statuses += [guest.caller.ask(CHEAP).status_code for _ in range(50)]
     assert set(statuses) == {200}
     assert len(statuses) > 60
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"hash": "0" * 64}, "the hash cannot be changed"),
+        ({"scope": {"agents": ["analyst"]}}, "the scope cannot be changed"),
+        ({"revoked": None}, "stays revoked"),
+        ({"expiresAt": "2000-01-01T00:00:00Z"}, "expiresAt must be after createdAt"),
+        ({"rateLimit": {"requestsPerSecond": 0}}, "greater than or equal to 1"),
+    ],
+    ids=["hash", "scope", "revoked", "expires", "limit"],
+)
+def test_the_api_server_holds_a_key_to_its_rules(revoked: str, guest: Guest, change: Object, says: str) -> None:
+    patch = json.dumps({"spec": change})
+    kind = "apikeys.groundwork.internal"
+    done = kubectl("patch", kind, revoked, "-n", guest.name, "--type=merge", "-p", patch, check=False)
+    assert done.returncode != 0
+    assert says in done.stderr
+
+
+@pytest.fixture(scope="module")
+def revoked(tenants: dict[str, Guest]) -> str:
+    """The id of a key that is revoked."""
+    made = key(tenants["access"], "create")
+    return key(tenants["access"], "revoke", made["id"], "--reason", "a test")["id"]
