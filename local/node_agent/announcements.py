@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import socketserver
+import sys
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from local.node_agent.store import Changes
 
+log = logging.getLogger(__name__)
 ENFORCE_SECONDS = 8.0  # the plugin waits a little longer
 
 
@@ -58,6 +61,9 @@ class Announcements:
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - as the base class calls it
+        log.warning("a pod's plugin did not wait for its answer: %s", sys.exc_info()[1])
 
 
 def serve(announcements: Announcements, path: Path) -> None:

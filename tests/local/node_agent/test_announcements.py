@@ -101,6 +101,17 @@ def test_the_plugin_fails_where_rules_are_not_in_force(socket_path: Path) -> Non
     assert "no rules for 10.244.0.9" in json.loads(out)["msg"]
 
 
+def test_a_plugin_that_does_not_wait_does_no_harm(
+    known: Announcements, socket_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(socket_path))
+        client.sendall(MADE.model_dump_json().encode() + b"\n")
+    assert wait_until(lambda: "did not wait" in caplog.text, 5)
+    known.settle({"10.244.0.9": "u"}, ["u"])
+    assert plug(socket_path)[0] == 0
+
+
 def test_the_plugin_fails_where_there_is_no_agent(tmp_path: Path) -> None:
     code, out = plug(tmp_path / "none.sock")
     assert code == 1
