@@ -19,9 +19,10 @@ from kubernetes.leaderelection.resourcelock.leaselock import LeaseLock
 from prometheus_client import start_http_server
 
 from domains_operator import authorities, logs, metrics, publishing, resolving, server
-from domains_operator.cluster import Cluster, Watch
+from domains_operator.cluster import Cluster
 from domains_operator.leading import Leader
 from domains_operator.settings import Settings, StartError, read
+from domains_operator.watching import Watch
 from domains_operator.zones import ZoneFolder
 
 LEASE = "domains-operator"

@@ -1,33 +1,26 @@
-"""The operator's part of the cluster: what it watches, and what it writes."""
+"""What the operator reads and writes in the cluster."""
 
 from __future__ import annotations
 
 import base64
 import json
 import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Protocol
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
-from kubernetes.informer import ADDED, DELETED, MODIFIED, SharedInformer
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue
 
 from components.platform.specs import GROUP, VERSION, Domain, DomainStatus
+from domains_operator.objects import OBJECT, parse, texts
 
 LABELS = {"app.kubernetes.io/part-of": "groundwork", "app.kubernetes.io/managed-by": "groundwork-domains"}
 TLS = "kubernetes.io/tls"
-CHALLENGES = "challenges"
 _ISTIO = ("networking.istio.io", "v1")
-_RESYNC_SECONDS = 300
 _TIMEOUT = (5, 30)
-_WATCH_TIMEOUT = (5, _RESYNC_SECONDS + 30)
-_Object = TypeAdapter(dict[str, JsonValue])
 log = logging.getLogger("domains")
 
 
@@ -41,99 +34,6 @@ class GatewayHost:
 
     host: str
     secret: str
-
-
-class Watched(Protocol):
-    """What an informer keeps."""
-
-    def list(self) -> Sequence[object]:
-        """All objects, as they are now."""
-
-
-class Watch:
-    """Keeps Domains (all namespaces) and published challenges in memory; calls `changed` at every change."""
-
-    def __init__(self, namespace: str, changed: Callable[[], None]) -> None:
-        self._lists = threading.Semaphore(0)
-        custom, core = client.CustomObjectsApi(), client.CoreV1Api()
-
-        def domains(
-            *,
-            watch: bool = False,
-            resource_version: str | None = None,
-            timeout_seconds: int | None = None,
-            _preload_content: bool = True,
-        ) -> object:
-            found = custom.list_custom_object_for_all_namespaces(
-                GROUP,
-                VERSION,
-                Domain.plural,
-                watch=watch,
-                resource_version=resource_version,
-                timeout_seconds=timeout_seconds,
-                _preload_content=_preload_content,
-                _request_timeout=_WATCH_TIMEOUT if watch else _TIMEOUT,
-            )
-            return found if watch else self._listed(found)
-
-        def challenges(
-            *,
-            watch: bool = False,
-            resource_version: str | None = None,
-            timeout_seconds: int | None = None,
-            _preload_content: bool = True,
-        ) -> object:
-            found = core.list_namespaced_config_map(
-                namespace,
-                field_selector=f"metadata.name={CHALLENGES}",
-                watch=watch,
-                resource_version=resource_version,
-                timeout_seconds=timeout_seconds,
-                _preload_content=_preload_content,
-                _request_timeout=_WATCH_TIMEOUT if watch else _TIMEOUT,
-            )
-            return found if watch else self._listed(client.ApiClient().sanitize_for_serialization(found))
-
-        self._informers = [SharedInformer(each, resync_period=_RESYNC_SECONDS) for each in (domains, challenges)]
-        for informer in self._informers:
-            for kind in (ADDED, MODIFIED, DELETED):
-                informer.add_event_handler(kind, lambda _object: changed())
-
-    def start(self) -> None:
-        """Begin, and come back when everything was listed once. Raises TimeoutError after a minute."""
-        for informer in self._informers:
-            informer.start()
-        for _ in self._informers:
-            if not self._lists.acquire(timeout=60):
-                raise TimeoutError("the API server did not list what is watched")
-
-    def domains(self) -> list[Domain]:
-        """Every Domain that can be read."""
-        found = (parse(_Object.validate_python(each)) for each in self._informers[0].cache.list())
-        return sorted((each for each in found if each is not None), key=lambda each: each.metadata.uid)
-
-    def challenges(self) -> Mapping[str, str]:
-        """The data of the ConfigMap of challenges."""
-        data: dict[str, str] = {}
-        for each in self._informers[1].cache.list():
-            data |= _texts(_Object.validate_python(each).get("data"))
-        return data
-
-    def _listed(self, found: object) -> SimpleNamespace:
-        """A list as the informer wants it: it reads attributes, and custom objects come as plain dictionaries."""
-        whole = _Object.validate_python(found)
-        version = _Object.validate_python(whole["metadata"]).get("resourceVersion")
-        self._lists.release()
-        return SimpleNamespace(items=whole["items"], metadata=SimpleNamespace(resource_version=version))
-
-
-def parse(found: Mapping[str, JsonValue]) -> Domain | None:
-    """The object as a Domain; None, and a line in the log, where it is none."""
-    try:
-        return Domain.model_validate(found)
-    except ValidationError as error:
-        log.warning("a Domain cannot be read: %s", error.errors(include_input=False)[0]["msg"])
-        return None
 
 
 class Cluster:
@@ -151,7 +51,7 @@ class Cluster:
             found = self._custom.get_namespaced_custom_object(
                 GROUP, VERSION, namespace, Domain.plural, name, _request_timeout=_TIMEOUT
             )
-        parsed = parse(_Object.validate_python(found))
+        parsed = parse(OBJECT.validate_python(found))
         if parsed is None:
             raise Gone
         return parsed
@@ -268,7 +168,7 @@ class Cluster:
                 label_selector="app.kubernetes.io/managed-by=groundwork-domains",
                 _request_timeout=_TIMEOUT,
             )
-        rows = _Object.validate_python(found)["items"]
+        rows = OBJECT.validate_python(found)["items"]
         return dict(map(_hosts, rows if isinstance(rows, list) else []))
 
     def write_gateway(self, name: str, body: Mapping[str, JsonValue]) -> None:
@@ -303,7 +203,7 @@ class Cluster:
                 raise
             return None
         raw = client.ApiClient().sanitize_for_serialization(found)
-        return {key: base64.b64decode(value) for key, value in _texts(raw.get("data")).items()}
+        return {key: base64.b64decode(value) for key, value in texts(raw.get("data")).items()}
 
 
 def _secret(name: str, data: Mapping[str, bytes], kind: str) -> client.V1Secret:
@@ -319,10 +219,6 @@ def _hosts(found: JsonValue) -> tuple[str, frozenset[GatewayHost]]:
     servers = whole["spec"].get("servers", [])
     rows = [GatewayHost(each["hosts"][0].rpartition("/")[2], each["tls"]["credentialName"]) for each in servers]
     return whole["metadata"]["name"], frozenset(rows)
-
-
-def _texts(value: object) -> dict[str, str]:
-    return {str(key): str(each) for key, each in value.items()} if isinstance(value, Mapping) else {}
 
 
 @contextmanager

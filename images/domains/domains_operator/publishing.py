@@ -13,8 +13,8 @@ from components.platform.specs import Domain
 from domains_operator import resolving, zones
 from domains_operator.acme_issuer import Answers
 from domains_operator.certificates import Cause, IssueError
-from domains_operator.cluster import CHALLENGES
 from domains_operator.settings import Settings, Zone
+from domains_operator.watching import CHALLENGES
 from groundwork.waiting import wait_until
 
 _DNS, _HTTP = "dns.", "http."

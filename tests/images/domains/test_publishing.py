@@ -6,8 +6,8 @@ from components.platform.specs import DomainStatus
 from domains_operator import publishing, resolving
 from domains_operator.acme_issuer import Answers
 from domains_operator.certificates import Cause, IssueError
-from domains_operator.cluster import CHALLENGES
 from domains_operator.proof import wanted
+from domains_operator.watching import CHALLENGES
 from domains_operator.zones import Record
 from tests.images.domains.fake import FakeCluster
 from tests.images.domains.samples import DOMAIN, HELD, NOW, domain, settings
