@@ -43,7 +43,8 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What came back. `accepted`: answers of status 200 by the second of their intended start, from the plan's start.
+    """What came back. `accepted`: answers of status 200 by the second in which they came, from the plan's start; those
+    after the plan's end were sent in time and answered late.
 
     Latencies in seconds, of the accepted ones; `errors`: why there was no answer (status 0); `cpu`: seconds of
     processor that sending took.
@@ -108,8 +109,9 @@ class _Run:
     def _note(self, status: int, intended: float) -> None:
         self.statuses[str(status)] += 1
         if status == 200:
-            self.accepted[int(intended - self.plan.start)] += 1
-            self.latencies.append(time.time() - intended)
+            now = time.time()
+            self.accepted[int(now - self.plan.start)] += 1
+            self.latencies.append(now - intended)
 
 
 async def _open(plan: Plan) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -155,7 +157,7 @@ async def send(plan: Plan) -> Report:
         sent=sum(run.statuses.values()),
         statuses=dict(run.statuses),
         errors=dict(run.errors),
-        accepted=[run.accepted[second] for second in range(ceil(plan.seconds))],
+        accepted=[run.accepted[second] for second in range(max(run.accepted, default=0) + 1)],
         latencies=run.latencies,
         cpu=time.process_time() - before,
     )

@@ -199,6 +199,8 @@ class Gateway(pulumi.ComponentResource):
         most = str(self._args.limits.connections)
         return {
             "terminationDrainDuration": f"{DRAIN_SECONDS}s",
+            # Counters that Istio would leave out: refused, failed, let through uncounted.
+            "proxyStatsMatcher": {"inclusionRegexps": [".*ratelimit.*", ".*rate_limit.*", ".*ext_authz.*"]},
             "proxyMetadata": {"ISTIO_META_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS": most},
         }
 

@@ -41,12 +41,11 @@ class Caller:
     ca: Path
     headers: Mapping[str, str] = field(default_factory=dict)
     sni: str | None = None
-    http2: bool = False
 
     def ask(self, path: str, content: bytes | None = None) -> httpx.Response:
         """One request over TLS on a connection of its own."""
         context = ssl.create_default_context(cafile=str(self.ca))
-        with httpx.Client(verify=context, http2=self.http2, timeout=15) as client:
+        with httpx.Client(verify=context, timeout=15) as client:
             return client.request(
                 "GET" if content is None else "POST",
                 f"https://{ADDRESS}{path}",
@@ -145,6 +144,7 @@ ECHO = """
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Echo(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
     def do_GET(self):
         body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
         self.send_response(200)
