@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
@@ -163,6 +162,6 @@ def test_services_run_as_root_from_the_tool_chain(service: str, host: Host) -> N
 def program_of(pid: int) -> str | None:
     """None for one that has ended: others of the same name may come and go."""
     try:
-        return os.readlink(f"/proc/{pid}/exe")
+        return str(Path(f"/proc/{pid}/exe").readlink())
     except FileNotFoundError:
         return None
