@@ -7,18 +7,21 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
 from groundwork.console import Progress
 from groundwork.errors import ExitCode, UserError
-from local.toolchain import pins
+from local.toolchain import pins, space
 from local.toolchain.programs import Pin
 from local.toolchain.space import Folders
 from local.toolchain.survey import ask_version, on_path
 from local.toolchain.versions import Version
 
 LOCK = Path(__file__).resolve().parent / "go.lock"
+# The package is 71 MiB and 218 MiB unpacked; the installer unpacks it once in its own folder and once here.
+INSTALL_MB = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +130,7 @@ def _installer() -> list[str]:
 
 
 def _install(toolchain: Path) -> None:
+    space.check_room(toolchain, INSTALL_MB)
     temporary = toolchain / f".go-{os.getpid()}"
     options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", str(temporary)]
     done = subprocess.run(
@@ -145,4 +149,6 @@ def _install(toolchain: Path) -> None:
 
 
 def _last_line(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no reason given")
+    """Cut short: an installer may list every file that it could not copy."""
+    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no reason given")
+    return textwrap.shorten(last, width=300, placeholder=" …")

@@ -51,9 +51,14 @@ def by_filesystem(need: Mapping[Path, int]) -> dict[Path, int]:
 def check(programs: Iterable[Program], folders: Folders) -> None:
     """Raise UserError where a file system has too little room; it names the folder, the need and what is free."""
     for folder, need in by_filesystem(needed(programs, folders)).items():
-        free = machine.disk_free(folder) // machine.MIB
-        if free < need:
-            raise too_small(folder, free=free, need=need)
+        check_room(folder, need)
+
+
+def check_room(folder: Path, need: int) -> None:
+    """Raise UserError where the file system of `folder` has less than `need` MiB free."""
+    free = machine.disk_free(folder) // machine.MIB
+    if free < need:
+        raise too_small(folder, free=free, need=need)
 
 
 def too_small(folder: Path, *, free: int, need: int | None) -> UserError:

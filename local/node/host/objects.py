@@ -33,13 +33,22 @@ class Cluster:
             raise ApplyError(f"{path}: {answer.status} {answer.body.decode(errors='replace')[:500]}")
         return before.status != 200 or _resource_version(answer) != _resource_version(before)
 
+    def is_ready(self) -> bool:
+        """Whether it says so itself: before, who is no cluster administrator by certificate is refused everything."""
+        answer = self._asked("/readyz")
+        return answer is not None and answer.status == 200
+
     def node_is_ready(self, name: str) -> bool:
         """Whether the node is there and its Ready condition holds."""
+        answer = self._asked(f"/api/v1/nodes/{name}")
+        return answer is not None and answer.status == 200 and condition(answer.json(), "Ready") == "True"
+
+    def _asked(self, path: str) -> Answer | None:
+        """None where nobody answers."""
         try:
-            answer = self._client.get(f"/api/v1/nodes/{name}")
+            return self._client.get(path)
         except (OSError, http.client.HTTPException):
-            return False
-        return answer.status == 200 and condition(answer.json(), "Ready") == "True"
+            return None
 
 
 def ensure_objects(cluster: Cluster, manifests: Sequence[Mapping[str, object]]) -> list[str]:

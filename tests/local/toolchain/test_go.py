@@ -64,6 +64,24 @@ def test_an_installation_that_fails_says_why_and_leaves_nothing(bare: Machine) -
     assert list(bare.toolchain.iterdir()) == []
 
 
+def test_a_disk_without_room_for_go_is_named_before_anything_is_fetched(
+    bare: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare.program("uv", "raise SystemExit('was called')")
+    monkeypatch.setattr("local.machine.disk_free", lambda _folder: 100 * 1024**2)
+    with pytest.raises(UserError) as caught:
+        go.ensure(bare.toolchain, LEAST, PlainProgress(io.StringIO()))
+    assert caught.value.code == ExitCode.USAGE
+    assert caught.value.where == str(bare.toolchain)
+
+
+def test_an_installer_that_says_too_much_is_cut_short(bare: Machine) -> None:
+    bare.program("uv", "raise SystemExit('could not copy ' + 'a/file ' * 10_000)")
+    with pytest.raises(UserError) as caught:
+        go.ensure(bare.toolchain, LEAST, PlainProgress(io.StringIO()))
+    assert len(caught.value.what) < 400
+
+
 def test_with_nothing_to_install_it_with_it_says_so(bare: Machine) -> None:
     (bare.path / "uv").unlink()
     with pytest.raises(UserError, match="neither pip nor uv"):
