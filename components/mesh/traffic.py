@@ -86,9 +86,16 @@ def destination(manifest: AgentManifest, namespace: str) -> dict[str, JsonValue]
             },
             "retryBudget": {"percent": held.retry_percent, "minRetryConcurrency": held.retry_floor},
             # A pod of the caller's own zone first, another's when it is ejected.
-            "loadBalancer": {"simple": "LEAST_REQUEST", "localityLbSetting": {"enabled": True}},
+            "loadBalancer": _balance(manifest) | {"localityLbSetting": {"enabled": True}},
         },
     }
+
+
+def _balance(manifest: AgentManifest) -> dict[str, JsonValue]:
+    """A conversation is known to the replica that began it, as long as replicas do not share sessions."""
+    if manifest.spec.memory.sessions.store == "local":
+        return {"consistentHash": {"useSourceIp": True}}
+    return {"simple": "LEAST_REQUEST"}
 
 
 def route(manifest: AgentManifest, namespace: str) -> dict[str, JsonValue]:

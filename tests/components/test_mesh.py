@@ -226,3 +226,9 @@ def test_every_tier_has_all_its_bounds(tier: str) -> None:
     assert all(at(policy, bound) for bound in bounds)
     assert at(policy, "loadBalancer", "localityLbSetting", "enabled") is True
     assert SIDECAR.cpu > 0
+
+
+def test_a_conversation_stays_with_its_replica_until_replicas_share_sessions() -> None:
+    shared = manifest(memory={"sessions": {"store": "redis"}})
+    assert at(destination(manifest(), "acme"), "trafficPolicy", "loadBalancer", "consistentHash", "useSourceIp") is True
+    assert at(destination(shared, "acme"), "trafficPolicy", "loadBalancer", "simple") == "LEAST_REQUEST"
