@@ -33,7 +33,10 @@ def _rules(*rules: tuple[str, str]) -> dict[str, JsonValue]:
 class Shape(BaseModel):
     """A part of an object. Keys of a newer version are passed over, so that an older program goes on reading."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True)
+    # Built when first used: the command line reads this file at every start.
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, defer_build=True
+    )
 
 
 Host = Annotated[str, Field(max_length=253, pattern=HOST_PATTERN, description="A DNS name in lower case, no wildcard")]
@@ -228,7 +231,7 @@ class ApiKey(Shape):
 
     metadata: Metadata
     spec: ApiKeySpec
-    status: ApiKeyStatus = ApiKeyStatus()
+    status: ApiKeyStatus = Field(default_factory=ApiKeyStatus)
 
 
 class Domain(Shape):
@@ -238,7 +241,7 @@ class Domain(Shape):
 
     metadata: Metadata
     spec: DomainSpec
-    status: DomainStatus = DomainStatus()
+    status: DomainStatus = Field(default_factory=DomainStatus)
 
 
 @dataclass(frozen=True, kw_only=True)
