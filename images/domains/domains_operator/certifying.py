@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
@@ -15,7 +14,6 @@ from domains_operator.settings import Settings
 
 # The ConfigMap that says which Secrets were given to the gateway: those are listed by nobody.
 GIVEN = "given"
-_UNUSED_SECONDS = 5
 log = logging.getLogger("domains")
 
 
@@ -45,7 +43,6 @@ class Certifier:
         self._settings, self._shelf, self._issuers = settings, shelf, issuers
         self._checked: dict[str, datetime] = {}
         self._given = set(shelf.config(GIVEN))
-        self._unused: dict[str, float] = {}
 
     def due(self, status: DomainStatus, secret: str) -> datetime | None:
         """When to look after the certificate; None where there is to be none."""
@@ -74,23 +71,18 @@ class Certifier:
         self._checked[secret] = datetime.now(UTC)
         return life.issued(status, secret, found, datetime.now(UTC))
 
-    def remove_unused(self, kept: Collection[str]) -> bool:
-        """Remove the Secrets that were given for hosts that are no more. Whether some are to be looked at again soon.
+    def unused(self, kept: Collection[str]) -> set[str]:
+        """The Secrets that were given for hosts that are no more."""
+        return self._given - set(kept)
 
-        What is unused only for a moment stays: a host may have its certificate before the list of hosts says so.
-        """
-        now = time.monotonic()
-        unused = self._given - set(kept)
-        self._unused = {secret: self._unused.get(secret, now) for secret in unused}
-        for secret in sorted(unused):
-            if now - self._unused[secret] < _UNUSED_SECONDS:
-                continue
+    def remove(self, secrets: Collection[str]) -> None:
+        """Take Secrets away from the gateway."""
+        for secret in sorted(secrets):
             self._shelf.delete_tls(secret)
             self._shelf.set_config(GIVEN, {secret: None})
             self._given.discard(secret)
             self._checked.pop(secret, None)
             log.info("removed the certificate %s", secret)
-        return bool(unused & self._given)
 
     def _issue(self, names: Sequence[str], secret: str, issuer: str) -> certificates.Facts:
         asked = self._issuers.get(issuer)

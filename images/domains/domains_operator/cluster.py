@@ -56,6 +56,15 @@ class Cluster:
             raise Gone
         return parsed
 
+    def all_domains(self) -> list[Domain]:
+        """All objects as they are now, which what is watched may not show yet."""
+        found = self._custom.list_custom_object_for_all_namespaces(
+            GROUP, VERSION, Domain.plural, _request_timeout=_TIMEOUT
+        )
+        rows = OBJECT.validate_python(found)["items"]
+        parsed = [parse(OBJECT.validate_python(each)) for each in rows] if isinstance(rows, list) else []
+        return [each for each in parsed if each is not None]
+
     def write_status(self, domain: Domain, status: DomainStatus) -> None:
         """Replace the status that was read. Raises Gone where the object was changed or removed since."""
         meta = domain.metadata

@@ -21,7 +21,7 @@ from domains_operator.settings import Settings
 # The ConfigMap with the state of our zones' wildcards, as Domains have it in their status.
 WILDCARDS = "wildcards"
 _WORKERS = 8
-_SHORTEST, _SOON, _LONGEST = timedelta(milliseconds=200), timedelta(seconds=2), timedelta(seconds=30)
+_SHORTEST, _LONGEST = timedelta(milliseconds=200), timedelta(seconds=30)
 _PAST, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 log = logging.getLogger("domains")
 
@@ -31,6 +31,9 @@ class Hands(Shelf, Protocol):
 
     def domain(self, namespace: str, name: str) -> Domain:
         """The object as it is now."""
+
+    def all_domains(self) -> list[Domain]:
+        """All objects as they are now."""
 
     def write_status(self, domain: Domain, status: DomainStatus) -> None:
         """Replace the status of what was read."""
@@ -90,8 +93,8 @@ class Leader:
         for domain in domains:
             key = f"{domain.metadata.namespace}/{domain.metadata.name}"
             nexts.append(self._start(key, self._due(domain, domains), now, self._domain_work))
-        soon = now + _SOON if self._bring_in_line(domains) else _NEVER
-        return min([_LONGEST, *(max(at - now, _SHORTEST) for at in [*nexts, soon])])
+        self._bring_in_line(domains)
+        return min([_LONGEST, *(max(at - now, _SHORTEST) for at in nexts)])
 
     def step(self, domain: Domain) -> DomainStatus:
         """The host's status after all that is due just now was done."""
@@ -174,23 +177,33 @@ class Leader:
 
     # ---- the gateway
 
-    def _bring_in_line(self, domains: Sequence[Domain]) -> bool:
-        """First the gateway's servers, then Secrets that no server uses any more. Whether to come again soon."""
+    def _bring_in_line(self, domains: Sequence[Domain]) -> None:
+        """First the gateway's servers, then Secrets that no server uses any more."""
         try:
             have = self._hands.gateways()
         except Gone:
             have = None  # this cluster has no Istio
-        wanted = gateway.wanted(domains)
+        if self._takes_away(have or {}, domains):
+            # What is watched may lag behind: a host that has just got its certificate must not lose it.
+            domains = self._hands.all_domains()
+        wanted = {gateway.gateway_name(tenant): (tenant, hosts) for tenant, hosts in gateway.wanted(domains).items()}
         if have is not None:
-            for tenant, hosts in wanted.items():
-                if have.get(gateway.gateway_name(tenant)) != hosts:
-                    body = gateway.manifest(tenant, hosts, self._settings)
-                    self._hands.write_gateway(gateway.gateway_name(tenant), body)
-            for name in have.keys() - {gateway.gateway_name(tenant) for tenant in wanted}:
+            for name, (tenant, hosts) in wanted.items():
+                if have.get(name) != hosts:
+                    self._hands.write_gateway(name, gateway.manifest(tenant, hosts, self._settings))
+            for name in have.keys() - wanted.keys():
                 self._hands.delete_gateway(name)
+        self._certifier.remove(self._certifier.unused(self._kept(domains)))
+
+    def _takes_away(self, have: Mapping[str, frozenset[GatewayHost]], domains: Sequence[Domain]) -> bool:
+        served = frozenset[GatewayHost]().union(*have.values())
+        wanted = frozenset[GatewayHost]().union(*gateway.wanted(domains).values())
+        return bool(served - wanted) or bool(self._certifier.unused(self._kept(domains)))
+
+    def _kept(self, domains: Sequence[Domain]) -> set[str]:
+        """The Secrets that there is use for. A host is verified before it gets a certificate."""
         kept = {gateway.wildcard_secret(zone, self._settings) for zone in self._wildcards}
-        kept |= {gateway.secret_name(each.spec.host) for each in domains if each.status.verified_at is not None}
-        return self._certifier.remove_unused(kept)
+        return kept | {gateway.secret_name(each.spec.host) for each in domains if each.status.verified_at is not None}
 
 
 _DEFAULT = DomainStatus(state="Verified", verified_at=_PAST)

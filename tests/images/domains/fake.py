@@ -39,6 +39,9 @@ class FakeCluster:
         except KeyError:
             raise Gone from None
 
+    def all_domains(self) -> list[Domain]:
+        return self.domains()
+
     def write_status(self, domain: Domain, status: DomainStatus) -> None:
         self.put(self.domain(domain.metadata.namespace, domain.metadata.name).model_copy(update={"status": status}))
 

@@ -25,7 +25,6 @@ class Stage:
         self.seen: dict[str, Seen] = {}
         self.settings = settings(**changes)
         monkeypatch.setattr(proof, "look", self._look)
-        monkeypatch.setattr(certifying, "_UNUSED_SECONDS", 0)
         self.leader = self.new_leader()
 
     def new_leader(self) -> Leader:
@@ -163,3 +162,15 @@ def test_state_that_cannot_be_read_is_made_anew(stage: Stage) -> None:
     stage.cluster.set_config("wildcards", {DOMAIN: "{half"})
     stage.leader = stage.new_leader()
     assert wait_until(lambda: stage.leader.do_pass() is not None and "wildcard" in stage.cluster.secrets, 10)
+
+
+def test_a_list_that_lags_behind_takes_no_certificate_away(stage: Stage) -> None:
+    stage.seen["acme"] = Seen.TXT
+    stage.cluster.put(domain(HOST))
+    stage.until("acme", "Issued")
+    stage.settled()
+    old = [domain(HOST)]
+    stage.leader = Leader(stage.settings, stage.cluster, {"own": stage.issuer}, b"key", lambda: old)
+    stage.leader.do_pass()
+    assert SECRET in stage.cluster.secrets
+    assert stage.cluster.hosts == {"domains-acme": frozenset({GatewayHost(HOST, SECRET)})}
