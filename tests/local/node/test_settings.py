@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from groundwork.errors import UserError
 from local.node import Kind, NodeSettings
-from local.node.settings import PROGRAMS
+from local.node.settings import PLUGINS, PROGRAMS
 from local.paths import Paths
 
 LOOPBACK_AND_BRIDGE = {"127.0.0.1", "10.244.0.1"}
@@ -60,7 +60,7 @@ def test_a_root_too_deep_for_a_socket_is_refused_with_the_limit() -> None:
 def test_the_playbook_gets_the_path_of_every_program_of_its_kind(kind: Kind, tmp_path: Path) -> None:
     settings = real() if kind is Kind.REAL else NodeSettings.simulated(tmp_path)
     programs = settings.variables(lambda name: Path("/bin") / name)["node_programs"]
-    assert programs == {name: f"/bin/{name}" for name in PROGRAMS[kind]}
+    assert programs == {name: f"/bin/{name}" for name in (*PROGRAMS[kind], *PLUGINS[kind])}
 
 
 def test_going_down_asks_for_no_program(tmp_path: Path) -> None:
