@@ -87,10 +87,10 @@ def test_a_secret_that_somebody_deleted_is_made_again(stage: Stage) -> None:
 
 def test_a_host_goes_from_added_to_the_gateway(stage: Stage) -> None:
     stage.cluster.put(domain(HOST))
+    stage.settled()
     assert stage.until("acme", "Pending").status.records
     assert SECRET not in stage.cluster.secrets
     assert stage.cluster.hosts == {}
-    stage.settled()
     stage.seen["acme"] = Seen.TXT
     stage.leader = stage.new_leader()
     stage.cluster.write_status(
