@@ -27,7 +27,7 @@ unit: $(INSTALLED)
 	$(BIN)/pytest -q
 
 engine: $(INSTALLED)
-	$(BIN)/groundwork toolchain build engine simulated
+	$(BIN)/groundwork toolchain build engine simulated tests
 	$(BIN)/pytest -q -m engine -n 2 --dist loadfile --tb=native
 
 cluster: $(INSTALLED)
@@ -46,7 +46,8 @@ lock: $(INSTALLED) ## Write the lock files from pyproject.toml and the image's r
 	    $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 "$$@" \
 	      >> $$file.new; mv $$file.new $$file; }; \
 	  compile requirements.lock --extra dev pyproject.toml; \
-	  compile images/agent-runtime/requirements.lock --constraints requirements.lock images/agent-runtime/requirements.in
+	  for image in agent-runtime authorizer domains proxy; do \
+    compile images/$$image/requirements.lock --constraints requirements.lock images/$$image/requirements.in; done
 
 clean: ## Remove what was made in this checkout
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

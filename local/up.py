@@ -169,7 +169,7 @@ def operator_of(made: Record, paths: Paths, progress: Progress) -> Operator:
 
     # The program reads it; one environment is up at a time, so that all stacks of a run mean the same cluster.
     os.environ["GROUNDWORK_KUBECONFIG"] = str(made.kubeconfig)
-    tools = toolchain.ensure((*toolchain.ENGINE, "kubectl"), progress=progress)
+    tools = toolchain.ensure((*toolchain.ENGINE, *toolchain.CHARTS, "kubectl"), progress=progress)
     vendor = toolchain.vendor_kubernetes_plugin()
     engine = Engine(
         pulumi=tools.path("pulumi"),
@@ -225,9 +225,9 @@ def _bring_up_node(made: Record, paths: Paths, progress: Progress) -> None:
     if real:
         debian.ensure(progress)
     node.check(settings)
-    programs = toolchain.LOCAL_NODE if real else toolchain.SIMULATED
+    programs = (*toolchain.LOCAL_NODE, *toolchain.IMAGES) if real else toolchain.SIMULATED
     # Everything in one call, the engine too: one check of the disk, one count of what is left.
-    tools = toolchain.ensure((*programs, *toolchain.ENGINE), progress=progress)
+    tools = toolchain.ensure((*programs, *toolchain.ENGINE, *toolchain.CHARTS), progress=progress)
     record.write(paths, made)  # from here on there is something that `down` must undo
     node.up(settings, tools, progress)
     if real:

@@ -105,8 +105,7 @@ class Shared:
         """Istio's charts come with its module, beside the programs that were built from it."""
         from components.mesh import Charts
         from local.paths import Paths
-        from local.toolchain import pins
-        from local.toolchain.programs import PROGRAMS
+        from local.toolchain import CHARTS, PROGRAMS, pins
 
-        folder = pins.folder(PROGRAMS["pilot-discovery"].pin, Paths.for_user().toolchain)
+        folder = pins.folder(PROGRAMS[CHARTS[0]].pin, Paths.for_user().toolchain)
         return Charts(source=str(folder / "charts"))

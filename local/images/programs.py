@@ -66,7 +66,7 @@ def _find(source: str, where: str) -> Copied:
         return Copied(pin=PROGRAMS[name].pin, path=name, source=source)
     pin_name, _, path = name.partition("/")
     for pin in {program.pin.name: program.pin for program in PROGRAMS.values()}.values():
-        if pin.name == pin_name and path in pin.files:
+        if pin.name == pin_name and path in dict(pin.files):
             return Copied(pin=pin, path=path, source=source)
     raise UserError(
         what=f"{source!r} is no program of the tool chain",
@@ -78,4 +78,4 @@ def _find(source: str, where: str) -> Copied:
 
 def _files() -> list[str]:
     found = {program.pin.name: program.pin for program in PROGRAMS.values()}
-    return sorted(f"{pin.name}/{file}" for pin in found.values() for file in pin.files)
+    return sorted(f"{pin.name}/{file}" for pin in found.values() for file, _ in pin.files)

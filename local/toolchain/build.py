@@ -111,7 +111,7 @@ def build(program: Program, shop: Workshop, work: Path, step: Step) -> Path:
 def _keep(pin: Pin, shop: Workshop, work: Path) -> None:
     """Copy the pin's files beside its programs, before the first of these: where a program is, they are."""
     folder = pins.folder(pin, shop.toolchain)
-    for path, source in pin.files.items():
+    for path, source in pin.files:
         place, copy = folder / path, work / "kept" / path
         if place.exists():
             continue

@@ -72,7 +72,7 @@ def digest(parts: list[bytes]) -> str:
 def key(pin: Pin) -> str:
     """What the pin's programs depend on: go.mod, go.sum, how they are built, and for which machine."""
     packages = sorted(f"{program.name}={program.package}" for program in PROGRAMS.values() if program.pin == pin)
-    kept = [f"{path}={source}" for path, source in sorted(pin.files.items())]
+    kept = [f"{path}={source}" for path, source in sorted(pin.files)]
     recipe = [*BUILD_FLAGS, ldflags(pin), pin.tags, *packages, *kept, *target()]
     files = [(pin.folder / name).read_bytes() for name in ("go.mod", "go.sum")]
     return digest([*files, *(part.encode() for part in recipe)])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from local.toolchain.versions import Fit, Version
 
@@ -29,7 +27,7 @@ class Pin:
     together: bool = False
     sources_mb: int
     cache_mb: int
-    files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    files: tuple[tuple[str, str], ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -111,13 +109,11 @@ _CHARTS = "manifests/charts"
 _ISTIO = Pin(
     name="istio",
     module="istio.io/istio",
-    files=MappingProxyType(
-        {
-            "charts/base": f"{_CHARTS}/base",
-            "charts/gateway": f"{_CHARTS}/gateway",
-            "charts/istiod": f"{_CHARTS}/istio-control/istio-discovery",
-            "envoy_bootstrap.json": "tools/packaging/common/envoy_bootstrap.json",
-        }
+    files=(
+        ("charts/base", f"{_CHARTS}/base"),
+        ("charts/gateway", f"{_CHARTS}/gateway"),
+        ("charts/istiod", f"{_CHARTS}/istio-control/istio-discovery"),
+        ("envoy_bootstrap.json", "tools/packaging/common/envoy_bootstrap.json"),
     ),
     sources_mb=0,
     cache_mb=0,
@@ -235,6 +231,9 @@ _CONTAINERS = ("containerd", "containerd-shim-runc-v2", "ctr")
 LOCAL_NODE = (*_CONTROL_PLANE, "kubelet", "kube-proxy", *_CONTAINERS, "coredns", "metrics-server", "istio-cni")
 SIMULATED = (*_CONTROL_PLANE, "kwok")
 ENGINE = ("pulumi", "helm")
-MESH = ("pilot-discovery", "pilot-agent")
-DOMAIN_TESTS = ("coredns", "pebble")
-ACCESS = ("opa",)
+# What images carry, beside programs that the node runs itself.
+IMAGES = ("pilot-discovery", "pilot-agent", "opa", "ratelimit")
+# Istio's charts come with its module, beside whatever is built from it: this takes the least time.
+CHARTS = ("pilot-agent",)
+# What the engine tier runs as processes of its own.
+TESTS = ("coredns", "opa", "pebble")

@@ -9,7 +9,7 @@ import typer
 
 from groundwork.console import progress
 from local.paths import Paths
-from local.toolchain.programs import ENGINE, LOCAL_NODE, PROGRAMS, SIMULATED
+from local.toolchain.programs import CHARTS, ENGINE, IMAGES, LOCAL_NODE, PROGRAMS, SIMULATED, TESTS
 
 app = typer.Typer(help="The programs this project runs: where each comes from.", no_args_is_help=True)
 
@@ -20,6 +20,7 @@ class Part(StrEnum):
     ENGINE = "engine"
     NODE = "node"
     SIMULATED = "simulated"
+    TESTS = "tests"
     ALL = "all"
 
     @property
@@ -27,8 +28,9 @@ class Part(StrEnum):
         """Their names."""
         return {
             Part.ENGINE: ENGINE,
-            Part.NODE: LOCAL_NODE,
-            Part.SIMULATED: SIMULATED,
+            Part.NODE: (*LOCAL_NODE, *IMAGES),
+            Part.SIMULATED: (*SIMULATED, *CHARTS),
+            Part.TESTS: TESTS,
             Part.ALL: tuple(PROGRAMS),
         }[self]
 

@@ -30,7 +30,7 @@ from local import toolchain
 from local.node import NodeSettings, up
 from local.node.host.pki import CertificateSpec, ensure_pki
 from local.paths import CHECKOUT
-from local.toolchain.programs import DOMAIN_TESTS
+from local.toolchain.programs import TESTS
 from tests.components.recording import record
 from tests.components.samples import DIGEST
 from tests.local.node.quiet import Quiet
@@ -316,7 +316,7 @@ def world(root: Path) -> Iterator[World]:
     """Everything up; and down again, whatever happens."""
     from local.node import down
 
-    tools = toolchain.ensure((*toolchain.SIMULATED, *DOMAIN_TESTS), progress=Quiet())
+    tools = toolchain.ensure((*toolchain.SIMULATED, *TESTS), progress=Quiet())
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, root, ignore_errors=True)
         node = NodeSettings.simulated(root / "n", API)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from local.toolchain.programs import PROGRAMS
+
 PYTHON = sys.executable
 FAKE_GO = """
     import os, pathlib, sys
@@ -67,6 +69,17 @@ class Machine:
         return [line.split("\t") for line in (self.go / "calls").read_text().splitlines()]
 
 
+def _fill_module_cache(folder: Path) -> None:
+    """What the pins keep of their modules, each file with its own name in it; read-only, as Go leaves it."""
+    for pin in {program.pin for program in PROGRAMS.values()}:
+        for path, source in pin.files:
+            origin = folder / pin.module / source
+            file = origin / "Chart.yaml" if path.startswith("charts/") else origin
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(path)
+            file.chmod(0o444)
+
+
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """A machine with Go 1.26.8 and nothing else."""
@@ -75,6 +88,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made.go.mkdir()
     (made.go / "version").write_text("go version go1.26.8 linux/amd64")
     made.program("go", FAKE_GO)
+    _fill_module_cache(made.go / "mod")
     monkeypatch.setenv("PATH", str(made.path))
     monkeypatch.setenv("FAKE_GO", str(made.go))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.toolchain import ENGINE, LOCAL_NODE, PROGRAMS, SIMULATED, pins
-from local.toolchain.programs import MESH, PINS, Pin
+from local.toolchain.programs import CHARTS, IMAGES, PINS, TESTS, Pin
 from local.toolchain.versions import Version
 
 ALL_PINS = {program.pin.name: program.pin for program in PROGRAMS.values()}
@@ -28,7 +28,7 @@ def test_every_pin_is_whole(pin: Pin) -> None:
 
 def test_every_folder_of_pins_has_a_program_and_every_set_is_known() -> None:
     assert {folder.name for folder in PINS.iterdir()} == ALL_PINS.keys()
-    assert {*LOCAL_NODE, *SIMULATED, *ENGINE, *MESH} <= PROGRAMS.keys()
+    assert {*LOCAL_NODE, *SIMULATED, *ENGINE, *IMAGES, *CHARTS, *TESTS} <= PROGRAMS.keys()
 
 
 def test_a_version_stands_once() -> None:
