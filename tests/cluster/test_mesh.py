@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -10,8 +12,10 @@ import pytest
 import yaml
 
 from groundwork.waiting import wait_until
+from local.authority.certificates import fingerprint
 from local.authority.install import vault_of
 from local.authority.mesh import MeshTrust, Proxy
+from local.authority.vault import Phase, State
 from local.cluster import Cluster
 from tests.cluster.mesh import KUBECTL, PATHS, Load, Space, idle, kubectl, load, serve
 
@@ -106,8 +110,6 @@ def test_sidecars_need_no_privilege() -> None:
 
 def test_certificates_hang_from_the_root_that_is_kept_off_the_cluster() -> None:
     vault = vault_of(PATHS)
-    from local.authority.certificates import fingerprint
-
     ours = {fingerprint(vault.root(id_).parsed()) for id_ in vault.state().trusted}
     assert proxy_of("client").trusts == ours
     secret = TRUST.secret()
@@ -157,3 +159,47 @@ def begin(name: str, server: str = "server", annotations: dict[str, str] | None 
     assert wait_until(lambda: asked.counted()[0] > 20, 60)
     assert asked.counted()[1] == 0
     return asked
+
+
+def test_the_root_is_rotated_under_load_without_a_failed_request() -> None:
+    """As docs/runbooks/rotate-the-root.md says: rotate, restart what still holds an old certificate, rotate."""
+    serve(A, "steady", SHORT)
+    A.wait("steady")
+    asked = begin("root", "steady", SHORT)
+    before = vault_of(PATHS).state()
+    state = rotate()
+    if state.phase is not Phase.STEADY:
+        restart_members()
+        reached: list[Phase] = []
+
+        def steady() -> bool:
+            reached.append(rotate().phase)
+            return asked.counted()[1] > 0 or reached[-1] is Phase.STEADY
+
+        assert wait_until(steady, 300), "pods that are no Deployment's still hold certificates of the old root"
+    after = vault_of(PATHS).state()
+    assert after.current != before.current
+    assert not (vault_of(PATHS).folder / f"{before.current}.key").exists()
+    assert proxy_of("steady").trusts == {fingerprint(vault_of(PATHS).root(after.current).parsed())}
+    count, failed, failures = asked.counted()
+    assert (failed, failures) == (0, [])
+    assert count > 500
+
+
+def rotate() -> State:
+    """The command, as a person runs it."""
+    command = [sys.executable, "-m", "groundwork", "mesh", "root", "rotate"]
+    subprocess.run(command, check=True, timeout=900, stdout=subprocess.DEVNULL)
+    return vault_of(PATHS).state()
+
+
+def restart_members() -> None:
+    """Replace the pods of every Deployment with sidecars, pod by pod, as `rollout restart` does."""
+    namespaces = kubectl(
+        "get", "namespaces", "-l", "istio-injection=enabled", "-o", "jsonpath={.items[*].metadata.name}"
+    )
+    for namespace in namespaces.split():
+        kubectl("rollout", "restart", "deployment", "-n", namespace)
+    for namespace in namespaces.split():
+        for deployment in kubectl("get", "deployments", "-n", namespace, "-o", "name").split():
+            kubectl("rollout", "status", deployment, "-n", namespace, "--timeout=300s")
