@@ -44,7 +44,7 @@ class Stage:
 
     def settled(self) -> None:
         """Until a pass leaves nothing under way."""
-        assert wait_until(lambda: bool(self.cluster.secrets.get("wildcard")) and self._idle(), 10)
+        assert wait_until(lambda: self._idle() and bool(self.cluster.secrets.get("wildcard")), 10)
 
     def _idle(self) -> bool:
         before = (dict(self.cluster.objects), len(self.issuer.orders))
