@@ -115,8 +115,8 @@ _ISTIO = Pin(
         ("charts/istiod", f"{_CHARTS}/istio-control/istio-discovery"),
         ("envoy_bootstrap.json", "tools/packaging/common/envoy_bootstrap.json"),
     ),
-    sources_mb=0,
-    cache_mb=0,
+    sources_mb=406,
+    cache_mb=1408,
 )
 
 
@@ -210,9 +210,9 @@ _ALL = (
         seconds=107,
         size_mb=64,
     ),
-    _istio("pilot-discovery", "pilot/cmd/pilot-discovery", 0, 0),
-    _istio("pilot-agent", "pilot/cmd/pilot-agent", 0, 0),
-    _istio("istio-cni", "cni/cmd/istio-cni", 0, 0),
+    _istio("istio-cni", "cni/cmd/istio-cni", 130, 82),
+    _istio("pilot-discovery", "pilot/cmd/pilot-discovery", 331, 125),
+    _istio("pilot-agent", "pilot/cmd/pilot-agent", 24, 31),
     Program(name="opa", pin=_OPA, package=_OPA.module, ask=("version",), fit=Fit.SAME_MAJOR, seconds=997, size_mb=41),
     Program(
         name="ratelimit",
