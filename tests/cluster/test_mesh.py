@@ -194,12 +194,9 @@ def rotate() -> State:
 
 
 def restart_members() -> None:
-    """Replace the pods of every Deployment with sidecars, pod by pod, as `rollout restart` does."""
-    namespaces = kubectl(
-        "get", "namespaces", "-l", "istio-injection=enabled", "-o", "jsonpath={.items[*].metadata.name}"
-    )
-    for namespace in namespaces.split():
-        kubectl("rollout", "restart", "deployment", "-n", namespace)
-    for namespace in namespaces.split():
+    """Replace the pods of every Deployment with sidecars, one after the other, as `rollout restart` does."""
+    names = "jsonpath={.items[*].metadata.name}"
+    for namespace in kubectl("get", "namespaces", "-l", "istio-injection=enabled", "-o", names).split():
         for deployment in kubectl("get", "deployments", "-n", namespace, "-o", "name").split():
+            kubectl("rollout", "restart", deployment, "-n", namespace)
             kubectl("rollout", "status", deployment, "-n", namespace, "--timeout=300s")
