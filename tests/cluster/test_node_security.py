@@ -141,10 +141,28 @@ def test_the_node_reads_no_secret_that_no_pod_of_its_own_uses() -> None:
 
 
 def test_components_may_do_no_more_than_their_part() -> None:
-    for component in ("coredns", "kube-proxy", "kube-scheduler", "metrics-server", "node-agent"):
+    for component in ("coredns", "kube-proxy", "kube-scheduler", "metrics-server"):
         kubeconfig = SETTINGS.config / f"{component}.kubeconfig"
         assert kubectl_with(kubeconfig, "auth", "can-i", "create", "deployments", check=False).stdout.strip() == "no"
         assert kubectl_with(kubeconfig, "auth", "can-i", "get", "secrets", "-A", check=False).stdout.strip() == "no"
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "may"),
+    [
+        ("watch", "networkpolicies.networking.k8s.io", "yes"),
+        ("patch", "services --subresource=status", "yes"),
+        ("create", "events", "yes"),
+        ("patch", "services", "no"),
+        ("delete", "networkpolicies.networking.k8s.io", "no"),
+        ("create", "pods", "no"),
+        ("list", "secrets", "no"),
+        ("list", "configmaps", "no"),
+    ],
+)
+def test_the_node_agent_reads_what_it_enforces_and_writes_a_status(verb: str, resource: str, may: str) -> None:
+    asked = kubectl("auth", "can-i", verb, *resource.split(), "-A", "--as=groundwork:node-agent", check=False)
+    assert asked.stdout.strip() == may
 
 
 def test_the_administrator_is_not_in_the_group_that_cannot_be_refused() -> None:
