@@ -47,7 +47,7 @@ class ControlPlane:
     """istiod: how many, with how much, and how long the certificates live that it gives to pods."""
 
     replicas: int = 1
-    cpu: int = 100
+    cpu: int = 50
     cpu_limit: int = 1000
     memory: int = 320 * 2**20
     memory_limit: int = 1024 * 2**20

@@ -24,7 +24,7 @@ class Amounts:
     memory: int
 
 
-SIDECAR_REQUESTS = Amounts(cpu=20, memory=96 * 2**20)
+SIDECAR_REQUESTS = Amounts(cpu=10, memory=96 * 2**20)
 SIDECAR = Amounts(cpu=500, memory=192 * 2**20)
 
 
