@@ -11,6 +11,8 @@ ALIVE = frozenset({"HorizontalPodAutoscaler", "ApiKey", "Node", "Pod", "Domain"}
 # What is nothing but such a note.
 NOTES = frozenset({"events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"})
 MEASURED = "metrics.k8s.io"
+# Of an object that servers elect their leader with, and renew every few seconds.
+ELECTION = "control-plane.alpha.kubernetes.io/leader"
 
 Kubectl = Callable[..., str]
 Key = tuple[str, str, str]
@@ -44,6 +46,6 @@ def _key(item: Mapping[str, object]) -> Key:
 def _state(item: Mapping[str, object]) -> str:
     metadata = item["metadata"]
     assert isinstance(metadata, Mapping)
-    if item["kind"] not in ALIVE:
+    if item["kind"] not in ALIVE and ELECTION not in metadata.get("annotations", {}):
         return str(metadata["resourceVersion"])
     return json.dumps([metadata["uid"], item.get("spec")], sort_keys=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from groundwork.console import Progress, Step
 from groundwork.errors import ExitCode, UserError
 from local.cluster import Cluster
-from local.engine.recovery import mend_files, settle, was_interrupted
+from local.engine.recovery import forget_files, mend_files, settle, was_interrupted
 from local.engine.report import Report
 from local.engine.workspace import Engine
 
@@ -93,9 +93,10 @@ class Operator:
         return sorted(outcomes, key=lambda outcome: names.index(outcome.stack))
 
     def forget(self, stack: str) -> None:
-        """Remove the stack's state, also one that still lists resources. Nothing where there is none."""
+        """Remove the stack's state, also one that still lists resources, and all that is kept of it."""
         self._mend(stack)
         self.engine.forget(stack)
+        forget_files(self._backend, stack)
 
     def _operate(self, operation: Operation, name: str, step: Step) -> StackOutcome:
         from pulumi import RunError

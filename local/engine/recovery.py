@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -97,6 +98,22 @@ def mend_files(backend: str, stack: str, say: Callable[[str], None], *, patience
     _remove_half_written(state, f"stacks/**/{stack}.json")
     for folder in ("history", "backups", "locks"):
         _remove_half_written(state, f"{folder}/**/{stack}/")
+
+
+def forget_files(backend: str, stack: str) -> None:
+    """Remove what the engine keeps of a stack that is removed: backups, history, empty folders of locks.
+
+    Of a `file://` backend only.
+    """
+    address = urlparse(backend)
+    if address.scheme != "file":
+        return
+    state = Path(unquote(address.path)) / ".pulumi"
+    for file in state.glob(f"stacks/**/{stack}.json*"):
+        file.unlink(missing_ok=True)
+    for kept in ("history", "backups", "locks"):
+        for folder in state.glob(f"{kept}/**/{stack}"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def was_interrupted(backend: str, stack: str) -> bool:

@@ -99,8 +99,8 @@ class Tenants:
                 )
         stacks = [f"{self.environment}.{name}" for name in dict.fromkeys(names) if name in there]
         operator.run_all(Operation.DESTROY, stacks)
-        for stack in stacks:
-            operator.forget(stack)
+        for name in names:  # also one whose state was removed by a run that was killed then
+            operator.forget(f"{self.environment}.{name}")
         for name in () if keep_folder else names:
             self._stack_file(name).unlink(missing_ok=True)
             folder.remove_folder(name, self.checkout)

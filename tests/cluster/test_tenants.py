@@ -23,7 +23,7 @@ from tests.snapshot import objects, others
 
 pytestmark = pytest.mark.cluster
 
-NAMES = ("gwt-initech", "gwt-hooli")
+NAMES = ("gwtn-initech", "gwtn-hooli")
 # Until both gateway pods and the authoriser have heard of a change.
 HEARD = 30.0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from groundwork.errors import UserError
-from local.engine.recovery import PendingCreate, mend_files, pending_creates, settled, was_interrupted
+from local.engine.recovery import PendingCreate, forget_files, mend_files, pending_creates, settled, was_interrupted
 
 URN = "urn:pulumi:local::groundwork::kubernetes:core/v1:ConfigMap::settings"
 
@@ -149,3 +149,20 @@ def test_only_a_state_with_operations_under_way_is_one_of_a_killed_engine(tmp_pa
         assert was_interrupted(tmp_path.as_uri(), "local") is expected
         assert not was_interrupted(tmp_path.as_uri(), "loc")
     assert was_interrupted("s3://bucket", "local"), "what cannot be looked at is asked for"
+
+
+def test_a_forgotten_stack_leaves_no_file_and_the_others_keep_theirs(tmp_path: Path) -> None:
+    state = tmp_path / ".pulumi"
+    for stack in ("local", "local.acme", "local.acme-two"):
+        for kept in ("history", "backups"):
+            folder = state / kept / "groundwork" / stack
+            folder.mkdir(parents=True)
+            (folder / f"{stack}.1.json").write_text("{}")
+        (state / "stacks" / "groundwork").mkdir(parents=True, exist_ok=True)
+        for ending in ("json", "json.bak", "json.bak.attrs"):
+            (state / "stacks" / "groundwork" / f"{stack}.{ending}").write_text("{}")
+    forget_files(tmp_path.as_uri(), "local.acme")
+    left = [path for path in state.rglob("*") if path.is_file()]
+    assert not [path for path in left if path.name.startswith("local.acme.")]
+    assert len(left) == 2 * 5
+    forget_files("s3://bucket", "local")
