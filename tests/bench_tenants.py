@@ -17,6 +17,7 @@ from tests.command import copy_of_checkout, groundwork, succeeded
 
 COUNT = 100
 RUNNING = 10
+FEWEST = 2 * RUNNING  # for the medians to be of different tenants
 MOST = 1.2
 
 
@@ -40,7 +41,9 @@ class Curve:
 
 
 def measure(count: int = COUNT) -> Curve:
-    """Add `count` tenants, all of them deleted again whatever happens."""
+    """Add `count` tenants, all of them deleted again whatever happens. Raises ValueError for too few."""
+    if count < FEWEST:
+        raise ValueError(f"{count} tenants make no curve: {FEWEST} at least")
     names = [f"bench-{number:03}" for number in range(1, count + 1)]
     with tempfile.TemporaryDirectory(prefix="gwb") as folder:
         checkout = copy_of_checkout(Path(folder) / "c")
