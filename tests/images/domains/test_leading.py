@@ -106,6 +106,7 @@ def test_a_host_that_is_removed_leaves_nothing(stage: Stage) -> None:
     stage.seen["acme"] = Seen.CNAME
     stage.cluster.put(domain(HOST))
     stage.until("acme", "Issued")
+    stage.settled()
     stage.cluster.objects.clear()
     assert wait_until(lambda: stage.leader.do_pass() is not None and SECRET not in stage.cluster.secrets, 10)
     assert stage.cluster.hosts == {}
@@ -116,6 +117,7 @@ def test_also_when_nobody_led_while_it_was_removed(stage: Stage) -> None:
     stage.seen["acme"] = Seen.CNAME
     stage.cluster.put(domain(HOST))
     stage.until("acme", "Issued")
+    stage.settled()
     stage.cluster.objects.clear()
     stage.leader = stage.new_leader()
     assert wait_until(lambda: stage.leader.do_pass() is not None and SECRET not in stage.cluster.secrets, 10)
