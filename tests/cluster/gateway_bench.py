@@ -1,7 +1,8 @@
 """What the mesh and the gateway cost: one agent asked directly, through sidecars, and through the gateway.
 
 The agent and the client are the same three times; the client runs in a pod, with `tests/load.py`. Requests per core
-count the processor time of everything but the client: agent, sidecars, gateway, authoriser, count.
+count the processor time of everything but the client – agent, sidecars, gateway, authoriser, count – above what the
+same takes when nobody asks.
 """
 
 from __future__ import annotations
@@ -182,19 +183,27 @@ def measure(way: Way) -> Row:
         for one in processor.containers(space)
         if (one.pod, one.name) != (CLIENT, CLIENT) and not (way.client != space and one.pod == CLIENT)
     ]
+    idle = _idle(counted)
     for _ in range(ROUNDS):
         plan = {**asdict(way.plan), "start": time.time() + 2}
-        before = processor.seconds(counted)
+        before, began = processor.seconds(counted), time.monotonic()
         done = kubectl(
             "exec", "-n", way.client, CLIENT, "-c", CLIENT, "--", "python3", "/load/load.py", json.dumps(plan)
         )
-        taken += processor.seconds(counted) - before
+        taken += processor.seconds(counted) - before - idle * (time.monotonic() - began)
         report = load.report(done.stdout)
         if set(report.statuses) != {"200"}:
             raise RuntimeError(f"{way.name}: {report.statuses} {report.errors}")
         latencies += report.latencies
     p50, p99 = (1000 * load.percentile(latencies, share) for share in (0.5, 0.99))
     return Row(name=way.name, p50=p50, p99=p99, per_core=len(latencies) / taken)
+
+
+def _idle(counted: Sequence[processor.Container]) -> float:
+    """What they take when nobody asks, in cores."""
+    before, began = processor.seconds(counted), time.monotonic()
+    time.sleep(SECONDS)
+    return (processor.seconds(counted) - before) / (time.monotonic() - began)
 
 
 def main() -> None:
