@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
 
@@ -12,7 +13,7 @@ from groundwork.console import Progress, Step
 from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
 from local.authority.certificates import Authority, fingerprint, new_intermediate, parse_all
-from local.authority.mesh import MeshTrust, Proxy
+from local.authority.mesh import Proxy
 from local.authority.vault import Phase, State, Vault
 
 # The kubelet brings a changed Secret into a pod within its sync period and its cache's life.
@@ -21,7 +22,17 @@ DELIVERED_SECONDS = 300.0
 RENEW_BEFORE = dt.timedelta(days=15)
 
 
-def ensure(vault: Vault, mesh: MeshTrust, now: dt.datetime) -> bool:
+class Trust(Protocol):
+    """What is asked of the mesh: `MeshTrust` says what each means."""
+
+    def secret(self) -> Mapping[str, str] | None: ...  # noqa: D102
+    def write(self, intermediate: Authority, bundle: str) -> None: ...  # noqa: D102
+    def published(self) -> frozenset[str]: ...  # noqa: D102
+    def signers_end(self) -> set[int]: ...  # noqa: D102
+    def proxies(self) -> list[Proxy]: ...  # noqa: D102
+
+
+def ensure(vault: Vault, mesh: Trust, now: dt.datetime) -> bool:
     """Have a root, and an intermediate of it in the cluster with time left; true when something was written.
 
     Must be done before istiod first starts: without it istiod would make a root of its own. Raises UserError where the
@@ -42,7 +53,7 @@ def ensure(vault: Vault, mesh: MeshTrust, now: dt.datetime) -> bool:
     return True
 
 
-def rotate(vault: Vault, mesh: MeshTrust, progress: Progress, now: dt.datetime) -> State:
+def rotate(vault: Vault, mesh: Trust, progress: Progress, now: dt.datetime) -> State:
     """Take the rotation as far as it can go now: all the way where every pod's certificate was renewed meanwhile.
 
     Killed anywhere, it goes on from the phase it was in. Raises UserError where the mesh does not follow; nothing is
@@ -83,14 +94,14 @@ def _refuse_a_stranger(secret: Mapping[str, str] | None, ours: frozenset[str]) -
         )
 
 
-def _trust_only(vault: Vault, mesh: MeshTrust, state: State) -> None:
+def _trust_only(vault: Vault, mesh: Trust, state: State) -> None:
     secret = mesh.secret()
     if secret is None:
         raise UserError(what="the mesh's Secret is gone", fix="run it again: it is written anew", code=ExitCode.ERROR)
     mesh.write(Authority(certificate=secret["ca-cert.pem"], key=secret["ca-key.pem"]), vault.bundle(state))
 
 
-def _until_trusted(mesh: MeshTrust, step: Step, wanted: frozenset[str]) -> None:
+def _until_trusted(mesh: Trust, step: Step, wanted: frozenset[str]) -> None:
     """Wait until istiod, and then every proxy, trusts exactly these roots."""
     step.update("waiting for istiod to read it")
     _hold(lambda: mesh.published() == wanted, "istiod has not published the roots")
@@ -106,7 +117,7 @@ def _until_trusted(mesh: MeshTrust, step: Step, wanted: frozenset[str]) -> None:
     step.update("every proxy knows")
 
 
-def _until_signing(mesh: MeshTrust, step: Step) -> str:
+def _until_signing(mesh: Trust, step: Step) -> str:
     """Wait until every istiod signs with the Secret's intermediate; gives its fingerprint."""
     secret = mesh.secret() or {}
     (intermediate,) = parse_all(secret.get("ca-cert.pem", ""))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Literal
 
-import pulumi
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pydantic import JsonValue
 
 from components.labels import Owner
 from components.mesh import (
@@ -29,7 +32,7 @@ from components.mesh.egress import entries, window
 from components.mesh.traffic import DEFAULTS, RETRIES, destination, route, timeout
 from components.units import HostPort
 from groundwork.errors import UserError
-from tests.components.recording import Graph, at, record
+from tests.components.recording import Graph, Value, at, record
 from tests.components.samples import DIGEST, FULL, manifest
 
 OWNER = Owner(environment="local", tenant="acme", cost_centre="guests")
@@ -38,22 +41,29 @@ LOCAL = Charts(source="/charts")
 ISTIO_KINDS = ("PeerAuthentication", "AuthorizationPolicy", "Sidecar")
 
 
-def mesh(**more: object) -> Graph:
-    given_ = {"environment": "local", "charts": LOCAL, "istiod": ISTIOD, "proxy": PROXY} | more
-    return record(lambda: Mesh("mesh", MeshArgs(**given_)))  # type: ignore[arg-type]
+def arguments(
+    *, istiod: str = ISTIOD, proxy: str = PROXY, node_plugin: bool = True, simulated: bool = False
+) -> MeshArgs:
+    return MeshArgs(
+        environment="local", charts=LOCAL, istiod=istiod, proxy=proxy, node_plugin=node_plugin, simulated=simulated
+    )
+
+
+def mesh(args: MeshArgs | None = None) -> Graph:
+    return record(lambda: Mesh("mesh", args or arguments()))
 
 
 def tenant(*egress: HostPort) -> Graph:
     return record(lambda: TenantMesh("acme", TenantMeshArgs(owner=OWNER, namespace="acme", egress=egress)))
 
 
-def values(mode: str = "sidecar", simulated: bool = False) -> dict[str, object]:
+def values(mode: Literal["sidecar", "ambient"] = "sidecar", *, simulated: bool = False) -> dict[str, object]:
     asked = Istiod(
         image=ISTIOD,
         proxy=PROXY,
         plane=ControlPlane(leaf_ttl=timedelta(hours=1)),
         authorizer=HostPort(host="authorizer.example", port=9000),
-        mode=mode,  # type: ignore[arg-type]
+        mode=mode,
         simulated=simulated,
     )
     return dict(istiod_values(asked))
@@ -71,7 +81,7 @@ def test_the_whole_mesh_is_strict_and_refuses_what_no_policy_allows() -> None:
 def test_istiods_namespace_is_restricted_where_the_nodes_have_the_plugin() -> None:
     level = "pod-security.kubernetes.io/enforce"
     assert mesh().one("NamespacePatch").at("metadata", "labels", level) == "restricted"
-    assert mesh(node_plugin=False).one("NamespacePatch").at("metadata", "labels", level) == "privileged"
+    assert mesh(arguments(node_plugin=False)).one("NamespacePatch").at("metadata", "labels", level) == "privileged"
 
 
 def test_what_needs_the_mesh_waits_behind_the_barrier() -> None:
@@ -85,7 +95,7 @@ def test_what_needs_the_mesh_waits_behind_the_barrier() -> None:
 
 
 def test_where_no_pod_runs_there_is_neither_webhook_nor_barrier() -> None:
-    graph = mesh(simulated=True)
+    graph = mesh(arguments(simulated=True))
     assert graph.of("Job") == []
     assert graph.of("MutatingWebhookConfigurationPatch") == []
     assert at(values(simulated=True), "global", "configValidation") is False
@@ -93,10 +103,10 @@ def test_where_no_pod_runs_there_is_neither_webhook_nor_barrier() -> None:
     assert len([graph.one(kind) for kind in ISTIO_KINDS]) == 3
 
 
-@pytest.mark.parametrize("field", ["istiod", "proxy"])
-def test_an_image_that_is_not_by_digest_is_refused(field: str) -> None:
+@pytest.mark.parametrize(("istiod", "proxy"), [("a:latest", PROXY), (ISTIOD, "a:latest")])
+def test_an_image_that_is_not_by_digest_is_refused(istiod: str, proxy: str) -> None:
     with pytest.raises(UserError, match="digest"):
-        MeshArgs(**({"environment": "local", "charts": LOCAL, "istiod": ISTIOD, "proxy": PROXY} | {field: "a:latest"}))
+        arguments(istiod=istiod, proxy=proxy)
 
 
 def test_charts_come_from_a_folder_or_a_repository() -> None:
@@ -177,30 +187,26 @@ def test_what_is_seen_outside_is_what_has_an_entry(declared: list[HostPort]) -> 
     seen = at(window("acme", declared), "egress", 0, "hosts")
     assert isinstance(seen, list)
     outside = {str(host)[2:] for host in seen if str(host).startswith("./") and "svc.cluster.local" not in str(host)}
-    listed = {str(host) for entry in entries(declared).values() for host in entry["hosts"]}  # type: ignore[union-attr]
+    listed = {str(at(entry, "hosts", 0)) for entry in entries(declared).values()}
     assert outside == listed
     assert {(h, p) for h, e in entries(declared).items() for p in _numbers(e)} == {
         (one.host, one.port) for one in declared if ".svc" not in one.host
     }
 
 
-def _numbers(entry: dict[str, object]) -> list[int]:
+def _numbers(entry: Mapping[str, JsonValue]) -> list[Value]:
     ports = entry["ports"]
-    return [port["number"] for port in ports] if isinstance(ports, list) else []
+    return [at(port, "number") for port in ports] if isinstance(ports, list) else []
 
 
 def test_a_door_names_callers_and_ports() -> None:
     doors = [Door(), Door(sources=[Source(namespace="a")], ports=[80])]
-    graph = record(lambda: allow("x", pulumi_meta(), doors, selector={"app": "x"}))
+    graph = record(lambda: allow("x", ObjectMetaArgs(name="x", namespace="y"), doors, selector={"app": "x"}))
     spec = graph.one("AuthorizationPolicy").at("spec")
     assert at(spec, "rules", 0) in ({}, None)
     assert at(spec, "rules", 1, "to") == [{"operation": {"ports": ["80"]}}]
     assert at(spec, "selector", "matchLabels") == {"app": "x"}
     assert GATEWAY.rule() == {"source": {"principals": ["cluster.local/ns/groundwork-gateway/sa/gateway"]}}
-
-
-def pulumi_meta() -> pulumi.Input[dict[str, str]]:
-    return {"name": "x", "namespace": "y"}
 
 
 @pytest.mark.parametrize(("tier", "waits"), [("standard", 11), ("heavy", 15)])

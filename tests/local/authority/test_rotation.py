@@ -122,11 +122,11 @@ def vault(tmp_path: Path) -> Vault:
 
 
 def turn(vault: Vault, mesh: FakeMesh, output: io.StringIO | None = None) -> State:
-    return rotate(vault, mesh, PlainProgress(output or io.StringIO()), NOW)  # type: ignore[arg-type]
+    return rotate(vault, mesh, PlainProgress(output or io.StringIO()), NOW)
 
 
 def install(vault: Vault, mesh: FakeMesh, now: dt.datetime = NOW) -> bool:
-    return ensure(vault, mesh, now)  # type: ignore[arg-type]
+    return ensure(vault, mesh, now)
 
 
 def test_a_root_is_made_once_and_only_this_user_can_read_it(vault: Vault) -> None:
