@@ -127,6 +127,7 @@ def down(paths: Paths, progress: Progress) -> Record | None:
         tenants = operator.engine.tenant_stacks(earlier.stack)
         operator.run_all(Operation.DESTROY, tenants)
         operator.run(Operation.DESTROY, earlier.stack)
+        _remove_root(operator.cluster)
         for stack in (*tenants, earlier.stack):
             operator.forget(stack)
     else:
@@ -134,6 +135,13 @@ def down(paths: Paths, progress: Progress) -> Record | None:
         _forget_stacks(paths, earlier.stack if earlier else LOCAL, progress)
     record.forget(paths)
     return earlier
+
+
+def _remove_root(cluster: Cluster) -> None:
+    """What stands in the cluster and in no stack's state: the mesh's intermediate, with its namespace."""
+    from local.authority.mesh import MeshTrust
+
+    MeshTrust(cluster=cluster).remove()
 
 
 def on_tenants(operation: Operation, environment: str, tenants: list[str], paths: Paths, progress: Progress) -> Outcome:

@@ -1,0 +1,39 @@
+"""What a proxy's own list of secrets says about its trust."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+
+from local.authority.certificates import fingerprint, new_intermediate, new_root
+from local.authority.mesh import read_secrets
+
+NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def secret(key: str, path: str, *pems: str) -> dict[str, object]:
+    value = base64.b64encode("".join(pems).encode()).decode()
+    return {"name": "any", "secret": {"name": "any", key: {path: {"inline_bytes": value}}}}
+
+
+def test_roots_signer_and_serial_are_read() -> None:
+    old, new = new_root(NOW), new_root(NOW)
+    above = new_intermediate(new, NOW)
+    leaf = new_intermediate(new, NOW)  # any certificate serves as one
+    dump = {
+        "configs": [
+            secret("validation_context", "trusted_ca", old.certificate, new.certificate),
+            secret("tls_certificate", "certificate_chain", leaf.certificate, above.certificate),
+        ]
+    }
+    proxy = read_secrets("acme/one", json.dumps(dump))
+    assert proxy.trusts == {fingerprint(old.parsed()), fingerprint(new.parsed())}
+    assert proxy.signer == fingerprint(above.parsed())
+    assert proxy.serial == f"{leaf.parsed().serial_number:x}"
+
+
+def test_a_proxy_that_has_nothing_yet_trusts_nobody() -> None:
+    for dump in ({}, {"configs": []}, {"configs": [{"name": "default", "secret": {"name": "default"}}]}):
+        proxy = read_secrets("acme/one", json.dumps(dump))
+        assert (proxy.trusts, proxy.signer, proxy.serial) == (frozenset(), None, None)
