@@ -14,8 +14,11 @@ import pytest
 from local.paths import Paths
 from local.record import Way
 from tests.command import groundwork, kill_group, start, succeeded, up
+from tests.components.recording import at
 
 pytestmark = pytest.mark.engine
+
+TENANTS = ("acme", "globex")
 
 
 class Home:
@@ -76,14 +79,14 @@ def test_a_second_up_and_a_preview_change_nothing(home: Home) -> None:
 @pytest.mark.parametrize("objects", [1, 7])
 def test_an_up_killed_in_the_engine_is_finished_by_the_next(home: Home, objects: int) -> None:
     """Kill while objects are being made: what exists is adopted or kept, the rest is made, nothing stands twice."""
-    home.kubectl("delete", "namespace", "acme", "globex", "--ignore-not-found", "--wait=true")
+    home.kubectl("delete", "namespace", *TENANTS, "--ignore-not-found", "--wait=true")
     process = start("up", "local", "--json", variables=home.variables)
     while process.poll() is None and made_objects(home) < objects:
         pass
     kill_group(process)
     home.up()
     assert home.preview() == 0
-    assert len(home.items("deployments", "-A")) == 2
+    assert len([item for tenant in TENANTS for item in home.items("deployments", "-n", tenant)]) == 2
 
 
 def test_an_up_killed_before_the_engine_is_finished_by_the_next(home: Home) -> None:
@@ -104,6 +107,7 @@ def test_another_way_is_refused_while_this_one_is_up(home: Home, tmp_path: Path)
 
 
 def made_objects(home: Home) -> int:
-    """How many of the stack's objects are there: those that carry the project's label."""
+    """How many of the tenants' objects are there: those that carry the project's label."""
     kinds = "serviceaccounts,configmaps,networkpolicies,services,deployments,resourcequotas"
-    return len(home.items(kinds, "-A", "-l", "app.kubernetes.io/part-of=groundwork"))
+    found = home.items(kinds, "-A", "-l", "app.kubernetes.io/part-of=groundwork")
+    return len([item for item in found if at(item, "metadata", "namespace") in TENANTS])
