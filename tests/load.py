@@ -27,13 +27,15 @@ DEADLINE = 10.0  # seconds; a request without an answer by then is an error, sta
 class Plan:
     """What one process sends. `start`: Unix time of the first request; `rate`: requests a second.
 
-    `connect`: host and port in place of the URL's; `ca`: a file of authorities, for https.
+    `connect`: host and port in place of the URL's; `ca`: a file of authorities, for https. `warm`: seconds from the
+    start whose latencies do not count, as connections are made in them.
     """
 
     url: str
     rate: float
     seconds: float
     start: float
+    warm: float = 0.0
     connections: int = 16
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
@@ -111,7 +113,8 @@ class _Run:
         if status == 200:
             now = time.time()
             self.accepted[int(now - self.plan.start)] += 1
-            self.latencies.append(now - intended)
+            if intended - self.plan.start >= self.plan.warm:
+                self.latencies.append(now - intended)
 
 
 async def _open(plan: Plan) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -79,12 +79,13 @@ class Guest:
         """Somebody who has the tenant's key."""
         return Caller(host=self.host, ca=self.ca, headers=self.headers)
 
-    def plan(self, *, rate: float, seconds: float, start: float, path: str = CHEAP) -> Plan:
-        """Load for `python -m tests.load`."""
+    def plan(self, *, rate: float, seconds: float, warm: float, start: float) -> Plan:
+        """Load for `tests.load`: `seconds` after `warm` seconds in which connections are made."""
         return Plan(
-            url=f"https://{self.host}{path}",
+            url=f"https://{self.host}{CHEAP}",
             rate=rate,
-            seconds=seconds,
+            seconds=warm + seconds,
+            warm=warm,
             start=start,
             headers=self.headers,
             connect=(ADDRESS, 443),
