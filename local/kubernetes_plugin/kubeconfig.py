@@ -128,12 +128,12 @@ def connect(kubeconfig: str, overrides: Overrides) -> Connection:
         if config is None:
             if not (_SERVICE_ACCOUNT / "token").is_file():
                 raise PluginError("no kubeconfig was given, and there is none in $KUBECONFIG or ~/.kube/config")
-            incluster_config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
+            incluster_config.load_incluster_config(client_configuration=settings)
             return Connection(_pool(settings), settings, overrides.namespace or _own_namespace())
         config = apply_overrides(config, overrides)
         # The library writes keys that are given as text to files. They are read at once, and gone when this returns.
         with tempfile.TemporaryDirectory(prefix="kubeconfig-") as folder:
-            kube_config.load_kube_config_from_dict(  # type: ignore[no-untyped-call]
+            kube_config.load_kube_config_from_dict(
                 config, client_configuration=settings, temp_file_path=folder
             )
             pool = _pool(settings)

@@ -34,6 +34,11 @@ def test_roots_signer_and_serial_are_read() -> None:
 
 
 def test_a_proxy_that_has_nothing_yet_trusts_nobody() -> None:
-    for dump in ({}, {"configs": []}, {"configs": [{"name": "default", "secret": {"name": "default"}}]}):
+    nothing: tuple[dict[str, object], ...] = (
+        {},
+        {"configs": []},
+        {"configs": [{"name": "default", "secret": {"name": "default"}}]},
+    )
+    for dump in nothing:
         proxy = read_secrets("acme/one", json.dumps(dump))
         assert (proxy.trusts, proxy.signer, proxy.serial) == (frozenset(), None, None)

@@ -164,6 +164,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
         packed()[:-20],
         gzip.compress(gzip.decompress(packed())[:700]),
     ],
+    ids=["empty", "text", "no tar", "cut off", "a tar that is cut off"],
 )
 def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UserError):
