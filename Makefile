@@ -24,7 +24,9 @@ check: $(INSTALLED) ## Style and types
 	$(BIN)/mypy --cache-dir $${XDG_CACHE_HOME:-$$HOME/.cache}/groundwork/mypy
 
 unit: $(INSTALLED)
-	$(BIN)/pytest -q
+	@# In a short folder: the path of a unix socket has a limit, and the workers' own folders are deep.
+	@at=$$(mktemp -d /tmp/gwXXXXXX); $(BIN)/pytest -q -n 2 --dist loadfile --tb=native --basetemp=$$at/t; \
+	  code=$$?; rm -rf $$at; exit $$code
 
 engine: $(INSTALLED)
 	$(BIN)/groundwork toolchain build engine simulated tests
