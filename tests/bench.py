@@ -15,7 +15,7 @@ from statistics import median
 
 from groundwork.errors import ExitCode
 from tests import bench_tenants
-from tests.cluster import gateway_bench
+from tests.cluster import gateway_bench, limits_bench
 
 GROUNDWORK = (sys.executable, "-m", "groundwork")
 RUNS = 3
@@ -66,6 +66,7 @@ def main() -> int:
         held = held and fits
         figures = f"{limit.most:6.0f}s {median(seconds):7.2f}s {min(seconds):7.2f}s {max(seconds):7.2f}s"
         print(f"{limit.name:34} {figures}  {'pass' if fits else 'FAIL'}")
+    held = limits_bench.main() and held
     gateway_bench.main()
     print()
     held = bench_tenants.show(bench_tenants.measure()) and held

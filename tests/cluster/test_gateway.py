@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import socket
 import ssl
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +15,11 @@ import pytest
 from components.gateway.edge import Limits
 from tests.cluster.authority import authority
 from tests.cluster.gateway import ADDRESS, CHEAP, OWN_ECHO, Guest, guests
-from tests.load import Report, percentile, together
+from tests.cluster.limits_bench import RATES, load
 
 pytestmark = pytest.mark.cluster
 
 LIMITS = Limits()
-RATES = {"busy": 20, "calm": 40}
-SECONDS, WARM = 10, 2
-ROUNDS = 4
 SETTINGS = 4  # the HTTP/2 frame that each side begins with
 
 
@@ -146,41 +141,9 @@ def test_escaped_slashes_are_refused(guest: Guest, path: str) -> None:
     assert guest.caller.ask(path).status_code == 400
 
 
-def load(rates: Mapping[str, float], tenants: Mapping[str, Guest]) -> dict[str, Report]:
-    """Both tenants at once, from the beginning of a second, for whole seconds."""
-    start = float(int(time.time()) + 3)
-    plans = {
-        name: tenants[name].plan(rate=rate, seconds=SECONDS, warm=WARM, start=start)
-        for name, rate in rates.items()
-        if rate
-    }
-    return asyncio.run(together(plans))
-
-
-def in_time(report: Report) -> int:
-    """What was accepted in the whole seconds that count."""
-    return sum(report.accepted[WARM : WARM + SECONDS])
-
-
-def test_limits_are_exact_for_two_tenants_at_once(tenants: Mapping[str, Guest]) -> None:
-    reports = load({name: 2.5 * rate for name, rate in RATES.items()}, tenants)
-    for name, rate in RATES.items():
-        assert set(reports[name].statuses) == {"200", "429"}, reports[name].errors
-        assert in_time(reports[name]) == pytest.approx(rate * SECONDS, rel=0.05), reports[name].accepted
-
-
-def test_a_tenant_below_its_limit_is_never_refused(tenants: Mapping[str, Guest]) -> None:
+def test_a_tenant_over_its_limit_is_refused_and_one_below_it_is_not(tenants: Mapping[str, Guest]) -> None:
+    """How exact the limits are is `make bench`'s: it depends on what else the machine does."""
     reports = load({"busy": 10 * RATES["busy"], "calm": RATES["calm"] / 2}, tenants)
-    assert set(reports["calm"].statuses) == {"200"}
-    assert in_time(reports["busy"]) == pytest.approx(RATES["busy"] * SECONDS, rel=0.05), reports["busy"].accepted
-
-
-def test_a_tenant_at_ten_times_its_limit_does_not_slow_another(tenants: Mapping[str, Guest]) -> None:
-    """The other's p99 with the first at its limit, and at ten times that; rounds in turn: machines have moods."""
-    beside: dict[int, list[float]] = {1: [], 10: []}
-    for _ in range(ROUNDS):
-        for times, latencies in beside.items():
-            reports = load({"busy": times * RATES["busy"], "calm": RATES["calm"] / 2}, tenants)
-            assert set(reports["calm"].statuses) == {"200"}
-            latencies.extend(reports["calm"].latencies)
-    assert percentile(beside[10], 0.99) <= 1.2 * percentile(beside[1], 0.99)
+    assert set(reports["calm"].statuses) == {"200"}, reports["calm"].errors
+    assert set(reports["busy"].statuses) == {"200", "429"}, reports["busy"].errors
+    assert reports["busy"].statuses["429"] > reports["busy"].statuses["200"] > 0

@@ -11,7 +11,10 @@ import pytest
 
 from groundwork.errors import ExitCode
 
-VERBS = ["up", "preview", "down", "doctor", "kubeconfig", "env", "images", "toolchain", "agent"]
+VERBS = [
+    "up", "preview", "down", "doctor", "kubeconfig", "env", "images", "toolchain",
+    "agent", "tenant", "key", "domain", "mesh",
+]  # fmt: skip
 
 
 def run(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
