@@ -133,9 +133,7 @@ def connect(kubeconfig: str, overrides: Overrides) -> Connection:
         config = apply_overrides(config, overrides)
         # The library writes keys that are given as text to files. They are read at once, and gone when this returns.
         with tempfile.TemporaryDirectory(prefix="kubeconfig-") as folder:
-            kube_config.load_kube_config_from_dict(
-                config, client_configuration=settings, temp_file_path=folder
-            )
+            kube_config.load_kube_config_from_dict(config, client_configuration=settings, temp_file_path=folder)
             pool = _pool(settings)
     except (ConfigException, KeyError, TypeError, AttributeError, OSError) as error:
         raise PluginError(f"invalid configuration: {error}") from None
