@@ -84,7 +84,8 @@ class Checker:
             inputs = adopt_old_name(inputs, old) if old else assign_name(inputs, naming)
         except ValueError as error:
             raise PluginError(str(error)) from None
-        labelled = bool(pluck(old, "metadata", "labels", MANAGED_BY_LABEL)) if old else not self._server_side
+        # Another's value, such as the one that a chart carries, stays.
+        labelled = pluck(old, "metadata", "labels", MANAGED_BY_LABEL) == "pulumi" if old else not self._server_side
         labels = meta(inputs).get("labels")
         if labelled and (labels is None or isinstance(labels, dict)):
             inputs = with_metadata(inputs, labels={**(labels or {}), MANAGED_BY_LABEL: "pulumi"})

@@ -56,6 +56,15 @@ def test_inputs_get_a_name_and_a_namespace_without_a_cluster(stub: provider_pb2_
     assert metadata["name"].startswith("x-")
 
 
+@pytest.mark.parametrize("manager", ["pulumi", "Helm"])
+def test_who_manages_an_object_stays_as_it_was(stub: provider_pb2_grpc.ResourceProviderStub, manager: str) -> None:
+    """A chart's own value, taken over at the second `up`, would be a change that nobody asked for."""
+    _configure(stub)
+    chart: Object = {**CONFIG_MAP, "metadata": {"name": "a", "labels": {"app.kubernetes.io/managed-by": manager}}}
+    request = provider_pb2.CheckRequest(urn=_urn("core/v1:ConfigMap"), news=encode(chart), olds=encode(chart))
+    assert decode(stub.Check(request).inputs)["metadata"]["labels"] == {"app.kubernetes.io/managed-by": manager}
+
+
 def test_data_of_a_secret_leaves_check_marked(stub: provider_pb2_grpc.ResourceProviderStub) -> None:
     _configure(stub)
     secret: Object = {"apiVersion": "v1", "kind": "Secret", "stringData": {"p": "canary"}}
