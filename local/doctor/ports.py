@@ -18,7 +18,8 @@ from local.paths import Paths
 from local.record import Way
 
 GROUP = "ports"
-NODE_PORTS = range(30080, 30100)
+# The gateway, and the name server of our zones.
+PUBLISHED = (80, 443, 5353)
 EVERYWHERE = str(IPv4Address(0))
 _LISTEN = "0A"
 
@@ -81,7 +82,7 @@ def wanted(paths: Paths) -> list[Port]:
         ),
         *(
             Port(number=number, address="127.0.0.1", owner="published Services", ways=REAL, optional=True)
-            for number in NODE_PORTS
+            for number in PUBLISHED
         ),
     ]
 
@@ -175,7 +176,7 @@ def _held(port: Port, holder: Listener, *, ours: bool) -> Need:
     if ours:
         return _row(name, State.OK, f"held by our own node: {holder}", ways=port.ways)
     if port.optional:
-        fix = "what listens there is out of reach while an agent is published on that port"
+        fix = "the gateway, or our zones' name server, gets no address while something else listens there"
         return _row(name, State.WARN, f"in use by {holder}", fix, port.ways)
     stop = "stop it" if holder.pid is None else f"stop it (kill {holder.pid})"
     return _row(name, State.MISSING, f"in use by {holder}", f"{stop}; see: ss -ltnp sport = :{port.number}", port.ways)
