@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from groundwork.console import Progress, Step
 from groundwork.errors import ExitCode, UserError
 from local.cluster import Cluster
-from local.engine.recovery import forget_files, mend_files, settle, was_interrupted
+from local.engine.recovery import forget_files, is_made, mend_files, settle, was_interrupted
 from local.engine.report import Report
 from local.engine.workspace import Engine
 
 if TYPE_CHECKING:
-    from pulumi.automation import Stack
+    from pulumi.automation import OutputMap, Stack
 
 # Each has an engine and a provider of its own, a few hundred MB; the rest wait their turn.
 AT_ONCE = 4
@@ -122,9 +122,14 @@ class Operator:
         report = Report(step)
         try:
             stack = self.engine.stack(name, program)
-            if was_interrupted(self._backend, name):
+            interrupted = was_interrupted(self._backend, name)
+            if interrupted:
                 settle(stack, lambda create: self.cluster.made_by_pulumi(create.inputs), self.progress.say)
-            outputs = _run(stack, operation, report)
+            made = operation is Operation.UP and not interrupted and is_made(self._backend, name)
+            if made and _nothing_to_do(stack, step):
+                outputs = _public(stack.outputs())
+            else:
+                outputs = _run(stack, operation, report)
         except CommandError as error:
             raise (refused[0] if refused else report.error(operation, str(error))) from None
         return StackOutcome(
@@ -148,12 +153,32 @@ def _run(stack: Stack, operation: Operation, report: Report) -> Mapping[str, obj
         case Operation.UP:
             # The refresh mends drift, and a state that knows of a cluster that is gone.
             done = stack.up(on_event=report.on_event, color="never", suppress_outputs=True, refresh=True)
-            return {key: output.value for key, output in done.outputs.items() if not output.secret}
+            return _public(done.outputs)
         case Operation.PREVIEW:
             stack.preview(on_event=report.on_event, color="never")
         case Operation.DESTROY:
             stack.destroy(on_event=report.on_event, color="never")
     return {}
+
+
+def _nothing_to_do(stack: Stack, step: Step) -> bool:
+    """Whether nothing has drifted and the program changes nothing.
+
+    Asked first, as a preview writes no state: `up` writes the whole of it for every resource, also for those that stay
+    as they are. Where the preview fails, `up` says why, or succeeds.
+    """
+    from pulumi.automation import CommandError
+
+    seen = Report(step)
+    try:
+        stack.preview(on_event=seen.on_event, color="never", suppress_outputs=True, refresh=True)
+    except CommandError:
+        return False
+    return seen.changed == 0
+
+
+def _public(outputs: OutputMap) -> Mapping[str, object]:
+    return {key: output.value for key, output in outputs.items() if not output.secret}
 
 
 def _load_components() -> None:

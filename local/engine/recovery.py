@@ -118,11 +118,20 @@ def forget_files(backend: str, stack: str) -> None:
 
 def was_interrupted(backend: str, stack: str) -> bool:
     """Whether the stack's state may list operations under way. Reading the file costs less than asking the engine."""
+    return _state_may_have(b'"pending_operations"', backend, stack)
+
+
+def is_made(backend: str, stack: str) -> bool:
+    """Whether the stack's state may list resources that exist."""
+    return _state_may_have(b'"resources"', backend, stack)
+
+
+def _state_may_have(key: bytes, backend: str, stack: str) -> bool:
     address = urlparse(backend)
     if address.scheme != "file":
         return True
-    files = list((Path(unquote(address.path)) / ".pulumi" / "stacks").glob(f"**/{stack}.json"))
-    return any(b'"pending_operations"' in file.read_bytes() for file in files)
+    files = (Path(unquote(address.path)) / ".pulumi" / "stacks").glob(f"**/{stack}.json")
+    return any(key in file.read_bytes() for file in files)
 
 
 def settle(stack: Stack, exists: Callable[[PendingCreate], bool], say: Callable[[str], None]) -> None:

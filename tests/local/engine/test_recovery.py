@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from groundwork.errors import UserError
-from local.engine.recovery import PendingCreate, forget_files, mend_files, pending_creates, settled, was_interrupted
+from local.engine.recovery import (
+    PendingCreate,
+    forget_files,
+    is_made,
+    mend_files,
+    pending_creates,
+    settled,
+    was_interrupted,
+)
 
 URN = "urn:pulumi:local::groundwork::kubernetes:core/v1:ConfigMap::settings"
 
@@ -166,3 +174,13 @@ def test_a_forgotten_stack_leaves_no_file_and_the_others_keep_theirs(tmp_path: P
     assert not [path for path in left if path.name.startswith("local.acme.")]
     assert len(left) == 2 * 5
     forget_files("s3://bucket", "local")
+
+
+@pytest.mark.parametrize(("resources", "made"), [([{"urn": "u"}], True), (None, False)])
+def test_a_stack_without_resources_is_not_made(resources: object, made: bool, tmp_path: Path) -> None:
+    file = tmp_path / ".pulumi" / "stacks" / "groundwork" / "local.json"
+    file.parent.mkdir(parents=True)
+    latest = {"manifest": {}} if resources is None else {"manifest": {}, "resources": resources}
+    file.write_text(json.dumps({"version": 3, "checkpoint": {"stack": "local", "latest": latest}}))
+    assert is_made(tmp_path.as_uri(), "local") is made
+    assert not is_made(tmp_path.as_uri(), "local.acme")
