@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ class Engine:
             "PATH": path,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             # The engine would take the home of /etc/passwd, which need not be the one that this user has.
-            "PULUMI_HOME": os.environ.get("PULUMI_HOME") or str(Path.home() / ".pulumi"),
+            "PULUMI_HOME": os.environ.get("PULUMI_HOME") or str(self._home),
             "PULUMI_BACKEND_URL": os.environ.get("PULUMI_BACKEND_URL") or self.paths.pulumi_state.as_uri(),
         }
         if not (os.environ.get("PULUMI_CONFIG_PASSPHRASE") or os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")):
@@ -55,12 +56,12 @@ class Engine:
         """The stack `name`, made if there is none. `program` runs in this process (the engine's inline program)."""
         from pulumi.automation import Stack
 
-        self._make_folders()
+        self.make_folders()
         return Stack.create_or_select(name, self._workspace(name, program))
 
     def tenant_stacks(self, environment: str) -> list[str]:
         """The stacks `<environment>.<tenant>` that have a state."""
-        self._make_folders()
+        self.make_folders()
         prefix = f"{environment}."
         names = [stack.name.rpartition("/")[2] for stack in self._workspace(environment).list_stacks()]
         return sorted(name for name in names if name.startswith(prefix))
@@ -69,7 +70,7 @@ class Engine:
         """Remove the stack's state and its copy of the settings, whatever the state lists."""
         from pulumi.automation.errors import StackNotFoundError
 
-        self._make_folders()
+        self.make_folders()
         workspace = self._workspace(name)
         with suppress(StackNotFoundError):
             workspace.remove_stack(name, force=True)
@@ -86,11 +87,31 @@ class Engine:
             secrets_provider="passphrase",
         )
 
-    def _make_folders(self) -> None:
+    def make_folders(self) -> None:
+        """Make what the engine's environment names; done already, it changes nothing."""
         self.paths.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.paths.pulumi_state.mkdir(exist_ok=True, mode=0o700)
         if not self.paths.passphrase.exists():
             write_atomically(self.paths.passphrase, secrets.token_urlsafe(32), mode=0o600)
+        self._make_home()
+
+    @property
+    def _home(self) -> Path:
+        return self.paths.data / "pulumi"
+
+    def _make_home(self) -> None:
+        """The user's own home of the engine, but for its log.
+
+        The engine notes every property of every resource in `logs`, which took two thirds of its time here
+        (docs/performance.md) and has no switch: where a file stands in the folder's place, it does without.
+        """
+        users = Path.home() / ".pulumi"
+        (users / "plugins").mkdir(parents=True, exist_ok=True)
+        self._home.mkdir(exist_ok=True, mode=0o700)
+        for name in ("plugins", "credentials.json"):
+            with suppress(FileExistsError):
+                (self._home / name).symlink_to(users / name)
+        (self._home / "logs").touch()
 
     def _command_root(self) -> Path:
         """The Automation API wants a folder with `bin/pulumi` in it."""

@@ -43,11 +43,23 @@ def test_what_the_user_has_installed_goes_before_ours(tmp_path: Path, monkeypatc
     assert found["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(paths.passphrase)
 
 
-def test_the_engines_home_is_the_users_whatever_passwd_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engines_home_is_the_users_whatever_passwd_says_but_for_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("PULUMI_HOME", raising=False)
+    engine = Engine(pulumi=Path("/p/pulumi"), paths=Paths(cache=tmp_path, data=tmp_path / "data"), plugin=None)
+    home = Path(engine.environment()["PULUMI_HOME"])
+    for _ in range(2):
+        engine.make_folders()
+        assert (home / "plugins").resolve() == tmp_path / ".pulumi" / "plugins"
+        assert (home / "logs").is_file()
+
+
+def test_a_home_that_the_user_has_set_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_HOME", "/theirs")
     engine = Engine(pulumi=Path("/p/pulumi"), paths=Paths(cache=tmp_path, data=tmp_path), plugin=None)
-    assert engine.environment()["PULUMI_HOME"] == str(tmp_path / ".pulumi")
+    assert engine.environment()["PULUMI_HOME"] == "/theirs"
 
 
 def test_a_backend_and_passphrase_of_the_user_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
