@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
+from groundwork.waiting import wait_until
+
 # What changes with nobody's doing, by the cluster's own clockwork: looked at without their status and versions.
 # An autoscaler notes what it measured, a key how often it was used, a node and its pods that they are alive.
 ALIVE = frozenset({"HorizontalPodAutoscaler", "ApiKey", "Node", "Pod", "Domain"})
@@ -24,6 +26,18 @@ def objects(kubectl: Kubectl) -> dict[Key, str]:
     kinds = [name for name in names if name not in NOTES and not name.endswith(MEASURED)]
     items = json.loads(kubectl("get", ",".join(kinds), "-A", "-o", "json"))["items"]
     return {_key(item): _state(item) for item in items}
+
+
+def settled(kubectl: Kubectl, seconds: float = 120) -> dict[Key, str]:
+    """The same, once two looks in a row agree: what the cluster itself still had to do is done."""
+    looks = [objects(kubectl)]
+
+    def agree() -> bool:
+        looks.append(objects(kubectl))
+        return looks[-1] == looks[-2]
+
+    assert wait_until(agree, seconds), {key for key in looks[-1] if looks[-1][key] != looks[-2].get(key)}
+    return looks[-1]
 
 
 def others(found: Mapping[Key, str], *tenants: str) -> dict[Key, str]:

@@ -19,7 +19,7 @@ from local.paths import Paths
 from local.up import cluster_of
 from tests.cluster.node import kubectl
 from tests.command import copy_of_checkout, groundwork, start, succeeded, up
-from tests.snapshot import objects, others
+from tests.snapshot import objects, others, settled
 
 pytestmark = pytest.mark.cluster
 
@@ -57,7 +57,7 @@ def tenant(checkout: Path, *arguments: str) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def rows(checkout: Path) -> list[AgentRow]:
     """Two tenants that were added at the same time, while every other object stayed as it was."""
-    before = objects(words)
+    before = settled(words)
     processes = [start("tenant", "add", name, "--json", checkout=checkout) for name in NAMES]
     for process in processes:
         assert isinstance(process, subprocess.Popen)
@@ -94,7 +94,7 @@ def test_a_suspended_tenant_is_refused_with_the_reason_and_resumes(
     cluster: Cluster, checkout: Path, rows: list[AgentRow]
 ) -> None:
     suspended, other = rows
-    before = objects(words)
+    before = settled(words)
     tenant(checkout, "suspend", suspended.tenant, "--reason", "invoice 17 is open")
     refused = comes_to(cluster, suspended, 403)
     assert "invoice 17 is open" in refused.text
@@ -110,7 +110,7 @@ def test_a_deleted_tenant_leaves_nothing_and_is_not_reached(
     cluster: Cluster, checkout: Path, rows: list[AgentRow]
 ) -> None:
     gone, other = rows
-    before = objects(words)
+    before = settled(words)
     with front_door(cluster, [gone.tenant]) as door:
         tenant(checkout, "delete", gone.tenant, "--yes")
         left = [key for key in objects(words) if gone.tenant in (key[1], key[2]) or key[2] == f"tenant-{gone.tenant}"]

@@ -13,7 +13,7 @@ import pytest
 
 from local.paths import Paths
 from tests.command import copy_of_checkout, groundwork, kill_group, start, succeeded
-from tests.snapshot import Key, objects, others
+from tests.snapshot import Key, objects, others, settled
 
 pytestmark = pytest.mark.engine
 
@@ -75,7 +75,7 @@ def world() -> Iterator[World]:
 
 
 def test_two_tenants_added_at_once_are_both_there_and_no_other_is_touched(world: World) -> None:
-    before = world.objects()
+    before = settled(world.kubectl)
     processes = [world.start("tenant", "add", name, "--json") for name in ("initech", "hooli")]
     for process in processes:
         _, said = process.communicate()
@@ -91,7 +91,7 @@ def test_what_is_there_already_is_left_as_it_is(world: World) -> None:
 
 def test_a_changed_tenant_touches_no_other(world: World) -> None:
     world.tenant("add", "initech")
-    before = world.objects()
+    before = settled(world.kubectl)
     file = world.checkout / "tenants" / "initech" / "tenant.yaml"
     file.write_text(file.read_text("utf-8") + "limits: {requestsPerSecond: 3}\n")
     changed = json.loads(succeeded(world.run("up", "local.initech", "--json")))["changed"]
@@ -103,7 +103,7 @@ def test_a_changed_tenant_touches_no_other(world: World) -> None:
 
 def test_suspended_is_without_pods_and_resumed_is_as_before(world: World) -> None:
     world.tenant("add", "initech")
-    before = world.objects()
+    before = settled(world.kubectl)
     world.tenant("suspend", "initech", "--reason", "invoice 17")
     assert world.states()["initech"] == "suspended"
     reason = world.kubectl("get", "gwt", "initech", "-n", "initech", "-o", "jsonpath={.spec.suspended.reason}")
@@ -140,7 +140,7 @@ def test_an_exported_tenant_comes_back_and_as_another(world: World, tmp_path: Pa
 def test_a_deleted_tenant_leaves_nothing_and_touches_no_other(world: World) -> None:
     world.tenant("add", "gavin")
     world.kubectl("create", "configmap", "made-by-hand", "-n", "gavin")
-    before = world.objects()
+    before = settled(world.kubectl)
     assert world.traces("gavin")
     world.tenant("delete", "gavin", "--yes")
     assert world.traces("gavin") == []
