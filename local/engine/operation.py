@@ -126,7 +126,7 @@ class Operator:
             if interrupted:
                 settle(stack, lambda create: self.cluster.made_by_pulumi(create.inputs), self.progress.say)
             made = operation is Operation.UP and not interrupted and is_made(self._backend, name)
-            if made and _nothing_to_do(stack, step):
+            if made and nothing_to_do(stack, step):
                 outputs = _public(stack.outputs())
             else:
                 outputs = _run(stack, operation, report)
@@ -161,8 +161,8 @@ def _run(stack: Stack, operation: Operation, report: Report) -> Mapping[str, obj
     return {}
 
 
-def _nothing_to_do(stack: Stack, step: Step) -> bool:
-    """Whether nothing has drifted and the program changes nothing.
+def nothing_to_do(stack: Stack, step: Step) -> bool:
+    """Whether nothing has drifted and the program changes nothing, the stack's outputs neither: other stacks read them.
 
     Asked first, as a preview writes no state: `up` writes the whole of it for every resource, also for those that stay
     as they are. Where the preview fails, `up` says why, or succeeds.
@@ -174,7 +174,7 @@ def _nothing_to_do(stack: Stack, step: Step) -> bool:
         stack.preview(on_event=seen.on_event, color="never", suppress_outputs=True, refresh=True)
     except CommandError:
         return False
-    return seen.changed == 0
+    return seen.changed == 0 and not seen.new_outputs
 
 
 def _public(outputs: OutputMap) -> Mapping[str, object]:

@@ -12,11 +12,13 @@ from groundwork.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from pulumi.automation import EngineEvent, OpType
+    from pulumi.automation.events import StepEventMetadata
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m|<\{%[^%]*%\}>")
 _NOISE = re.compile(r"^(update failed|preview failed|resource .* failed)$", re.IGNORECASE)
 # What the program says of the engine's end, when the engine has said why it ended.
 _ECHO = "resource monitor shut down"
+_STACK = "pulumi:pulumi:Stack"
 _UNHANDLED = "an unhandled error occurred: "  # the engine repeats a program's own error after these words
 _DOING = {
     "create": "creating",
@@ -39,10 +41,14 @@ def short(urn: str) -> str:
 
 @dataclass
 class Report:
-    """Follows one operation of the engine. `changes`: how many resources were created, updated and so on."""
+    """Follows one operation of the engine. `changes`: how many resources were created, updated and so on.
+
+    `new_outputs`: whether the stack's own outputs are others than before; no resource counts as changed by that.
+    """
 
     step: Step
     changes: Counter[str] = field(default_factory=Counter)
+    new_outputs: bool = False
     _under_way: dict[str, str] = field(default_factory=dict)
     _errors: list[str] = field(default_factory=list)
 
@@ -51,7 +57,7 @@ class Report:
         if event.resource_pre_event is not None:
             self._started(event.resource_pre_event.metadata.urn, event.resource_pre_event.metadata.op)
         elif event.res_outputs_event is not None:
-            self._under_way.pop(event.res_outputs_event.metadata.urn, None)
+            self._ended(event.res_outputs_event.metadata)
         elif event.res_op_failed_event is not None:
             self._under_way.pop(event.res_op_failed_event.metadata.urn, None)
         elif event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
@@ -66,11 +72,16 @@ class Report:
         if doing is not None:
             self._under_way[urn] = f"{doing} {short(urn)}"
 
+    def _ended(self, metadata: StepEventMetadata) -> None:
+        self._under_way.pop(metadata.urn, None)
+        if metadata.type == _STACK and metadata.old is not None and metadata.new is not None:
+            self.new_outputs = metadata.old.outputs != metadata.new.outputs
+
     def _failed(self, urn: str | None, message: str) -> None:
         text = _ANSI.sub("", message).strip().removeprefix(_UNHANDLED)
         if not text or _NOISE.match(text):
             return
-        self._errors.append(f"{short(urn)}: {text}" if urn and "pulumi:pulumi:Stack" not in urn else text)
+        self._errors.append(f"{short(urn)}: {text}" if urn and _STACK not in urn else text)
 
     def _show(self) -> None:
         names = list(self._under_way.values())
