@@ -45,6 +45,11 @@ def platform_labels(environment: str, name: str) -> dict[str, str]:
     }
 
 
+def pod_security(level: str = "restricted") -> dict[str, str]:
+    """The labels of a namespace whose pods are held to a level of the Pod Security standards."""
+    return {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "audit", "warn")}
+
+
 def selector(owner: Owner, agent: str) -> dict[str, str]:
     """The labels that find an agent's pods. A Deployment's selector can never change, so these two must not either."""
     return {TENANT: owner.tenant, AGENT: agent}

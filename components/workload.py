@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import DeploymentStrategyArgs, RollingUpdateDeploymentArgs
+from pulumi_kubernetes.apps.v1 import DeploymentSpecArgs, DeploymentStrategyArgs, RollingUpdateDeploymentArgs
 from pulumi_kubernetes.core.v1 import (
     CapabilitiesArgs,
     ContainerArgs,
@@ -19,6 +19,7 @@ from pulumi_kubernetes.core.v1 import (
     LifecycleHandlerArgs,
     PodSecurityContextArgs,
     PodSpecArgs,
+    PodTemplateSpecArgs,
     ProbeArgs,
     ResourceRequirementsArgs,
     SeccompProfileArgs,
@@ -28,7 +29,8 @@ from pulumi_kubernetes.core.v1 import (
     VolumeArgs,
     VolumeMountArgs,
 )
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudgetSpecArgs
 
 from components.units import is_by_digest
 from groundwork.errors import UserError
@@ -117,6 +119,33 @@ def rolling() -> DeploymentStrategyArgs:
     """Replace pods only by pods that are ready: capacity never falls below what was asked."""
     return DeploymentStrategyArgs(
         type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_surge="25%", max_unavailable=0)
+    )
+
+
+def one_at_a_time(selector: Mapping[str, str]) -> PodDisruptionBudgetSpecArgs:
+    """A budget that holds for any number of replicas: `min_available` would block every eviction of a single one."""
+    return PodDisruptionBudgetSpecArgs(
+        max_unavailable=1,
+        unhealthy_pod_eviction_policy="AlwaysAllow",
+        selector=LabelSelectorArgs(match_labels=dict(selector)),
+    )
+
+
+def deployment_spec(
+    server: ServerArgs,
+    metadata: ObjectMetaArgs,
+    *,
+    replicas: int | None,
+    strategy: DeploymentStrategyArgs | None = None,
+) -> DeploymentSpecArgs:
+    """A server's Deployment. `metadata`: of its pods; `replicas`: None where an autoscaler says how many."""
+    return DeploymentSpecArgs(
+        replicas=replicas,
+        selector=LabelSelectorArgs(match_labels=dict(server.selector)),
+        strategy=strategy or rolling(),
+        revision_history_limit=3,
+        progress_deadline_seconds=300,
+        template=PodTemplateSpecArgs(metadata=metadata, spec=pod_spec(server)),
     )
 
 

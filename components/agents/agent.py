@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs
+from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.autoscaling.v2 import (
     CrossVersionObjectReferenceArgs,
     HorizontalPodAutoscaler,
@@ -24,7 +24,6 @@ from pulumi_kubernetes.core.v1 import (
     EnvVarSourceArgs,
     KeyToPathArgs,
     ObjectFieldSelectorArgs,
-    PodTemplateSpecArgs,
     ResourceRequirementsArgs,
     SecretKeySelectorArgs,
     SecretVolumeSourceArgs,
@@ -35,16 +34,16 @@ from pulumi_kubernetes.core.v1 import (
     VolumeArgs,
     VolumeMountArgs,
 )
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.agents.manifest import AgentManifest, OpenAIModel, SecretRef, dump
 from components.agents.network import agent_policy
 from components.labels import Owner, labels, selector
 from components.mesh.agent import AgentMesh, AgentMeshArgs
 from components.units import format_bytes, format_cpu
-from components.workload import ServerArgs, pod_spec, refuse_other_than_digest, rolling
+from components.workload import ServerArgs, deployment_spec, one_at_a_time, refuse_other_than_digest
 from groundwork.errors import UserError
 
 PORTS = {"http": 8080, "metrics": 9090}
@@ -144,14 +143,11 @@ class Agent(pulumi.ComponentResource):
         return Deployment(
             self._name,
             metadata=self._meta(),
-            spec=DeploymentSpecArgs(
+            spec=deployment_spec(
+                server,
+                ObjectMetaArgs(labels=self._labels()),
                 # An autoscaler and this number would undo each other at every `up`: only one of the two is declared.
                 replicas=0 if self._args.suspended else scaling.min if scaling.min == scaling.max else None,
-                selector=LabelSelectorArgs(match_labels=self._selector),
-                strategy=rolling(),
-                revision_history_limit=3,
-                progress_deadline_seconds=300,
-                template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=self._labels()), spec=pod_spec(server)),
             ),
             opts=self._child(depends_on=guards),
         )
@@ -164,13 +160,7 @@ class Agent(pulumi.ComponentResource):
 
     def _scaling(self, deployment: Deployment) -> None:
         scaling, name = self._spec.scaling, deployment.metadata.name
-        # One at a time, whatever the number of replicas: `min_available` would block every eviction of a single one.
-        budget = PodDisruptionBudgetSpecArgs(
-            max_unavailable=1,
-            unhealthy_pod_eviction_policy="AlwaysAllow",
-            selector=LabelSelectorArgs(match_labels=self._selector),
-        )
-        PodDisruptionBudget(self._name, metadata=self._meta(), spec=budget, opts=self._child())
+        PodDisruptionBudget(self._name, metadata=self._meta(), spec=one_at_a_time(self._selector), opts=self._child())
         if self._args.suspended or scaling.min == scaling.max:
             return
         cpu = MetricTargetArgs(type="Utilization", average_utilization=scaling.target_cpu_percent)

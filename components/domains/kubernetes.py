@@ -9,52 +9,42 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs
+from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import (
     ConfigMap,
-    ConfigMapProjectionArgs,
     ConfigMapVolumeSourceArgs,
-    DownwardAPIProjectionArgs,
-    DownwardAPIVolumeFileArgs,
     EmptyDirVolumeSourceArgs,
     EnvVarArgs,
-    KeyToPathArgs,
     Namespace,
-    ObjectFieldSelectorArgs,
-    PodTemplateSpecArgs,
-    ProjectedVolumeSourceArgs,
     ResourceRequirementsArgs,
     Service,
     ServiceAccount,
-    ServiceAccountTokenProjectionArgs,
     ServicePortArgs,
     ServiceSpecArgs,
     VolumeArgs,
     VolumeMountArgs,
-    VolumeProjectionArgs,
 )
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 from pydantic import JsonValue
 
+from components.account_token import token_mount, token_volume
 from components.domains.interface import Domains, Zone, check_zones
 from components.domains.names import NAME, NAMESPACE, SELECTOR
 from components.domains.rights import DNS_PORT, HTTP_PORT, METRICS_PORT, network, rights
 from components.gateway.filters import WORKLOAD
 from components.gateway.gateway import CIPHERS
-from components.labels import platform_labels
+from components.labels import platform_labels, pod_security
 from components.mesh import GATEWAY, INJECTION, Door, allow
 from components.mesh.names import GATEWAY_NAMESPACE, service_host
 from components.units import HostPort
-from components.workload import BesideArgs, ServerArgs, pod_spec, refuse_other_than_digest, rolling
+from components.workload import BesideArgs, ServerArgs, deployment_spec, one_at_a_time, refuse_other_than_digest
 from groundwork.errors import UserError
 
 OPERATOR, SERVERS, PUBLIC = "operator", "zone-servers", "zones"
 CREDENTIAL = "wildcard"
 READY_PORT, RESOLVER_PORT = 8181, 5300
-TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 – where client libraries look for it
-TOKEN_SECONDS = 3600
 ZONES = "/zones"
 
 
@@ -140,8 +130,7 @@ class KubernetesDomains(Domains):
         self.register_outputs({"nameservers": self.nameservers, "certificate": self.certificate})
 
     def _namespace(self) -> Namespace:
-        security = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
-        meta = ObjectMetaArgs(name=NAMESPACE, labels=self._labels() | security | INJECTION)
+        meta = ObjectMetaArgs(name=NAMESPACE, labels=self._labels() | pod_security() | INJECTION)
         return Namespace(NAMESPACE, metadata=meta, opts=pulumi.ResourceOptions(parent=self))
 
     def _services(self, opts: pulumi.ResourceOptions) -> None:
@@ -161,12 +150,7 @@ class KubernetesDomains(Domains):
         for name, spec in specs.items():
             meta = self._meta(name, notes if name == PUBLIC else None)
             Service(f"{NAME}-{name}", metadata=meta, spec=spec, opts=opts)
-        budget = PodDisruptionBudgetSpecArgs(
-            max_unavailable=1,
-            unhealthy_pod_eviction_policy="AlwaysAllow",
-            selector=LabelSelectorArgs(match_labels=SELECTOR),
-        )
-        PodDisruptionBudget(NAME, metadata=self._meta(NAME), spec=budget, opts=opts)
+        PodDisruptionBudget(NAME, metadata=self._meta(NAME), spec=one_at_a_time(SELECTOR), opts=opts)
 
     def _settings(self) -> str:
         """What the operator reads (images/domains/domains_operator/settings.py)."""
@@ -209,16 +193,10 @@ class KubernetesDomains(Domains):
         return Deployment(
             NAME,
             metadata=self._meta(NAME),
-            spec=DeploymentSpecArgs(
+            spec=deployment_spec(
+                self._server(account, self._config(opts)),
+                ObjectMetaArgs(labels=self._labels(), annotations=notes),
                 replicas=self._args.replicas,
-                selector=LabelSelectorArgs(match_labels=SELECTOR),
-                strategy=rolling(),
-                revision_history_limit=3,
-                progress_deadline_seconds=300,
-                template=PodTemplateSpecArgs(
-                    metadata=ObjectMetaArgs(labels=self._labels(), annotations=notes),
-                    spec=pod_spec(self._server(account, self._config(opts))),
-                ),
             ),
             opts=opts,
         )
@@ -235,12 +213,12 @@ class KubernetesDomains(Domains):
             volumes=[
                 VolumeArgs(name="zones", empty_dir=EmptyDirVolumeSourceArgs(size_limit="64Mi")),
                 VolumeArgs(name="settings", config_map=ConfigMapVolumeSourceArgs(name=config.metadata.name)),
-                VolumeArgs(name="token", projected=_token()),
+                token_volume(),
             ],
             mounts=[
                 VolumeMountArgs(name="zones", mount_path=ZONES),
                 VolumeMountArgs(name="settings", mount_path="/etc/domains", read_only=True),
-                VolumeMountArgs(name="token", mount_path=TOKEN, read_only=True),
+                token_mount(),
             ],
             beside=[self._zone_server()],
         )
@@ -263,24 +241,6 @@ class KubernetesDomains(Domains):
 
     def _meta(self, name: str, annotations: dict[str, str] | None = None) -> ObjectMetaArgs:
         return ObjectMetaArgs(name=name, namespace=NAMESPACE, labels=self._labels(), annotations=annotations)
-
-
-def _token() -> ProjectedVolumeSourceArgs:
-    """The account's token, short-lived and renewed, for the operator's container alone: CoreDNS has no need of it."""
-    authority = [KeyToPathArgs(key="ca.crt", path="ca.crt")]
-    namespace = DownwardAPIVolumeFileArgs(
-        path="namespace", field_ref=ObjectFieldSelectorArgs(field_path="metadata.namespace")
-    )
-    return ProjectedVolumeSourceArgs(
-        default_mode=0o440,
-        sources=[
-            VolumeProjectionArgs(
-                service_account_token=ServiceAccountTokenProjectionArgs(path="token", expiration_seconds=TOKEN_SECONDS)
-            ),
-            VolumeProjectionArgs(config_map=ConfigMapProjectionArgs(name="kube-root-ca.crt", items=authority)),
-            VolumeProjectionArgs(downward_api=DownwardAPIProjectionArgs(items=[namespace])),
-        ],
-    )
 
 
 def _amounts(*, memory: str, limit: str) -> ResourceRequirementsArgs:

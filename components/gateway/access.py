@@ -6,26 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs
+from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import (
-    ConfigMapProjectionArgs,
-    DownwardAPIProjectionArgs,
-    DownwardAPIVolumeFileArgs,
     EmptyDirVolumeSourceArgs,
     EnvVarArgs,
-    KeyToPathArgs,
-    ObjectFieldSelectorArgs,
-    PodTemplateSpecArgs,
-    ProjectedVolumeSourceArgs,
     ResourceRequirementsArgs,
     Service,
     ServiceAccount,
-    ServiceAccountTokenProjectionArgs,
     ServicePortArgs,
     ServiceSpecArgs,
     VolumeArgs,
     VolumeMountArgs,
-    VolumeProjectionArgs,
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import (
@@ -37,9 +28,10 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicyPortArgs,
     NetworkPolicySpecArgs,
 )
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, PolicyRuleArgs, RoleRefArgs, SubjectArgs
 
+from components.account_token import token_mount, token_volume
 from components.agents.network import LINK_LOCAL
 from components.gateway.edge import AUTHORIZER_PORT
 from components.gateway.filters import WORKLOAD
@@ -47,7 +39,14 @@ from components.labels import platform_labels
 from components.mesh import GATEWAY, Door, allow
 from components.mesh.names import GATEWAY_NAMESPACE
 from components.platform.specs import GROUP, ApiKey, Domain, Tenant
-from components.workload import LEAVE_SECONDS, BesideArgs, ServerArgs, pod_spec, refuse_other_than_digest, rolling
+from components.workload import (
+    LEAVE_SECONDS,
+    BesideArgs,
+    ServerArgs,
+    deployment_spec,
+    one_at_a_time,
+    refuse_other_than_digest,
+)
 
 NAME = "authorizer"
 SELECTOR = {"app.kubernetes.io/name": NAME}
@@ -55,8 +54,6 @@ HTTP_PORT, OPA_HEALTH_PORT = 8080, 8282
 # The API server and the issuers' keys are called as they are: TLS of their own, checked here, and no proxy between.
 OUTSIDE_PORTS = (443, 6443)
 SOCKET = "/run/opa"
-TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 – where client libraries look for it
-TOKEN_SECONDS = 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,12 +97,7 @@ class Access(pulumi.ComponentResource):
         ]
         port = ServicePortArgs(name="grpc", port=AUTHORIZER_PORT, target_port="grpc", app_protocol="grpc")
         Service(NAME, metadata=self._meta(), spec=ServiceSpecArgs(selector=SELECTOR, ports=[port]), opts=self._child())
-        budget = PodDisruptionBudgetSpecArgs(
-            max_unavailable=1,
-            unhealthy_pod_eviction_policy="AlwaysAllow",
-            selector=LabelSelectorArgs(match_labels=SELECTOR),
-        )
-        PodDisruptionBudget(NAME, metadata=self._meta(), spec=budget, opts=self._child())
+        PodDisruptionBudget(NAME, metadata=self._meta(), spec=one_at_a_time(SELECTOR), opts=self._child())
         self._deployment(account, guards)
         self.register_outputs({})
 
@@ -137,16 +129,10 @@ class Access(pulumi.ComponentResource):
         return Deployment(
             NAME,
             metadata=self._meta(),
-            spec=DeploymentSpecArgs(
+            spec=deployment_spec(
+                self._server(account),
+                ObjectMetaArgs(labels=self._labels(), annotations=notes),
                 replicas=self._args.replicas,
-                selector=LabelSelectorArgs(match_labels=SELECTOR),
-                strategy=rolling(),
-                revision_history_limit=3,
-                progress_deadline_seconds=300,
-                template=PodTemplateSpecArgs(
-                    metadata=ObjectMetaArgs(labels=self._labels(), annotations=notes),
-                    spec=pod_spec(self._server(account)),
-                ),
             ),
             opts=self._child(guards),
         )
@@ -167,9 +153,9 @@ class Access(pulumi.ComponentResource):
             ],
             volumes=[
                 VolumeArgs(name="opa", empty_dir=EmptyDirVolumeSourceArgs(size_limit="1Mi")),
-                VolumeArgs(name="token", projected=_token()),
+                token_volume(),
             ],
-            mounts=[socket, VolumeMountArgs(name="token", mount_path=TOKEN, read_only=True)],
+            mounts=[socket, token_mount()],
             beside=[
                 BesideArgs(
                     name="opa",
@@ -199,32 +185,6 @@ class Access(pulumi.ComponentResource):
 
     def _child(self, depends_on: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, depends_on=list(depends_on))
-
-
-def _token() -> ProjectedVolumeSourceArgs:
-    """The account's token, short-lived and renewed, for the authorizer's container alone: OPA has no need of it."""
-    return ProjectedVolumeSourceArgs(
-        default_mode=0o440,
-        sources=[
-            VolumeProjectionArgs(
-                service_account_token=ServiceAccountTokenProjectionArgs(path="token", expiration_seconds=TOKEN_SECONDS)
-            ),
-            VolumeProjectionArgs(
-                config_map=ConfigMapProjectionArgs(
-                    name="kube-root-ca.crt", items=[KeyToPathArgs(key="ca.crt", path="ca.crt")]
-                )
-            ),
-            VolumeProjectionArgs(
-                downward_api=DownwardAPIProjectionArgs(
-                    items=[
-                        DownwardAPIVolumeFileArgs(
-                            path="namespace", field_ref=ObjectFieldSelectorArgs(field_path="metadata.namespace")
-                        )
-                    ]
-                )
-            ),
-        ],
-    )
 
 
 def _network() -> NetworkPolicySpecArgs:

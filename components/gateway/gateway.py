@@ -16,7 +16,7 @@ from components.gateway import policies
 from components.gateway.edge import AUTHORIZER_PORT, RATELIMIT_PORT, Config, Limits
 from components.gateway.filters import HTTP, HTTPS, WORKLOAD, gateway_filter
 from components.gateway.ratelimit import RateLimit, RateLimitArgs
-from components.labels import ROLE, platform_labels
+from components.labels import ROLE, platform_labels, pod_security
 from components.mesh import INJECTION, Charts, Door, allow
 from components.mesh.istio import istio
 from components.mesh.names import GATEWAY_NAMESPACE, service_host
@@ -92,8 +92,9 @@ class Gateway(pulumi.ComponentResource):
         self.register_outputs({"namespace": self.namespace.metadata.name})
 
     def _namespace(self) -> Namespace:
-        security = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
-        meta = ObjectMetaArgs(name=GATEWAY_NAMESPACE, labels=self._labels() | security | INJECTION | {ROLE: "gateway"})
+        meta = ObjectMetaArgs(
+            name=GATEWAY_NAMESPACE, labels=self._labels() | pod_security() | INJECTION | {ROLE: "gateway"}
+        )
         return Namespace(GATEWAY_NAMESPACE, metadata=meta, opts=pulumi.ResourceOptions(parent=self))
 
     def _network(self, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:

@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgs, DeploymentStrategyArgs
+from pulumi_kubernetes.apps.v1 import Deployment, DeploymentStrategyArgs
 from pulumi_kubernetes.core.v1 import (
     EnvVarArgs,
-    PodTemplateSpecArgs,
     ResourceRequirementsArgs,
     Service,
     ServiceAccount,
     ServicePortArgs,
     ServiceSpecArgs,
 )
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.gateway import policies
 from components.gateway.edge import RATELIMIT_PORT
@@ -26,7 +25,7 @@ from components.gateway.filters import WORKLOAD
 from components.labels import platform_labels
 from components.mesh import Door, Source, allow
 from components.mesh.names import GATEWAY_NAMESPACE, service_host
-from components.workload import ServerArgs, pod_spec, refuse_other_than_digest, rolling
+from components.workload import ServerArgs, deployment_spec, one_at_a_time, refuse_other_than_digest, rolling
 
 NAME = "ratelimit"
 REDIS, REDIS_PORT = "redis", 6379
@@ -93,24 +92,15 @@ class RateLimit(pulumi.ComponentResource):
         port = ServicePortArgs(name=part.protocol, port=part.port, target_port=part.port, app_protocol=part.protocol)
         spec = ServiceSpecArgs(selector=selector, ports=[port])
         Service(part.name, metadata=self._meta(part.name), spec=spec, opts=self._child())
-        budget = PodDisruptionBudgetSpecArgs(
-            max_unavailable=1,
-            unhealthy_pod_eviction_policy="AlwaysAllow",
-            selector=LabelSelectorArgs(match_labels=selector),
-        )
-        PodDisruptionBudget(part.name, metadata=self._meta(part.name), spec=budget, opts=self._child())
+        PodDisruptionBudget(part.name, metadata=self._meta(part.name), spec=one_at_a_time(selector), opts=self._child())
         return Deployment(
             part.name,
             metadata=self._meta(part.name),
-            spec=DeploymentSpecArgs(
+            spec=deployment_spec(
+                part.server,
+                ObjectMetaArgs(labels=self._labels(part.name)),
                 replicas=part.replicas,
-                selector=LabelSelectorArgs(match_labels=selector),
                 strategy=part.strategy,
-                revision_history_limit=3,
-                progress_deadline_seconds=300,
-                template=PodTemplateSpecArgs(
-                    metadata=ObjectMetaArgs(labels=self._labels(part.name)), spec=pod_spec(part.server)
-                ),
             ),
             opts=self._child([*guards, *depends_on]),
         )

@@ -11,7 +11,7 @@ from pulumi_kubernetes.helm.v4 import Chart, RepositoryOptsArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs, ObjectMetaPatchArgs
 from pydantic import JsonValue
 
-from components.labels import platform_labels
+from components.labels import platform_labels, pod_security
 from components.mesh.barrier import Barrier, BarrierArgs
 from components.mesh.charts import Charts, ControlPlane, Istiod, Values, base_values, istiod_values
 from components.mesh.istio import istio
@@ -111,8 +111,8 @@ class Mesh(pulumi.ComponentResource):
     def _namespace_meta(self) -> ObjectMetaPatchArgs:
         """It is there before the mesh is, as the root's Secret is in it (local/authority)."""
         level = "restricted" if self._args.node_plugin else "privileged"
-        security = {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "audit", "warn")}
-        return ObjectMetaPatchArgs(name=NAMESPACE, labels=platform_labels(self._args.environment, "mesh") | security)
+        own = platform_labels(self._args.environment, "mesh") | pod_security(level)
+        return ObjectMetaPatchArgs(name=NAMESPACE, labels=own)
 
     def _child(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, depends_on=list(after))

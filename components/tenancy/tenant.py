@@ -22,7 +22,7 @@ from components.agents.agent import Agent, AgentArgs
 from components.agents.manifest import AgentManifest
 from components.domains.custom import CustomDomain, CustomDomainArgs
 from components.gateway.route import TenantRoute, TenantRouteArgs
-from components.labels import Owner, labels
+from components.labels import Owner, labels, pod_security
 from components.mesh.names import INJECTION, SIDECAR
 from components.mesh.tenant import TenantMesh, TenantMeshArgs
 from components.platform.specs import API_VERSION, TenantSpec
@@ -110,7 +110,7 @@ class Tenant(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         namespace = Namespace(
             name,
-            metadata=ObjectMetaArgs(name=args.owner.tenant, labels=labels(args.owner) | _pod_security() | INJECTION),
+            metadata=ObjectMetaArgs(name=args.owner.tenant, labels=labels(args.owner) | pod_security() | INJECTION),
             opts=child,
         )
         inside = ObjectMetaArgs(name="tenant", namespace=namespace.metadata.name, labels=labels(args.owner))
@@ -172,11 +172,6 @@ class Tenant(pulumi.ComponentResource):
             spec=args.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True),
             opts=pulumi.ResourceOptions(parent=self),
         )
-
-
-def _pod_security() -> dict[str, str]:
-    modes = ("enforce", "audit", "warn")
-    return {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes}
 
 
 def _quota(quota: Quota) -> ResourceQuotaSpecArgs:
