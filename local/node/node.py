@@ -54,9 +54,15 @@ def status(settings: NodeSettings) -> Status:
     """What runs just now; asks the API server only when there is a node."""
     found = {p.environment[processes.SERVICE]: p.pid for p in processes.of_node(settings.runtime) if _is_service(p)}
     missing = tuple(name for name in SERVICES[settings.kind] if name not in found)
-    cluster = _cluster(settings)
-    ready = bool(found) and cluster.is_ready() and cluster.node_is_ready(settings.name)
-    return Status(services=found, missing=missing, ready=ready)
+    return Status(services=found, missing=missing, ready=bool(found) and _is_ready(settings))
+
+
+def _is_ready(settings: NodeSettings) -> bool:
+    try:
+        cluster = _cluster(settings)
+    except FileNotFoundError:  # no certificates to ask with: a node half made, or half removed
+        return False
+    return cluster.is_ready() and cluster.node_is_ready(settings.name)
 
 
 def _is_service(process: processes.Process) -> bool:

@@ -35,8 +35,13 @@ _KINDS = (
     "roles.rbac.authorization.k8s.io",
     "rolebindings.rbac.authorization.k8s.io",
 )
-# Made by the control plane in every namespace.
-_GIVEN = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
+# Made in every namespace, and again when it is deleted: by the control plane, and by a mesh where there is one.
+_GIVEN = {
+    "configmap/kube-root-ca.crt",
+    "serviceaccount/default",
+    "configmap/istio-ca-root-cert",
+    "configmap/istio-ca-crl",
+}
 _OBJECTS = ("configmaps", "secrets", "serviceaccounts", "services", "persistentvolumeclaims")
 _List = TypeAdapter(dict[str, list[JsonObject]])
 
