@@ -40,10 +40,12 @@ def settled(kubectl: Kubectl, seconds: float = 120) -> dict[Key, str]:
     return looks[-1]
 
 
-def others(found: Mapping[Key, str], *tenants: str) -> dict[Key, str]:
-    """The objects that are not these tenants': neither in their namespaces nor named after them."""
+def touched(before: Mapping[Key, str], after: Mapping[Key, str], *tenants: str) -> dict[Key, tuple[str, str]]:
+    """What differs, as it was and as it is ("" where it is not there), of the objects that are not these tenants'."""
     own = {*tenants, *(f"tenant-{tenant}" for tenant in tenants)}
-    return {key: state for key, state in found.items() if key[1] not in own and key[2] not in own}
+    keys = {key for key in before.keys() | after.keys() if key[1] not in own and key[2] not in own}
+    found = {key: (before.get(key, ""), after.get(key, "")) for key in sorted(keys)}
+    return {key: states for key, states in found.items() if states[0] != states[1]}
 
 
 def _key(item: Mapping[str, object]) -> Key:

@@ -19,7 +19,7 @@ from local.paths import Paths
 from local.up import cluster_of
 from tests.cluster.node import kubectl
 from tests.command import copy_of_checkout, groundwork, start, succeeded, up
-from tests.snapshot import objects, others, settled
+from tests.snapshot import objects, settled, touched
 
 pytestmark = pytest.mark.cluster
 
@@ -63,7 +63,7 @@ def rows(checkout: Path) -> list[AgentRow]:
         assert isinstance(process, subprocess.Popen)
         _, said = process.communicate()
         assert process.returncode == 0, said
-    assert others(objects(words), *NAMES) == others(before, *NAMES)
+    assert touched(before, objects(words), *NAMES) == {}
     return [row for name in NAMES for row in agents(tenant(checkout, "add", name)["outputs"])]
 
 
@@ -101,7 +101,7 @@ def test_a_suspended_tenant_is_refused_with_the_reason_and_resumes(
     gone = wait_until(lambda: not words("get", "pods", "-n", suspended.tenant, "-o", "name"), 60)
     assert gone, "its agents scale to zero"
     assert ask(cluster, other).status_code == 200
-    assert others(objects(words), suspended.tenant) == others(before, suspended.tenant)
+    assert touched(before, objects(words), suspended.tenant) == {}
     tenant(checkout, "resume", suspended.tenant)
     assert comes_to(cluster, suspended, 200).is_success
 
@@ -117,5 +117,5 @@ def test_a_deleted_tenant_leaves_nothing_and_is_not_reached(
         assert left == []
         answer = door.post(gone.tenant, f"{gone.address}/v1/invoke", {"input": "still there?"})
         assert answer.status_code in {401, 403, 404, 421}
-    assert others(objects(words), gone.tenant) == others(before, gone.tenant)
+    assert touched(before, objects(words), gone.tenant) == {}
     assert ask(cluster, other).status_code == 200

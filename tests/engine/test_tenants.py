@@ -13,7 +13,7 @@ import pytest
 
 from local.paths import Paths
 from tests.command import copy_of_checkout, groundwork, kill_group, start, succeeded
-from tests.snapshot import Key, objects, others, settled
+from tests.snapshot import Key, objects, settled, touched
 
 pytestmark = pytest.mark.engine
 
@@ -81,7 +81,7 @@ def test_two_tenants_added_at_once_are_both_there_and_no_other_is_touched(world:
         _, said = process.communicate()
         assert process.returncode == 0, said
     assert {"initech", "hooli"} <= world.namespaces()
-    assert others(world.objects(), "initech", "hooli") == others(before, "initech", "hooli")
+    assert touched(before, world.objects(), "initech", "hooli") == {}
 
 
 def test_what_is_there_already_is_left_as_it_is(world: World) -> None:
@@ -96,7 +96,7 @@ def test_a_changed_tenant_touches_no_other(world: World) -> None:
     file.write_text(file.read_text("utf-8") + "limits: {requestsPerSecond: 3}\n")
     changed = json.loads(succeeded(world.run("up", "local.initech", "--json")))["changed"]
     assert changed > 0
-    assert others(world.objects(), "initech") == others(before, "initech")
+    assert touched(before, world.objects(), "initech") == {}
     limit = world.kubectl("get", "gwt", "initech", "-n", "initech", "-o", "jsonpath={.spec.rateLimit}")
     assert json.loads(limit) == {"requestsPerSecond": 3}
 
@@ -111,7 +111,7 @@ def test_suspended_is_without_pods_and_resumed_is_as_before(world: World) -> Non
     assert world.kubectl("get", "hpa", "-n", "initech", "-o", "name") == ""
     replicas = world.kubectl("get", "deploy", "-n", "initech", "-o", "jsonpath={.items[*].spec.replicas}")
     assert replicas == "0"
-    assert others(world.objects(), "initech") == others(before, "initech")
+    assert touched(before, world.objects(), "initech") == {}
     assert world.tenant("suspend", "initech", "--reason", "invoice 17")["changed"] == 0
     world.tenant("resume", "initech")
     assert world.states()["initech"] == "up"
@@ -144,7 +144,7 @@ def test_a_deleted_tenant_leaves_nothing_and_touches_no_other(world: World) -> N
     assert world.traces("gavin")
     world.tenant("delete", "gavin", "--yes")
     assert world.traces("gavin") == []
-    assert others(world.objects(), "gavin") == others(before, "gavin")
+    assert touched(before, world.objects(), "gavin") == {}
     again = world.run("tenant", "delete", "gavin", "--yes")
     assert again.returncode == 2
     assert "there is no tenant 'gavin'" in again.stderr
