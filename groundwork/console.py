@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
@@ -114,3 +114,11 @@ class LiveProgress:
 def progress() -> Progress:
     """Live on a terminal, plain otherwise."""
     return LiveProgress() if sys.stderr.isatty() else PlainProgress()
+
+
+def print_columns(rows: Iterable[Sequence[str]]) -> None:
+    """Rows of as many cells each, one below the other, for people and for `cut`."""
+    table = [list(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 
 from components.domains.names import AUTHORITY_CERTIFICATE
 from components.domains.names import NAMESPACE as DOMAINS
-from components.labels import TENANT
-from components.platform.specs import API_VERSION, GROUP, Scope
+from components.platform.specs import GROUP, Scope
 from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
 from local.cluster import Cluster
@@ -72,18 +71,11 @@ def front_door(cluster: Cluster, tenants: Iterable[str]) -> Iterator[FrontDoor]:
 
 
 def _make_key(cluster: Cluster, tenant: str) -> tuple[str, str]:
-    from components.gateway.keys import Wish, made
+    from components.gateway.keys import Wish, made, manifest
 
     wish = Wish(scope=Scope(org=tenant), lifetime=KEY_LIFE, note="asks for a first answer")
     key, spec = made(wish, datetime.now(UTC))
-    cluster.apply(
-        {
-            "apiVersion": API_VERSION,
-            "kind": "ApiKey",
-            "metadata": {"name": key.id, "namespace": tenant, "labels": {TENANT: tenant}},
-            "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True),
-        }
-    )
+    cluster.apply(manifest(key.id, spec))
     return key.id, key.text
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from groundwork.errors import ExitCode, UserError
 from groundwork.files import write_atomically
 from local.paths import Paths
 
@@ -45,6 +46,14 @@ def read(paths: Paths) -> Record | None:
         return Record.model_validate_json(file.read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
+
+
+def require(paths: Paths) -> Record:
+    """The record. Raises UserError where nothing was brought up."""
+    made = read(paths)
+    if made is None:
+        raise UserError(what="nothing is up", fix="run: groundwork up local", code=ExitCode.ERROR)
+    return made
 
 
 def write(paths: Paths, record: Record) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from groundwork.console import progress
-from groundwork.errors import ExitCode, UserError
+from groundwork.errors import UserError
 from local import record
 from local.doctor.command import doctor
 from local.images import verbs as images
@@ -105,10 +105,7 @@ def kubeconfig() -> None:
     Example:
       export KUBECONFIG=$(groundwork kubeconfig)
     """
-    made = record.read(Paths.for_user())
-    if made is None:
-        raise UserError(what="nothing is up", fix="run: groundwork up local", code=ExitCode.ERROR)
-    print(made.kubeconfig)
+    print(record.require(Paths.for_user()).kubeconfig)
 
 
 def env() -> None:

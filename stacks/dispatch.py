@@ -8,7 +8,7 @@ from pulumi.runtime.config import CONFIG, get_config_env
 
 from local.paths import CHECKOUT
 from stacks.environment import Environment
-from stacks.settings import PREFIX, decoded, from_config, from_file, settings_file
+from stacks.settings import PREFIX, decoded, from_config, from_file, settings_file, stack_file
 from stacks.tenant import TenantStack
 from stacks.tenant_settings import read_tenant
 
@@ -17,7 +17,7 @@ def declare(stack: str, folder: Path = CHECKOUT) -> None:
     """Declare the resources of `stack`. Raises UserError."""
     config = {key: str(value) for key, value in (get_config_env() | CONFIG.get()).items()}
     environment, _, tenant = stack.partition(".")
-    file = folder / f"Pulumi.{stack}.yaml"
+    file = stack_file(stack, folder)
     if tenant:
         settings = from_file(settings_file(environment, folder))
         declared = read_tenant(tenant, folder, decoded(config), file)

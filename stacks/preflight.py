@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from local.paths import CHECKOUT
-from stacks.settings import Settings, decoded_file, from_file, settings_file
+from stacks.settings import Settings, decoded_file, from_file, settings_file, stack_file
 from stacks.tenant_settings import TenantFolder, read_tenant
 
 
@@ -19,5 +19,5 @@ def check(environment: str, folder: Path = CHECKOUT) -> Settings:
 
 def check_tenant(environment: str, tenant: str, folder: Path = CHECKOUT) -> TenantFolder:
     """A tenant as this environment has it, from its folder and the environment's own values. Raises UserError."""
-    file = folder / f"Pulumi.{environment}.{tenant}.yaml"
+    file = stack_file(f"{environment}.{tenant}", folder)
     return read_tenant(tenant, folder, decoded_file(file), file)

@@ -66,7 +66,7 @@ class Settings(StrictModel):
 def from_file(file: Path) -> Settings:
     """An environment's settings as they stand in a file. Raises UserError."""
     try:
-        root = own(compose(read_text(file, file.name), file.name))
+        root = _root(file)
         reader = Reader(file.name)
         return validate(Settings, reader.value(root), root, file.name, reader.problems)
     except DocumentError as error:
@@ -88,7 +88,7 @@ def decoded_file(file: Path) -> dict[str, JsonValue]:
     if not file.exists():
         return {}
     try:
-        root = own(compose(read_text(file, file.name), file.name))
+        root = _root(file)
         reader = Reader(file.name)
         data = reader.value(root)
         if reader.problems:
@@ -101,11 +101,7 @@ def decoded_file(file: Path) -> dict[str, JsonValue]:
 def validated(model: type[Model], data: dict[str, JsonValue], file: Path) -> Model:
     """`data` as `model`; the file of a stack, if there is one, says where a mistake stands. Raises UserError."""
     try:
-        root: yaml.Node
-        if file.exists():
-            root = own(compose(read_text(file, file.name), file.name))
-        else:
-            root = compose(yaml.safe_dump(data), file.name)
+        root = _root(file) if file.exists() else compose(yaml.safe_dump(data), file.name)
         return validate(model, data, root, file.name)
     except DocumentError as error:
         raise as_user_error(error) from None
@@ -117,9 +113,14 @@ def known_environments(folder: Path) -> list[str]:
     return sorted(name for name in names if "." not in name)
 
 
+def stack_file(stack: str, folder: Path) -> Path:
+    """Where a stack's own values stand: an environment's, or its own for a tenant, which need not be there."""
+    return folder / f"Pulumi.{stack}.yaml"
+
+
 def settings_file(environment: str, folder: Path) -> Path:
     """Where an environment's settings stand; UserError where there are none."""
-    file = folder / f"Pulumi.{environment}.yaml"
+    file = stack_file(environment, folder)
     if not file.is_file():
         raise UserError(
             what=f"there is no environment {environment!r}",
@@ -128,6 +129,11 @@ def settings_file(environment: str, folder: Path) -> Path:
             fix="name one of these, or write the file (docs/environments.md)",
         )
     return file
+
+
+def _root(file: Path) -> yaml.Node:
+    """Our part of a stack's file. Raises DocumentError."""
+    return own(compose(read_text(file, file.name), file.name))
 
 
 def own(document: yaml.Node) -> yaml.MappingNode:

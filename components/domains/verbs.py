@@ -12,6 +12,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from components.hosts import HOST, Host
 from components.platform.specs import Domain, DomainStatus
+from groundwork.console import print_columns
 from groundwork.errors import ExitCode, UserError
 from groundwork.files import write_atomically
 from groundwork.waiting import wait_until
@@ -83,10 +84,7 @@ def list_(
     if json_:
         print(json.dumps(rows, indent=2))
         return
-    table = [list(COLUMNS), *([str(row[column] or "")[:80] for column in COLUMNS] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    print_columns([COLUMNS, *([str(row[column] or "")[:80] for column in COLUMNS] for row in rows)])
 
 
 @app.command()
@@ -176,12 +174,7 @@ def _store(kubeconfig: Path | None) -> DomainStore:
     from local import record
     from local.paths import Paths
 
-    if kubeconfig is None:
-        made = record.read(Paths.for_user())
-        if made is None:
-            raise UserError(what="nothing is up", fix="run: groundwork up local", code=ExitCode.ERROR)
-        kubeconfig = made.kubeconfig
-    return DomainStore(kubeconfig)
+    return DomainStore(kubeconfig or record.require(Paths.for_user()).kubeconfig)
 
 
 def _row(domain: Domain) -> dict[str, JsonValue]:

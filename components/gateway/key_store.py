@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from components.platform.specs import API_VERSION, GROUP, VERSION, ApiKey, ApiKeySpec, Domain, Tenant
+from components.gateway.keys import manifest, written
+from components.platform.specs import GROUP, VERSION, ApiKey, ApiKeySpec, Domain, Tenant
 from groundwork.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -50,24 +51,17 @@ class KeyStore:
             raise UserError(what=f"there is no key {key_id!r}", where=self._where, fix="groundwork key list")
         return found[0]
 
-    def create(self, key_id: str, spec: ApiKeySpec, labels: Mapping[str, str]) -> None:
+    def create(self, key_id: str, spec: ApiKeySpec) -> None:
         """Write a new key."""
-        tenant = spec.scope.org
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": "ApiKey",
-            "metadata": {"name": key_id, "namespace": tenant, "labels": dict(labels)},
-            "spec": _written(spec),
-        }
         self._run(
             lambda: self._api.create_namespaced_custom_object(
-                GROUP, VERSION, tenant, ApiKey.plural, body, _request_timeout=TIMEOUT
+                GROUP, VERSION, spec.scope.org, ApiKey.plural, manifest(key_id, spec), _request_timeout=TIMEOUT
             )
         )
 
     def change(self, key: ApiKey, spec: ApiKeySpec) -> None:
         """Write a key anew, if nobody else did since it was read."""
-        body = {"metadata": {"resourceVersion": key.metadata.resource_version}, "spec": _written(spec)}
+        body = {"metadata": {"resourceVersion": key.metadata.resource_version}, "spec": written(spec)}
         self._run(
             lambda: self._api.patch_namespaced_custom_object(
                 GROUP,
@@ -112,7 +106,3 @@ class KeyStore:
         except (HTTPError, ConfigException, OSError) as error:
             what = f"the cluster does not answer ({type(error).__name__})"
             raise UserError(what=what, where=self._where, fix="groundwork doctor", code=ExitCode.ERROR) from None
-
-
-def _written(spec: ApiKeySpec) -> dict[str, object]:
-    return spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)

@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from components.gateway.keys import Wish, made, revoked, rotated, state, successor
-from components.labels import TENANT
 from components.platform.keys import PREFIX, Key
 from components.platform.specs import ApiKey, ApiKeySpec, RateLimit, Scope
 from components.units import DURATION, NAME, parse_duration
-from groundwork.errors import ExitCode, UserError
+from groundwork.console import print_columns
+from groundwork.errors import UserError
 
 if TYPE_CHECKING:
     from components.gateway.key_store import KeyStore
@@ -71,7 +71,7 @@ def create(  # noqa: PLR0913, PLR0917 – one parameter an option
     if domain is not None and domain not in (hosts := store.hosts(found)):
         raise UserError(what=f"{domain} is no host of {tenant}", allowed=", ".join(sorted(hosts)))
     key, spec = made(Wish(scope=scope, lifetime=lifetime, rate_limit=rate_limit, note=note), datetime.now(UTC))
-    store.create(key.id, spec, {TENANT: tenant})
+    store.create(key.id, spec)
     _show_new(key, spec, json_)
 
 
@@ -91,10 +91,7 @@ def list_(
     if json_:
         print(json.dumps(rows, indent=2))
         return
-    table = [list(COLUMNS), *([str(row[column] or "") for column in COLUMNS] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    print_columns([COLUMNS, *([str(row[column] or "") for column in COLUMNS] for row in rows)])
 
 
 @app.command()
@@ -130,7 +127,7 @@ def rotate(
     old = store.key(_id(key_id))
     key, spec = made(successor(old.spec, now), now)
     # The new one first: whatever happens in between, there is one that works.
-    store.create(key.id, spec, {TENANT: spec.scope.org})
+    store.create(key.id, spec)
     store.change(old, rotated(old.spec, key.id, span, now))
     _show_new(key, spec, json_, replaces=old.metadata.name)
 
@@ -165,12 +162,7 @@ def _store(kubeconfig: Path | None) -> KeyStore:
     from local import record
     from local.paths import Paths
 
-    if kubeconfig is None:
-        made = record.read(Paths.for_user())
-        if made is None:
-            raise UserError(what="nothing is up", fix="run: groundwork up local", code=ExitCode.ERROR)
-        kubeconfig = made.kubeconfig
-    return KeyStore(kubeconfig)
+    return KeyStore(kubeconfig or record.require(Paths.for_user()).kubeconfig)
 
 
 def _id(text: str) -> str:

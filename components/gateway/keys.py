@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from components.labels import TENANT
 from components.platform.keys import Key
-from components.platform.specs import ApiKeySpec, RateLimit, Revoked, Scope
+from components.platform.specs import API_VERSION, ApiKeySpec, RateLimit, Revoked, Scope
 from groundwork.errors import UserError
 
 
@@ -82,3 +83,19 @@ def revoked(old: ApiKeySpec, reason: str, by: str, now: datetime) -> ApiKeySpec:
     if old.revoked is not None:
         return old
     return old.model_copy(update={"revoked": Revoked(at=now, reason=reason, by=by)})
+
+
+def written(spec: ApiKeySpec) -> dict[str, object]:
+    """A key's spec as it stands in the cluster."""
+    return spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+
+
+def manifest(key_id: str, spec: ApiKeySpec) -> dict[str, object]:
+    """The ApiKey object of a key, in the namespace of its tenant."""
+    tenant = spec.scope.org
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ApiKey",
+        "metadata": {"name": key_id, "namespace": tenant, "labels": {TENANT: tenant}},
+        "spec": written(spec),
+    }

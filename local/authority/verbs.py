@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from groundwork.console import progress
-from groundwork.errors import ExitCode, UserError
 from local import record
 from local.paths import Paths
 
@@ -93,13 +92,10 @@ def _vault() -> Vault:
 
 def _mesh() -> MeshTrust:
     from local.authority.mesh import MeshTrust
-    from local.cluster import Cluster
+    from local.up import cluster_of
 
     paths = Paths.for_user()
-    made = record.read(paths)
-    if made is None:
-        raise UserError(what="nothing is up", fix="run: groundwork up local", code=ExitCode.ERROR)
-    return MeshTrust(cluster=Cluster(kubectl=paths.toolchain / "bin" / "kubectl", kubeconfig=made.kubeconfig))
+    return MeshTrust(cluster=cluster_of(record.require(paths), paths))
 
 
 def _now() -> dt.datetime:

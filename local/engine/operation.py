@@ -96,7 +96,7 @@ class Operator:
         """Remove the stack's state, also one that still lists resources, and all that is kept of it."""
         self._mend(stack)
         self.engine.forget(stack)
-        forget_files(self._backend, stack)
+        forget_files(self.engine.backend, stack)
 
     def _operate(self, operation: Operation, name: str, step: Step) -> StackOutcome:
         from pulumi import RunError
@@ -122,10 +122,10 @@ class Operator:
         report = Report(step)
         try:
             stack = self.engine.stack(name, program)
-            interrupted = was_interrupted(self._backend, name)
+            interrupted = was_interrupted(self.engine.backend, name)
             if interrupted:
                 settle(stack, lambda create: self.cluster.made_by_pulumi(create.inputs), self.progress.say)
-            made = operation is Operation.UP and not interrupted and is_made(self._backend, name)
+            made = operation is Operation.UP and not interrupted and is_made(self.engine.backend, name)
             if made and nothing_to_do(stack, step):
                 outputs = _public(stack.outputs())
             else:
@@ -141,11 +141,7 @@ class Operator:
         )
 
     def _mend(self, name: str) -> None:
-        mend_files(self._backend, name, self.progress.say)
-
-    @property
-    def _backend(self) -> str:
-        return self.engine.environment()["PULUMI_BACKEND_URL"]
+        mend_files(self.engine.backend, name, self.progress.say)
 
 
 def _run(stack: Stack, operation: Operation, report: Report) -> Mapping[str, object]:

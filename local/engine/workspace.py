@@ -34,6 +34,11 @@ class Engine:
     plugin: Path | None
     tools: Path | None = None
 
+    @property
+    def backend(self) -> str:
+        """Where the engine keeps its state, as a URL. One that the user has set is kept."""
+        return os.environ.get("PULUMI_BACKEND_URL") or self.paths.pulumi_state.as_uri()
+
     def environment(self) -> dict[str, str]:
         """What the engine needs in its environment. A backend or passphrase that the user has set is kept."""
         path = os.environ.get("PATH", os.defpath)
@@ -45,7 +50,7 @@ class Engine:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             # The engine would take the home of /etc/passwd, which need not be the one that this user has.
             "PULUMI_HOME": os.environ.get("PULUMI_HOME") or str(self._home),
-            "PULUMI_BACKEND_URL": os.environ.get("PULUMI_BACKEND_URL") or self.paths.pulumi_state.as_uri(),
+            "PULUMI_BACKEND_URL": self.backend,
         }
         if not (os.environ.get("PULUMI_CONFIG_PASSPHRASE") or os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")):
             found["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(self.paths.passphrase)

@@ -65,7 +65,7 @@ def _find(source: str, where: str) -> Copied:
     if name in PROGRAMS:
         return Copied(pin=PROGRAMS[name].pin, path=name, source=source)
     pin_name, _, path = name.partition("/")
-    for pin in {program.pin.name: program.pin for program in PROGRAMS.values()}.values():
+    for pin in _pins():
         if pin.name == pin_name and path in dict(pin.files):
             return Copied(pin=pin, path=path, source=source)
     raise UserError(
@@ -77,5 +77,9 @@ def _find(source: str, where: str) -> Copied:
 
 
 def _files() -> list[str]:
-    found = {program.pin.name: program.pin for program in PROGRAMS.values()}
-    return sorted(f"{pin.name}/{file}" for pin in found.values() for file, _ in pin.files)
+    return sorted(f"{pin.name}/{file}" for pin in _pins() for file, _ in pin.files)
+
+
+def _pins() -> Iterable[Pin]:
+    """Each pin once, however many programs it has."""
+    return {program.pin.name: program.pin for program in PROGRAMS.values()}.values()

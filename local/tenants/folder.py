@@ -112,11 +112,6 @@ def renamed(text: str, name: str) -> str:
     return yaml.safe_dump(kept | {"name": name}, sort_keys=False, allow_unicode=True)
 
 
-def stack_file(environment: str, tenant: str, checkout: Path) -> Path:
-    """Where an environment's own values for a tenant stand; there need not be one."""
-    return checkout / f"Pulumi.{environment}.{tenant}.yaml"
-
-
 def set_override(file: Path, key: str, value: JsonValue) -> None:
     """Set one key of a stack's file; every other line, comments too, stays as it is."""
     text = file.read_text("utf-8") if file.exists() else "config:\n"

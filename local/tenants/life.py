@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from components.platform.specs import GROUP
 from groundwork.console import Progress
 from groundwork.errors import UserError
 from local.engine.operation import Operation, Operator
@@ -18,11 +19,11 @@ from local.tenants.archive import DataReference, Head, pack, unpack
 from local.tenants.folder import Wish
 from local.up import Outcome, on_tenants, operator_of, require_up
 from stacks.preflight import check_tenant
-from stacks.settings import decoded_file, from_file, known_environments, settings_file
+from stacks.settings import decoded_file, from_file, known_environments, settings_file, stack_file
 from stacks.tenant_settings import FILE, Suspension, TenantFolder, known_tenants, read_folder, tenant_folder
 
-TENANT_KIND = "tenants.groundwork.internal"
-DATA_KINDS = "apikeys.groundwork.internal,domains.groundwork.internal,persistentvolumeclaims"
+TENANT_KIND = f"tenants.{GROUP}"
+DATA_KINDS = f"apikeys.{GROUP},domains.{GROUP},persistentvolumeclaims"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +172,7 @@ class Tenants:
         return operator_of(made, self.paths, self.progress)
 
     def _stack_file(self, name: str) -> Path:
-        return folder.stack_file(self.environment, name, self.checkout)
+        return stack_file(f"{self.environment}.{name}", self.checkout)
 
     def _declared(self, name: str) -> TenantFolder:
         return check_tenant(self.environment, folder.check_name(name), self.checkout)

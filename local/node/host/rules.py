@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from local.node_agent import kernel
+from local.node_agent.table import FAMILY, NAME
+
 FAMILIES = {"ip": "iptables", "ip6": "ip6tables"}
 MARK = "groundwork"  # the name of the CNI network, and the comment of our own rules
 PORTMAP = "CNI-HOSTPORT-DNAT"
-POLICIES = "inet groundwork_policy"  # the node agent's table: local/node_agent/table.py
 BUILT_IN = {"INPUT", "OUTPUT", "FORWARD", "PREROUTING", "POSTROUTING"}
 
 
@@ -146,8 +148,11 @@ def remove(foreign_chains: Iterable[str], foreign_tables: Iterable[str]) -> bool
 
 
 def remove_policies() -> bool:
-    """Remove the table of network policies, which outlives the agent; true when it was there."""
-    return _run("nft", "delete", "table", *POLICIES.split())
+    """Remove the node agent's table of network policies, which outlives it; true when it was there."""
+    there = f"{FAMILY} {NAME}" in nft_tables()
+    if there:
+        kernel.remove()
+    return there
 
 
 def _saved(tool: str) -> str:
