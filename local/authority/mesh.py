@@ -30,13 +30,14 @@ _Object = TypeAdapter(dict[str, JsonValue])
 class Proxy:
     """What one proxy holds: fingerprints of the roots it trusts, and of the intermediate above its own certificate.
 
-    `serial`: of its own certificate, in hex digits.
+    `serial`: of its own certificate, in hex digits. `answers`: false where it did not say, so that nothing is known.
     """
 
     pod: str
     trusts: frozenset[str]
     signer: str | None
     serial: str | None = None
+    answers: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,7 @@ class MeshTrust:
         return int(float(found[1])) if found else 0
 
     def proxies(self) -> list[Proxy]:
-        """Every proxy that runs, asked one by one. Raises UserError where one does not answer."""
+        """Every proxy of a pod that runs and is to go on running, asked one by one. Raises UserError."""
         with ThreadPoolExecutor(max_workers=_AT_A_TIME) as pool:
             return list(pool.map(lambda pod: self.proxy(*pod), self._pods()))
 
@@ -115,14 +116,13 @@ class MeshTrust:
         ]
 
     def proxy(self, namespace: str, name: str) -> Proxy:
-        """What the proxy of one pod holds. Raises UserError where it does not answer."""
+        """What the proxy of one pod holds."""
         command = ["pilot-agent", "request", "GET", "config_dump?resource=dynamic_active_secrets"]
         try:
             answer = self.cluster.execute(name, namespace, "istio-proxy", command)
         except UserError:
-            if self.cluster.get("pod", name, namespace) is None:  # it ended while the others were asked
-                return Proxy(pod=f"{namespace}/{name}", trusts=frozenset(), signer=None)
-            raise
+            # It ended while the others were asked, or it begins or ends just now: whoever waits asks again.
+            return Proxy(pod=f"{namespace}/{name}", trusts=frozenset(), signer=None, answers=False)
         return read_secrets(f"{namespace}/{name}", answer)
 
 
@@ -156,8 +156,8 @@ def _inline(secret: Mapping[str, object], key: str, path: str) -> list[x509.Cert
 
 
 def _has_proxy(pod: Mapping[str, object]) -> bool:
-    spec, status = _Object.validate_python(pod["spec"]), _Object.validate_python(pod["status"])
-    if status.get("phase") != "Running":
+    meta, spec, status = (_Object.validate_python(pod[part]) for part in ("metadata", "spec", "status"))
+    if status.get("phase") != "Running" or "deletionTimestamp" in meta:
         return False
     containers = [spec.get("initContainers"), spec.get("containers")]
     names = {c.get("name") for group in containers if isinstance(group, list) for c in group if isinstance(c, dict)}

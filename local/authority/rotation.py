@@ -70,7 +70,7 @@ def rotate(vault: Vault, mesh: Trust, progress: Progress, now: dt.datetime) -> S
     with progress.step("Rotation 2 of 3: the new root signs") as step:
         ensure(vault, mesh, now)
         signer = _until_signing(mesh, step)
-        late = [proxy.pod for proxy in mesh.proxies() if proxy.signer not in {None, signer}]
+        late = [proxy.pod for proxy in mesh.proxies() if not proxy.answers or proxy.signer not in {None, signer}]
         step.update(f"{len(late)} certificates of the old root are left" if late else "all certificates are renewed")
     if late:
         progress.say("Run it again when these have renewed theirs (at half of a certificate's life) or were restarted:")
@@ -104,16 +104,17 @@ def _trust_only(vault: Vault, mesh: Trust, state: State) -> None:
 def _until_trusted(mesh: Trust, step: Step, wanted: frozenset[str]) -> None:
     """Wait until istiod, and then every proxy, trusts exactly these roots."""
     step.update("waiting for istiod to read it")
-    _hold(lambda: mesh.published() == wanted, "istiod has not published the roots")
+    _hold(lambda: mesh.published() == wanted, lambda: "istiod has not published the roots")
     step.update("waiting for every proxy")
-    left: list[Proxy] = []
+    left: list[str] = []
 
     def all_do() -> bool:
-        left[:] = [proxy for proxy in mesh.proxies() if proxy.trusts and proxy.trusts != wanted]
+        proxies = mesh.proxies()
+        left[:] = [one.pod for one in proxies if not one.answers or (one.trusts and one.trusts != wanted)]
         step.update(f"waiting for {len(left)} proxies")
         return not left
 
-    _hold(all_do, "some proxies do not trust the roots yet")
+    _hold(all_do, lambda: f"proxies do not trust the roots yet, or do not answer ({', '.join(left)})")
     step.update("every proxy knows")
 
 
@@ -123,14 +124,14 @@ def _until_signing(mesh: Trust, step: Step) -> str:
     (intermediate,) = parse_all(secret.get("ca-cert.pem", ""))
     ends = int(intermediate.not_valid_after_utc.timestamp())
     step.update("waiting for istiod to read it")
-    _hold(lambda: mesh.signers_end() == {ends}, "istiod does not sign with the new intermediate yet")
+    _hold(lambda: mesh.signers_end() == {ends}, lambda: "istiod does not sign with the new intermediate yet")
     return fingerprint(intermediate)
 
 
-def _hold(condition: Callable[[], bool], what: str) -> None:
+def _hold(condition: Callable[[], bool], what: Callable[[], str]) -> None:
     if not wait_until(condition, DELIVERED_SECONDS):
         raise UserError(
-            what=f"{what} after {DELIVERED_SECONDS:.0f} s",
+            what=f"after {DELIVERED_SECONDS:.0f} s {what()}",
             fix="look at istiod (kubectl -n istio-system get pods), then run it again: nothing is broken so far",
             code=ExitCode.ERROR,
         )

@@ -46,7 +46,8 @@ def prints(pem: str) -> frozenset[str]:
 class FakeMesh:
     """istiod that takes a Secret up at once, as the real one does only if one bundle holds the other; two proxies.
 
-    `renews`: whether proxies ask for a new certificate whenever they are looked at; `before`: called at each step.
+    `renews`: whether proxies ask for a new certificate whenever they are looked at; `before`: called at each step;
+    `silent`: how often a third proxy, which begins just now, does not answer.
     """
 
     renews: bool = True
@@ -54,6 +55,7 @@ class FakeMesh:
     signer: dict[str, str] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
+    silent: int = 0
 
     def secret(self) -> dict[str, str] | None:
         self.before()
@@ -87,10 +89,14 @@ class FakeMesh:
             if self.renews or pod not in self.signer:
                 self.signer[pod] = self._certificate()
         self._check()
-        return [
+        found = [
             Proxy(pod=pod, trusts=self.published(), signer=fingerprint(parse_all(pem)[0]))
             for pod, pem in self.signer.items()
         ]
+        if self.silent:
+            self.silent -= 1
+            found.append(Proxy(pod="c/three", trusts=frozenset(), signer=None, answers=False))
+        return found
 
     def _certificate(self) -> str:
         return self.files["ca-cert.pem"] if self.files else ""
@@ -195,6 +201,25 @@ def test_it_stops_while_old_certificates_are_left_and_goes_on_later(vault: Vault
     mesh.renews = True
     assert turn(vault, mesh).phase is Phase.STEADY
     assert mesh.broken == []
+
+
+def test_a_proxy_that_does_not_answer_is_asked_again(vault: Vault) -> None:
+    mesh = FakeMesh()
+    install(vault, mesh)
+    mesh.silent = 1
+    assert turn(vault, mesh).phase is Phase.STEADY
+
+
+def test_a_proxy_that_never_answers_holds_the_rotation_up_and_is_named(vault: Vault) -> None:
+    mesh = FakeMesh()
+    install(vault, mesh)
+    old = vault.state().current
+    mesh.silent = 10**6
+    with pytest.raises(UserError, match="c/three"):
+        turn(vault, mesh)
+    assert vault.state().current == old
+    mesh.silent = 0
+    assert turn(vault, mesh).phase is Phase.STEADY
 
 
 @given(st.integers(1, 40))
