@@ -29,15 +29,25 @@ def objects(kubectl: Kubectl) -> dict[Key, str]:
 
 
 def settled(kubectl: Kubectl, seconds: float = 120) -> dict[Key, str]:
-    """The same, once two looks in a row agree: what the cluster itself still had to do is done."""
+    """The same, once autoscalers have acted and two looks in a row agree: what the cluster had still to do is done."""
     looks = [objects(kubectl)]
 
     def agree() -> bool:
         looks.append(objects(kubectl))
-        return looks[-1] == looks[-2]
+        return looks[-1] == looks[-2] and not _unscaled(kubectl)
 
-    assert wait_until(agree, seconds), {key for key in looks[-1] if looks[-1][key] != looks[-2].get(key)}
+    assert wait_until(agree, seconds), (touched(looks[-2], looks[-1]), _unscaled(kubectl))
     return looks[-1]
+
+
+def _unscaled(kubectl: Kubectl) -> list[str]:
+    """What has fewer replicas than its autoscaler will give it: new ones begin with one, for some seconds."""
+    scalers = json.loads(kubectl("get", "horizontalpodautoscalers", "-A", "-o", "json"))["items"]
+    return [
+        f"{scaler['metadata']['namespace']}/{scaler['metadata']['name']}"
+        for scaler in scalers
+        if scaler["status"].get("currentReplicas", 0) < scaler["spec"].get("minReplicas", 1)
+    ]
 
 
 def touched(before: Mapping[Key, str], after: Mapping[Key, str], *tenants: str) -> dict[Key, tuple[str, str]]:
