@@ -30,6 +30,8 @@ def _wait(stopped: threading.Event, engine: int | None) -> None:
 def main(arguments: list[str]) -> int:
     """`arguments`: the engine's address, if the engine started this process. Serves until it is told to stop."""
     addresses = [argument for argument in arguments if not argument.startswith("-")]
+    # Asked first: an engine that is killed as soon as it has read the port would be taken for its heir.
+    engine = os.getppid() if addresses else None
     server = grpc.server(ThreadPoolExecutor(max_workers=_WORKERS), options=_NO_LIMIT)
     servicer = Servicer(addresses[0] if addresses else None)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
@@ -45,7 +47,7 @@ def main(arguments: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    _wait(stopped, engine=os.getppid() if addresses else None)
+    _wait(stopped, engine)
     servicer.cancelled.set()
     server.stop(grace=1).wait()
     return 0

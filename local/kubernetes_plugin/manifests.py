@@ -22,8 +22,11 @@ DEPENDS_ON: Final = "config.kubernetes.io/depends-on"
 _GLOB: Final = re.compile(r"(?:^|[^\\])[*?\[]")
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: times and `=` stay text, and only true and false are booleans."""
+class _Loader(yaml.CSafeLoader):
+    """YAML as Kubernetes reads it: times and `=` stay text, and only true and false are booleans.
+
+    Read by libyaml, which PyYAML's packages bring: Istio's definitions (0.9 MB) in 0.3 s instead of 1.7 s.
+    """
 
 
 _Loader.yaml_implicit_resolvers = {
