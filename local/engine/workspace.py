@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from groundwork.files import write_atomically
 from local.paths import CHECKOUT, Paths
 
 if TYPE_CHECKING:
-    from pulumi.automation import LocalWorkspace, Stack
+    from pulumi.automation import LocalWorkspace, PulumiCommand, Stack
 
 OUR_PLUGIN = CHECKOUT / "local" / "kubernetes_plugin" / "bin"
 
@@ -81,13 +82,13 @@ class Engine:
         (Path(workspace.work_dir) / f"Pulumi.{name}.yaml").unlink(missing_ok=True)
 
     def _workspace(self, name: str, program: Callable[[], None] | None = None) -> LocalWorkspace:
-        from pulumi.automation import LocalWorkspace, PulumiCommand
+        from pulumi.automation import LocalWorkspace
 
         return LocalWorkspace(
             work_dir=str(prepare_project(self.paths.data / "project", name)),
             program=program,
             env_vars=self.environment(),
-            pulumi_command=PulumiCommand(str(self._command_root())),
+            pulumi_command=self._command,
             secrets_provider="passphrase",
         )
 
@@ -116,6 +117,13 @@ class Engine:
             with suppress(FileExistsError):
                 (self._home / name).symlink_to(users / name)
         (self._home / "logs").touch()
+
+    @cached_property
+    def _command(self) -> PulumiCommand:
+        """Made once: it asks the program for its version, which takes as long as a small operation."""
+        from pulumi.automation import PulumiCommand
+
+        return PulumiCommand(str(self._command_root()))
 
     def _command_root(self) -> Path:
         """The Automation API wants a folder with `bin/pulumi` in it."""
