@@ -11,7 +11,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.paths import CHECKOUT
+from local import record
+from local.cluster import Cluster
+from local.paths import CHECKOUT, Paths
+from local.up import cluster_of
+from stacks.settings import from_file, settings_file
+from tests.components.recording import at
 
 
 def groundwork(
@@ -34,6 +39,29 @@ def up(*arguments: str, checkout: Path = CHECKOUT, variables: Mapping[str, str] 
     done = groundwork("up", "local", "--json", *arguments, checkout=checkout, variables=variables)
     outcome: dict[str, object] = json.loads(succeeded(done))
     return outcome
+
+
+def have_up() -> None:
+    """`groundwork up local`, unless it is up already with everything available: who only uses it need not wait."""
+    made = record.read(Paths.for_user())
+    if made is None or not _is_available(cluster_of(made, Paths.for_user())):
+        up()
+
+
+def _is_available(cluster: Cluster) -> bool:
+    if not cluster.answers():
+        return False
+    deployments = cluster.items("deployments")
+    there = {at(deployment, "metadata", "namespace") for deployment in deployments}
+    tenants = from_file(settings_file("local", CHECKOUT)).tenants
+    return there.issuperset(tenants) and all(map(_is_rolled_out, deployments))
+
+
+def _is_rolled_out(deployment: Mapping[str, object]) -> bool:
+    wanted = at(deployment, "spec", "replicas")
+    counts = (at(deployment, "status", f"{state}Replicas") or 0 for state in ("updated", "available"))
+    seen = at(deployment, "status", "observedGeneration") == at(deployment, "metadata", "generation")
+    return seen and all(count == wanted for count in counts)
 
 
 def start(

@@ -23,7 +23,7 @@ from components.domains.names import NAMESPACE
 from groundwork.waiting import wait_until
 from local.paths import Paths
 from tests.cluster.node import kubectl
-from tests.command import groundwork, succeeded, up
+from tests.command import groundwork, have_up, succeeded
 
 pytestmark = pytest.mark.cluster
 
@@ -35,7 +35,7 @@ PATH = "/agents/concierge/healthz"
 
 @pytest.fixture(scope="module", autouse=True)
 def environment() -> None:
-    up()
+    have_up()
 
 
 @pytest.fixture(scope="module")

@@ -41,20 +41,22 @@ def to_change() -> int:
     return changed
 
 
-def test_a_second_up_changes_nothing() -> None:
+@pytest.fixture(scope="module", autouse=True)
+def environment() -> None:
     up()
+
+
+def test_a_second_up_changes_nothing() -> None:
     before = generations()
     assert up()["changed"] == 0
     assert generations() == before
 
 
 def test_a_preview_of_an_unchanged_stack_shows_no_change() -> None:
-    up()
     assert to_change() == 0
 
 
 def test_what_was_deleted_by_hand_is_made_again() -> None:
-    up()
     kubectl("delete", "service", "-n", "acme", "concierge")
     assert up()["changed"] == 1
     assert "concierge" in kubectl("get", "service", "-n", "acme", "-o", "name")

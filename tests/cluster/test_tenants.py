@@ -18,7 +18,7 @@ from local.front_door import front_door
 from local.paths import Paths
 from local.up import cluster_of
 from tests.cluster.node import kubectl
-from tests.command import copy_of_checkout, groundwork, start, succeeded, up
+from tests.command import copy_of_checkout, groundwork, have_up, start, succeeded
 from tests.snapshot import objects, settled, touched
 
 pytestmark = pytest.mark.cluster
@@ -34,7 +34,7 @@ def words(*arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def cluster() -> Cluster:
-    up()
+    have_up()
     made = record.read(Paths.for_user())
     assert made is not None
     return cluster_of(made, Paths.for_user())
