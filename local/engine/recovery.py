@@ -116,6 +116,18 @@ def forget_files(backend: str, stack: str) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def stack_names(backend: str, project: str) -> list[str] | None:
+    """The project's stacks that have a state; None where the backend is not `file://`: the engine must be asked then.
+
+    The engine's own list reads every stack's files, and fails where a killed run, or one under way, half wrote one.
+    """
+    address = urlparse(backend)
+    if address.scheme != "file":
+        return None
+    folder = Path(unquote(address.path)) / ".pulumi" / "stacks" / project
+    return sorted(file.name.removesuffix(".json") for file in folder.glob("*.json"))
+
+
 def was_interrupted(backend: str, stack: str) -> bool:
     """Whether the stack's state may list operations under way. Reading the file costs less than asking the engine."""
     return _state_may_have(b'"pending_operations"', backend, stack)

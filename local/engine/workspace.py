@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from groundwork.errors import ExitCode, UserError
 from groundwork.files import write_atomically
+from local.engine.recovery import stack_names
 from local.paths import CHECKOUT, Paths
 
 if TYPE_CHECKING:
@@ -65,11 +67,20 @@ class Engine:
         return Stack.create_or_select(name, self._workspace(name, program))
 
     def tenant_stacks(self, environment: str) -> list[str]:
-        """The stacks `<environment>.<tenant>` that have a state."""
+        """The stacks `<environment>.<tenant>` that have a state. Raises UserError where the backend does not say."""
+        names = stack_names(self.backend, _project())
+        if names is None:
+            names = self._listed(environment)
+        return sorted(name for name in names if name.startswith(f"{environment}."))
+
+    def _listed(self, environment: str) -> list[str]:
+        from pulumi.automation import CommandError
+
         self.make_folders()
-        prefix = f"{environment}."
-        names = [stack.name.rpartition("/")[2] for stack in self._workspace(environment).list_stacks()]
-        return sorted(name for name in names if name.startswith(prefix))
+        try:
+            return [stack.name.rpartition("/")[2] for stack in self._workspace(environment).list_stacks()]
+        except CommandError as error:
+            raise UserError(what=f"pulumi stack ls: {error}", where=self.backend, code=ExitCode.ERROR) from None
 
     def forget(self, name: str) -> None:
         """Remove the stack's state and its copy of the settings, whatever the state lists."""
@@ -148,6 +159,11 @@ def prepare_project(folder: Path, stack: str, checkout: Path = CHECKOUT) -> Path
         text = f"{text.rstrip()}\nencryptionsalt: {salt}\n"
     write_atomically(folder / settings, text)
     return folder
+
+
+def _project() -> str:
+    document: object = yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text("utf-8"))
+    return str(document["name"]) if isinstance(document, Mapping) else ""
 
 
 def _salt(file: Path) -> str | None:

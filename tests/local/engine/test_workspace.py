@@ -62,6 +62,31 @@ def test_a_home_that_the_user_has_set_is_kept(tmp_path: Path, monkeypatch: pytes
     assert engine.environment()["PULUMI_HOME"] == "/theirs"
 
 
+def test_tenants_are_found_whatever_a_killed_run_half_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", (tmp_path / "state").as_uri())
+    folder = tmp_path / "state" / ".pulumi" / "stacks" / "groundwork"
+    folder.mkdir(parents=True)
+    for name in (
+        "local.json",
+        "local.json.bak",
+        "local.globex.json",
+        "local.acme.json",
+        "local.acme.json.bak",
+        "dev.acme.json",
+    ):
+        (folder / name).write_text("{}")
+        (folder / f"{name}.attrs").write_text("")
+    (folder / "local.initech.json123.tmp").write_text("{")
+    engine = Engine(pulumi=Path("/p/pulumi"), paths=Paths(cache=tmp_path, data=tmp_path), plugin=None)
+    assert engine.tenant_stacks("local") == ["local.acme", "local.globex"]
+
+
+def test_no_state_means_no_tenants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_BACKEND_URL", (tmp_path / "state").as_uri())
+    engine = Engine(pulumi=Path("/p/pulumi"), paths=Paths(cache=tmp_path, data=tmp_path), plugin=None)
+    assert engine.tenant_stacks("local") == []
+
+
 def test_a_backend_and_passphrase_of_the_user_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://theirs")
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "theirs")
