@@ -111,10 +111,11 @@ def kubeconfig() -> None:
 def env() -> None:
     """Print variables for plain `pulumi`.
 
-    With them, `pulumi` and `kubectl` work on what `up` made.
+    With them, `pulumi` and `kubectl` work on what `up` made. Where the vendor's language host is installed, so do
+    `pulumi preview` and `pulumi up`.
 
     Example:
-      eval "$(groundwork env)"; pulumi preview -s local
+      eval "$(groundwork env)"; pulumi stack -s local
     """
     from local.engine.workspace import OUR_PLUGIN, Engine
 

@@ -31,6 +31,7 @@ _DOING = {
     "refresh": "refreshing",
     "import": "importing",
 }
+_UNCHANGED = frozenset({"same", "read"})
 
 
 def short(urn: str) -> str:
@@ -90,12 +91,14 @@ class Report:
 
     @property
     def changed(self) -> int:
-        """How many resources were not the same."""
-        return sum(count for operation, count in self.changes.items() if operation != "same")
+        """How many resources were not the same. What is only read, such as another stack's outputs, is no change."""
+        return sum(count for operation, count in self.changes.items() if operation not in _UNCHANGED)
 
     def summary(self) -> str:
         """Such as "3 to create, 12 same"; "no change" where nothing was to do."""
-        rows = [f"{count} {operation}" for operation, count in sorted(self.changes.items()) if operation != "same"]
+        rows = [
+            f"{count} {operation}" for operation, count in sorted(self.changes.items()) if operation not in _UNCHANGED
+        ]
         return ", ".join(rows) if rows else "no change"
 
     def error(self, operation: str, otherwise: str) -> UserError:
