@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -27,6 +28,12 @@ def _wait(stopped: threading.Event, engine: int | None) -> None:
             return
 
 
+def _prepare() -> None:
+    """Import what the first requests need, while the engine connects and reads its state."""
+    for name in ("kubernetes.client", "kubernetes.config", "local.kubernetes_plugin.components"):
+        importlib.import_module(name)
+
+
 def main(arguments: list[str]) -> int:
     """`arguments`: the engine's address, if the engine started this process. Serves until it is told to stop."""
     addresses = [argument for argument in arguments if not argument.startswith("-")]
@@ -39,6 +46,7 @@ def main(arguments: list[str]) -> int:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
+    threading.Thread(target=_prepare, daemon=True).start()
     stopped = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
