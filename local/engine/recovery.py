@@ -89,10 +89,9 @@ def mend_files(backend: str, stack: str, say: Callable[[str], None], *, patience
     Raises UserError when an engine still works on the stack after `patience` seconds. One whose `groundwork` was killed
     ends by itself, as it has lost its program.
     """
-    address = urlparse(backend)
-    if address.scheme != "file":
+    state = _folder(backend)
+    if state is None:
         return
-    state = Path(unquote(address.path)) / ".pulumi"
     _release_stale_locks(state, stack, say, patience)
     # Of this stack alone: an engine may be writing another's just now.
     _remove_half_written(state, f"stacks/**/{stack}.json")
@@ -105,10 +104,9 @@ def forget_files(backend: str, stack: str) -> None:
 
     Of a `file://` backend only.
     """
-    address = urlparse(backend)
-    if address.scheme != "file":
+    state = _folder(backend)
+    if state is None:
         return
-    state = Path(unquote(address.path)) / ".pulumi"
     for file in state.glob(f"stacks/**/{stack}.json*"):
         file.unlink(missing_ok=True)
     for kept in ("history", "backups", "locks"):
@@ -121,11 +119,10 @@ def stack_names(backend: str, project: str) -> list[str] | None:
 
     The engine's own list reads every stack's files, and fails where a killed run, or one under way, half wrote one.
     """
-    address = urlparse(backend)
-    if address.scheme != "file":
+    state = _folder(backend)
+    if state is None:
         return None
-    folder = Path(unquote(address.path)) / ".pulumi" / "stacks" / project
-    return sorted(file.name.removesuffix(".json") for file in folder.glob("*.json"))
+    return sorted(file.name.removesuffix(".json") for file in (state / "stacks" / project).glob("*.json"))
 
 
 def was_interrupted(backend: str, stack: str) -> bool:
@@ -139,11 +136,14 @@ def is_made(backend: str, stack: str) -> bool:
 
 
 def _state_may_have(key: bytes, backend: str, stack: str) -> bool:
+    state = _folder(backend)
+    return state is None or any(key in file.read_bytes() for file in state.glob(f"stacks/**/{stack}.json"))
+
+
+def _folder(backend: str) -> Path | None:
+    """Where a `file://` backend keeps its files; None for any other."""
     address = urlparse(backend)
-    if address.scheme != "file":
-        return True
-    files = (Path(unquote(address.path)) / ".pulumi" / "stacks").glob(f"**/{stack}.json")
-    return any(key in file.read_bytes() for file in files)
+    return Path(unquote(address.path)) / ".pulumi" if address.scheme == "file" else None
 
 
 def settle(stack: Stack, exists: Callable[[PendingCreate], bool], say: Callable[[str], None]) -> None:

@@ -162,8 +162,7 @@ def prepare_project(folder: Path, stack: str, checkout: Path = CHECKOUT) -> Path
 
 
 def _project() -> str:
-    document: object = yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text("utf-8"))
-    return str(document["name"]) if isinstance(document, Mapping) else ""
+    return _text_at("name", (CHECKOUT / "Pulumi.yaml").read_text("utf-8")) or ""
 
 
 def _salt(file: Path) -> str | None:
@@ -171,6 +170,11 @@ def _salt(file: Path) -> str | None:
 
 
 def _salt_of(text: str) -> str | None:
+    return _text_at("encryptionsalt", text)
+
+
+def _text_at(key: str, text: str) -> str | None:
+    """A text at the top of a YAML document; None where there is none."""
     document: object = yaml.safe_load(text)
-    salt = document.get("encryptionsalt") if isinstance(document, Mapping) else None
-    return salt if isinstance(salt, str) else None
+    value = document.get(key) if isinstance(document, Mapping) else None
+    return value if isinstance(value, str) else None
