@@ -12,6 +12,7 @@ from components.agents import verbs as agent_verbs
 from components.domains import verbs as domain_verbs
 from components.gateway import key_verbs
 from groundwork.errors import ExitCode, UserError
+from loadtests import verbs as load_verbs
 from local import verbs as local_verbs
 from local.authority import verbs as mesh_verbs
 
@@ -30,6 +31,7 @@ agent_verbs.register(app)
 app.add_typer(key_verbs.app, name="key")
 app.add_typer(domain_verbs.app, name="domain")
 app.add_typer(mesh_verbs.app, name="mesh")
+app.add_typer(load_verbs.app, name="load")
 
 
 class Interrupted(BaseException):
