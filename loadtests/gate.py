@@ -42,20 +42,19 @@ def rules(plan: Plan, more: Sequence[tuple[str, Limit]] = ()) -> list[Rule]:
 
 def judge(run: Run, limits: Sequence[Rule], baseline: Baseline | None) -> list[Check]:
     """A check for each limit, and for whether the generator could keep its own plan."""
-    checks = [_generator(run)]
+    generator = _generator(run)
+    checks = [generator]
     if not limits:
-        checks.append(
-            Check(name="limits", outcome=Outcome.INCONCLUSIVE, why="neither the plan nor slo.yaml has a limit")
-        )
+        checks.append(Check(name="limits", outcome=Outcome.INCONCLUSIVE, why="there is no limit to hold it to"))
     begin, end = run.plan.warm_up.total_seconds(), run.plan.seconds
     if run.aborted is not None:
         checks.append(Check(name="ended early", outcome=Outcome.FAIL, why=run.aborted))
+    sound = generator.outcome is Outcome.PASS
     for rule in limits:
-        checks.append(
-            _windowed(rule, run.samples, begin, end) if rule.window else _whole(rule, run.samples, begin, end)
-        )
+        found = [_held(rule, run.samples, begin, end)]
         if rule.within is not None:
-            checks.append(_compared(rule, run, baseline))
+            found.append(_compared(rule, run, baseline))
+        checks.extend(found if sound else [_doubted(check, rule, run.samples, begin, end) for check in found])
     return checks
 
 
@@ -75,20 +74,25 @@ def hopeless(rule: Rule, samples: Samples, plan: Plan) -> str | None:
         return f"{rule.text}: {failed} errors already" if failed and not rule.holds(reached) else None
     if rule.how != "p" or expected < rule.min_samples:
         return None
-    over = sum(1 for value in samples.times(numbers, rule.metric) if not rule.holds(value / 1e6))
+    over = sum(1 for value in samples.times(numbers, rule.metric, prompt=True) if not rule.holds(value / 1e6))
     allowed = expected - ceil(rule.share * expected)
     return f"{rule.text}: {over} of {expected} are above it already" if over > allowed else None
 
 
-def measure(rule: Rule, samples: Samples, numbers: Sequence[int], seconds: float) -> tuple[float, int]:
-    """The value that a limit speaks of, and of how many samples. Raises ValueError where there are none."""
+def measure(
+    rule: Rule, samples: Samples, numbers: Sequence[int], seconds: float, *, prompt: bool = False
+) -> tuple[float, int]:
+    """The value that a limit speaks of, and of how many samples. Raises ValueError where there are none.
+
+    `prompt`: without the generator's own delay, as in `Samples.times`.
+    """
     if rule.metric in {"requests", "errors"}:
         count = len(numbers)
         if rule.metric == "errors":
             count = sum(1 for n in numbers if samples.error[n])
             return (count / len(numbers) if rule.how == "rate" else float(count)), len(numbers)
         return (count / seconds if rule.how == "rate" else float(count)), count
-    times = samples.times(numbers, rule.metric)
+    times = samples.times(numbers, rule.metric, prompt=prompt)
     match rule.how:
         case "avg":
             return sum(times) / len(times) / 1e6, len(times)
@@ -108,12 +112,28 @@ def shown(rule: Rule, value: float) -> str:
     return f"{value:.0f}"
 
 
-def _whole(rule: Rule, samples: Samples, begin: float, end: float) -> Check:
+def _held(rule: Rule, samples: Samples, begin: float, end: float, *, prompt: bool = False) -> Check:
+    if rule.window is not None:
+        return _windowed(rule, samples, begin, end, prompt=prompt)
+    return _whole(rule, samples, begin, end, prompt=prompt)
+
+
+def _doubted(check: Check, rule: Rule, samples: Samples, begin: float, end: float) -> Check:
+    """A time that is broken by a generator that was late itself: broken only if it is so without that delay too."""
+    if check.outcome is not Outcome.FAIL or rule.metric not in {"latency", "first"}:
+        return check
+    if check.name == rule.text and _held(rule, samples, begin, end, prompt=True).outcome is Outcome.FAIL:
+        return check
+    why = f"{check.why}; the load generator was late itself, which may be why"
+    return check.model_copy(update={"outcome": Outcome.INCONCLUSIVE, "why": why})
+
+
+def _whole(rule: Rule, samples: Samples, begin: float, end: float, *, prompt: bool) -> Check:
     numbers = samples.select(rule.tags, begin, end)
     if not numbers:
         return _unknown(rule, 0)
     try:
-        value, count = measure(rule, samples, numbers, end - begin)
+        value, count = measure(rule, samples, numbers, end - begin, prompt=prompt)
     except (ValueError, ZeroDivisionError):
         return _unknown(rule, 0)
     if count < rule.min_samples and not _surely_broken(rule, value, count):
@@ -131,7 +151,7 @@ def _surely_broken(rule: Rule, value: float, count: int) -> bool:
     return wilson(round(value * count), count)[0] > rule.value if rule.how == "rate" else not rule.holds(value)
 
 
-def _windowed(rule: Rule, samples: Samples, begin: float, end: float) -> Check:
+def _windowed(rule: Rule, samples: Samples, begin: float, end: float, *, prompt: bool) -> Check:
     """The worst of whole windows; one with too few samples leaves the check without a pass."""
     length = rule.window or end - begin
     found: list[tuple[float, float]] = []
@@ -142,7 +162,7 @@ def _windowed(rule: Rule, samples: Samples, begin: float, end: float) -> Check:
         number += 1
         numbers = samples.select(rule.tags, start, start + length)
         try:
-            value, count = measure(rule, samples, numbers, length)
+            value, count = measure(rule, samples, numbers, length, prompt=prompt)
         except (ValueError, ZeroDivisionError):
             empty += 1
             continue

@@ -62,7 +62,7 @@ class Step(_Frozen):
 
 
 class Result(_Frozen):
-    """A run as it is stored. `knee`: the highest level served well before one that was not; None where there is none."""
+    """A run as it is stored. `knee`: the highest level served well before one that was not; None without one."""
 
     run: str
     plan: Plan

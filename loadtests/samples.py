@@ -58,11 +58,16 @@ class Samples:
         which, intended = self.which, self.intended
         return [n for n in range(len(which)) if which[n] in wanted and low <= intended[n] < high]
 
-    def times(self, numbers: Iterable[int], metric: str = "latency") -> list[int]:
-        """`latency` or `first` of those that were answered well, µs."""
+    def times(self, numbers: Iterable[int], metric: str = "latency", *, prompt: bool = False) -> list[int]:
+        """`latency` or `first` of those that were answered well, µs.
+
+        `prompt`: as if the generator had sent each at its time that had a free connection: the least it can have been.
+        """
         column = self.latency if metric == "latency" else self.first
-        error = self.error
-        return [column[n] for n in numbers if not error[n] and column[n]]
+        error, late, waited = self.error, self.late, self.waited
+        if not prompt:
+            return [column[n] for n in numbers if not error[n] and column[n]]
+        return [max(1, column[n] - (0 if waited[n] else late[n])) for n in numbers if not error[n] and column[n]]
 
     def errors(self, numbers: Iterable[int]) -> Counter[str]:
         """How many without a good answer, by why."""

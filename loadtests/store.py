@@ -78,7 +78,7 @@ def read_requests(file: Path, result: Result) -> Samples:
     try:
         with gzip.open(file, "rt", encoding="utf-8", newline="") as stream:
             samples.add(_rows(stream, series))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise UserError(what=f"cannot be read: {error}", where=str(file), code=ExitCode.ERROR) from None
     return samples
 
