@@ -15,6 +15,7 @@ from groundwork.errors import ExitCode, UserError
 from loadtests import verbs as load_verbs
 from local import verbs as local_verbs
 from local.authority import verbs as mesh_verbs
+from promotion import verbs as promotion_verbs
 
 INTERRUPTED = 130
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 local_verbs.register(app)
 agent_verbs.register(app)
+promotion_verbs.register(app)
 app.add_typer(key_verbs.app, name="key")
 app.add_typer(domain_verbs.app, name="domain")
 app.add_typer(mesh_verbs.app, name="mesh")
