@@ -12,7 +12,7 @@ from typing import TypeVar
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from components.documents import DocumentError, StrictModel, read_document, read_text
 from components.problems import as_user_error
@@ -38,7 +38,17 @@ SIGNERS = {
     "evidence": Role.COLLECTOR,
     "approval": Role.APPROVER,
     "override": Role.OVERRIDER,
+    "order": Role.OPERATOR,
 }
+
+
+class Order(BaseModel):
+    """Somebody tells this machine to move something."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    command: str
+    at: AwareDatetime
 
 
 class Principal(StrictModel):
@@ -46,6 +56,11 @@ class Principal(StrictModel):
 
     public_key: str
     roles: tuple[Role, ...]
+
+    @classmethod
+    def of(cls, public_key: str, *roles: Role) -> Principal:
+        """Made here, not read from a file."""
+        return cls.model_validate_json(json.dumps({"publicKey": public_key, "roles": roles}))
 
 
 class Principals(StrictModel):

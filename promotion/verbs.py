@@ -197,6 +197,7 @@ def promote(
     from promotion.settings import read_moves
 
     move = read_moves().find(origin, target)
+    _order(as_, f"promote {origin} {target}")
     _end(_mover().promote(move, bill, as_), json_)
 
 
@@ -214,6 +215,7 @@ def rollback(
     Example:
       groundwork rollback local --as alice --reason "answers are wrong since this morning"
     """
+    _order(as_, f"rollback {environment}")
     _end(_mover().rollback(environment, to, as_, reason), json_)
 
 
@@ -264,7 +266,7 @@ def show_audit(
         print(f"{entry.number} {entry.at:%Y-%m-%d %H:%M:%S} {entry.environment} {entry.event} by {entry.by}: {data}")
 
 
-def _end(outcome: Outcomes, json_: bool) -> None:  # noqa: FBT001 – as typer hands it over
+def _end(outcome: Outcomes, json_: bool) -> None:
     if json_:
         print(
             json.dumps(
@@ -302,6 +304,13 @@ def _signed(name: str, kind: str, document: BaseModel) -> Signed:
     return signed
 
 
+def _order(name: str, command: str) -> None:
+    """Only an operator whose key is here moves anything. Raises UserError."""
+    from promotion.signing import Order
+
+    _signed(name, "order", Order(command=command, at=datetime.now(UTC)))
+
+
 def _keys() -> Keys:
     from local.paths import Paths
     from promotion.signing import Keys
@@ -317,7 +326,7 @@ def _trust() -> Trust:
     file = os.environ.get("GROUNDWORK_PRINCIPALS")
     known = read_principals(Path(file) if file else HERE / "principals.yaml")
     if CLERK not in known:
-        known[CLERK] = Principal(public_key=_clerk().public_key, roles=(Role.LOG,))
+        known[CLERK] = Principal.of(_clerk().public_key, Role.LOG)
     return Trust(known)
 
 
