@@ -12,6 +12,7 @@ from components.agents import verbs as agent_verbs
 from components.domains import verbs as domain_verbs
 from components.gateway import key_verbs
 from groundwork.errors import ExitCode, UserError
+from loadtests import resilience_verbs
 from loadtests import verbs as load_verbs
 from local import verbs as local_verbs
 from local.authority import verbs as mesh_verbs
@@ -34,6 +35,7 @@ app.add_typer(key_verbs.app, name="key")
 app.add_typer(domain_verbs.app, name="domain")
 app.add_typer(mesh_verbs.app, name="mesh")
 app.add_typer(load_verbs.app, name="load")
+app.add_typer(resilience_verbs.app, name="resilience")
 
 
 class Interrupted(BaseException):

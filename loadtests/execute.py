@@ -36,8 +36,8 @@ class Request:
 def execute(wanted: Request, store: Store, progress: Progress) -> tuple[Result, Path]:
     """Run, judge, keep; returns what was kept and where. Raises UserError where there is nothing to ask."""
     plan, target_name = wanted.plan, wanted.address or f"{wanted.environment}, by its gateway"
-    limits = rules(plan)
-    with progress.step(f"load {plan.name}") as step, _target(wanted) as target:
+    with progress.step(f"load {plan.name}") as step, reached(wanted) as target:
+        limits = rules(plan, (caller.tier for caller in target.callers))
 
         def watch(samples: Samples, passed: float) -> str | None:
             step.update(f"{min(passed, plan.seconds):.0f} of {plan.seconds:.0f} s, {len(samples)} requests")
@@ -55,7 +55,8 @@ def execute(wanted: Request, store: Store, progress: Progress) -> tuple[Result, 
 
 
 @contextmanager
-def _target(wanted: Request) -> Iterator[Target]:
+def reached(wanted: Request) -> Iterator[Target]:
+    """Where the request's plan is sent, for as long as the block lasts. Raises UserError where nobody is to be asked."""
     if wanted.address is None:
         with of_environment(wanted.plan, wanted.environment) as target:
             yield target

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from components.documents import DocumentError
+from components.problems import as_user_error
 from groundwork.verdict import Check, Outcome
-from loadtests.limits import Limit, Rule, parse
+from loadtests.limits import Rule, parse
 from loadtests.plan import Plan
 from loadtests.running import Run
 from loadtests.samples import Samples, percentile
@@ -34,10 +36,22 @@ class Baseline:
     end: float
 
 
-def rules(plan: Plan, more: Sequence[tuple[str, Limit]] = ()) -> list[Rule]:
-    """The plan's limits and those of its service levels."""
+def rules(plan: Plan, tiers: Iterable[str] = ()) -> list[Rule]:
+    """The plan's limits, and what is promised of the tiers that it asks. Raises UserError for a bad slo.yaml."""
     own = [(metric, limit) for metric, limits in plan.limits.items() for limit in limits]
-    return [parse(metric, limit) for metric, limit in [*own, *more]]
+    return [parse(metric, limit) for metric, limit in [*own, *(_promised(tiers) if plan.slo else ())]]
+
+
+def _promised(tiers: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The promise leaves the model's own time out and a client cannot: held to this, an agent is held to more."""
+    from loadtests.slo import limits
+
+    try:
+        for tier in sorted(set(tiers)):
+            for metric, texts in limits(tier).rules().items():
+                yield from ((metric, text) for text in texts)
+    except DocumentError as error:
+        raise as_user_error(error) from None
 
 
 def judge(run: Run, limits: Sequence[Rule], baseline: Baseline | None) -> list[Check]:

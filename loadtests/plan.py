@@ -105,7 +105,7 @@ class Plan(StrictModel):
     """`mode` open: level is requests a second, sent whatever the answers take; closed: level is users that wait.
 
     `warmUp`: seconds at the front that do not count. `connections`: of all workers together, the most requests under
-    way. `arrivals`: evenly spaced, or as independent callers come (Poisson, the same each run). `timeout`: of one.
+    way. `slo`: what loadtests/slo.yaml promises of the agents' tiers is a limit too. `arrivals`: evenly spaced, or as independent callers come (Poisson, the same each run). `timeout`: of one.
     """
 
     name: Name
@@ -121,6 +121,7 @@ class Plan(StrictModel):
     users: Annotated[tuple[Users, ...], Field(min_length=1)]
     requests: dict[str, Request] = Field(default={})
     limits: dict[str, tuple[str | Limit, ...]] = Field(default={})
+    slo: bool = True
 
     @model_validator(mode="after")
     def _holds_together(self) -> Plan:
@@ -151,8 +152,8 @@ class Plan(StrictModel):
 
     @property
     def digest(self) -> str:
-        """What was asked, so that only like runs are compared: everything but limits, as `sha256:…`."""
-        text = self.model_dump_json(exclude={"limits"}, by_alias=True)
+        """What was asked, so that only like runs are compared: all but its limits, as `sha256:…`."""
+        text = self.model_dump_json(exclude={"limits", "slo"}, by_alias=True)
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 

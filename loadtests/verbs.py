@@ -10,6 +10,7 @@ import typer
 
 from groundwork.console import print_columns, progress
 from groundwork.errors import UserError
+from loadtests.resilience_verbs import about_bill
 
 if TYPE_CHECKING:
     from groundwork.verdict import Verdict
@@ -30,6 +31,9 @@ def run(  # noqa: PLR0913, PLR0917 – one parameter an option
     keys: Annotated[Path | None, typer.Option(help='With --address: a JSON file, {"tenant/agent": "key"}.')] = None,
     authority: Annotated[Path | None, typer.Option(help="With --address: a PEM file to trust.")] = None,
     prometheus: Annotated[str | None, typer.Option(help="Compare with what this Prometheus saw.")] = None,
+    bill: Annotated[
+        str | None, typer.Option(help="The bill that the verdict is for; what runs must be just that.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Send a plan's load, judge it, and keep the run. Exit code 0 pass, 99 fail, 98 inconclusive.
@@ -44,8 +48,16 @@ def run(  # noqa: PLR0913, PLR0917 – one parameter an option
 
     if address is None and (keys is not None or authority is not None):
         raise UserError(what="--keys and --authority go with --address", fix="the local environment needs neither")
+    if bill is not None and address is not None:
+        raise UserError(what="--bill needs an environment in which it can be seen what runs", fix="leave --address out")
     wanted = Request(
-        plan=read_plan(plan), environment=env, address=address, keys=keys, authority=authority, prometheus=prometheus
+        plan=read_plan(plan),
+        environment=env,
+        address=address,
+        keys=keys,
+        authority=authority,
+        prometheus=prometheus,
+        about=about_bill(bill, env) if bill is not None else None,
     )
     result, folder = execute(wanted, _store(), progress())
     if json_:

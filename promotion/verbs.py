@@ -311,6 +311,20 @@ def _order(name: str, command: str) -> None:
     _signed(name, "order", Order(command=command, at=datetime.now(UTC)))
 
 
+def running_bill(bill: str, environment: str) -> str:
+    """The digest of a bill, where an environment of this machine runs just its images. Raises UserError."""
+    from local.paths import Paths
+    from local.up import cluster_of, require_up
+    from promotion.here import running_images
+
+    found, _ = _office().bill(bill)
+    paths = Paths.for_user()
+    wrong = found.differences(running_images(cluster_of(require_up(environment, paths), paths), found))
+    if wrong:
+        raise UserError(what=f"what runs is not the bill: {'; '.join(wrong)}", where=environment, code=ExitCode.FAIL)
+    return found.digest
+
+
 def _keys() -> Keys:
     from local.paths import Paths
     from promotion.signing import Keys
