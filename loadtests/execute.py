@@ -56,7 +56,7 @@ def execute(wanted: Request, store: Store, progress: Progress) -> tuple[Result, 
 
 @contextmanager
 def reached(wanted: Request) -> Iterator[Target]:
-    """Where the request's plan is sent, for as long as the block lasts. Raises UserError where nobody is to be asked."""
+    """Where the request's plan is sent, while the block lasts. Raises UserError where nobody is to be asked."""
     if wanted.address is None:
         with of_environment(wanted.plan, wanted.environment) as target:
             yield target

@@ -57,7 +57,7 @@ def known() -> list[str]:
 
 
 def read_experiment(name: str) -> Experiment:
-    """By its name in loadtests/experiments, or by its file. Raises UserError for one that would not be run as written."""
+    """By its name in loadtests/experiments, or by its file. Raises UserError for one that cannot be run as written."""
     from chaoslib.exceptions import InvalidActivity, InvalidExperiment
     from chaoslib.experiment import ensure_experiment_is_valid
 

@@ -104,8 +104,9 @@ def _length(value: timedelta) -> timedelta:
 class Plan(StrictModel):
     """`mode` open: level is requests a second, sent whatever the answers take; closed: level is users that wait.
 
+    `slo`: what loadtests/slo.yaml promises of the agents' tiers is a limit too.
     `warmUp`: seconds at the front that do not count. `connections`: of all workers together, the most requests under
-    way. `slo`: what loadtests/slo.yaml promises of the agents' tiers is a limit too. `arrivals`: evenly spaced, or as independent callers come (Poisson, the same each run). `timeout`: of one.
+    way. `arrivals`: evenly spaced, or as independent callers come (Poisson, the same each run). `timeout`: of one.
     """
 
     name: Name

@@ -98,6 +98,7 @@ class Load:
 
     def _watch(self, _: Samples, passed: float) -> str | None:
         self._passed = passed
+        return None
 
 
 def do(experiment: Experiment) -> Fault:

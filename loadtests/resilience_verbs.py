@@ -76,11 +76,14 @@ def undo(name: Annotated[str, typer.Argument(help="The experiment.")]) -> None:
     Example:
       groundwork resilience undo partition
     """
+    from chaoslib.configuration import load_configuration
     from chaoslib.rollback import run_rollbacks
 
     from loadtests.experiment import read_experiment
 
-    done = list(run_rollbacks(dict(read_experiment(name).document), {}, {}, None))
+    document = dict(read_experiment(name).document)
+    values = load_configuration(document.get("configuration") or {})
+    done = list(run_rollbacks(document, values, {}, None, None))
     bad = [each for each in done if each.get("status") != "succeeded" or each.get("output") is False]
     print(f"{len(done)} roll-backs, {len(bad)} failed")
     raise typer.Exit((Outcome.FAIL if bad else Outcome.PASS).exit_code)
