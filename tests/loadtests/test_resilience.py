@@ -13,7 +13,7 @@ from groundwork.errors import UserError
 from groundwork.verdict import Check, Outcome, worst
 from loadtests.experiment import Experiment, known, read_experiment
 from loadtests.plan import read_plan
-from loadtests.resilience import Fault, do, outcome, recovered
+from loadtests.resilience import Fault, clean, do, outcome, recovered
 from tests.loadtests import made
 
 CALLS: list[str] = []
@@ -177,9 +177,17 @@ def test_a_dirty_end_fails(experiment: Experiment, change: Mapping[str, Any], na
     assert of(checks, name).outcome is Outcome.FAIL
 
 
-def test_something_left_changed_fails() -> None:
-    from loadtests.resilience import _clean
-
-    assert _clean({"acme/concierge": "a"}, {"acme/concierge": "a"}).outcome is Outcome.PASS
-    assert _clean({"acme/concierge": "a"}, {"acme/concierge": "b"}).outcome is Outcome.FAIL
-    assert _clean({}, {}).outcome is Outcome.INCONCLUSIVE
+@pytest.mark.parametrize(
+    ("before", "after", "settled", "expected"),
+    [
+        ({"acme/concierge": "a"}, {"acme/concierge": "a"}, True, Outcome.PASS),
+        ({"acme/concierge": "a"}, {"acme/concierge": "b"}, True, Outcome.FAIL),
+        ({"acme/concierge": "a"}, {}, True, Outcome.FAIL),
+        ({"acme/concierge": "a"}, {"acme/concierge": "a"}, False, Outcome.FAIL),
+        ({}, {}, True, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_the_end_is_clean(
+    before: Mapping[str, str], after: Mapping[str, str], settled: bool, expected: Outcome
+) -> None:
+    assert clean(before, after, settled=settled).outcome is expected
