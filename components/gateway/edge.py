@@ -218,17 +218,22 @@ def _local_limit() -> Config:
 
 
 def tenant_bucket(requests_per_second: int) -> Config:
-    """For a tenant's virtual host: one gateway pod alone never lets more than this through to the authoriser.
+    """For a tenant's virtual host: what one gateway pod lets through to the authoriser, with no call to anyone.
 
-    Half as much again as the whole limit, so that only what the common count would refuse in any case is refused here,
-    with no call to another service.
+    It must refuse nothing that the common count would let pass. The count begins anew each second by the clock, so a
+    tenant within its limit may send twice the limit around the turn of a second: that much fits in. It is filled with
+    a tenth more than the limit each second, evenly: Envoy's bucket has no steps, `fill_interval` only gives the rate.
     """
-    tokens = max(requests_per_second + 1, requests_per_second * 3 // 2)
+    limit = requests_per_second
     always: Config = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
     return {
         "@type": f"type.googleapis.com/{_HTTP}.local_ratelimit.v3.LocalRateLimit",
         "stat_prefix": "tenant",
-        "token_bucket": {"max_tokens": tokens, "tokens_per_fill": tokens, "fill_interval": "1s"},
+        "token_bucket": {
+            "max_tokens": 2 * limit,
+            "tokens_per_fill": limit + max(1, limit // 10),
+            "fill_interval": "1s",
+        },
         "filter_enabled": always,
         "filter_enforced": always,
         "response_headers_to_add": [_retry_after()],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from components.gateway import edge
 from components.gateway.edge import Limits
@@ -183,11 +185,46 @@ def test_the_access_log_holds_no_query_and_no_credential() -> None:
         assert "API-KEY" not in value
 
 
-@pytest.mark.parametrize(("limit", "tokens"), [(1, 2), (2, 3), (20, 30), (101, 151)])
-def test_a_tenants_bucket_is_always_larger_than_its_limit(limit: int, tokens: int) -> None:
+def bucket_of(limit: int) -> Value:
     (patch,) = patches(tenant_filter(["acme.groundwork.test"], limit), "VIRTUAL_HOST")
-    bucket = at(patch, "patch", "value", "typed_per_filter_config", edge.LOCAL_LIMIT, "token_bucket")
-    assert bucket == {"max_tokens": tokens, "tokens_per_fill": tokens, "fill_interval": "1s"}
+    return at(patch, "patch", "value", "typed_per_filter_config", edge.LOCAL_LIMIT, "token_bucket")
+
+
+def passed(limit: int, times: list[float]) -> list[float]:
+    """Of requests at these times, those that an Envoy's bucket lets through: full at first, filled without steps."""
+    bucket = bucket_of(limit)
+    most, rate = at(bucket, "max_tokens"), at(bucket, "tokens_per_fill")
+    assert isinstance(most, int)
+    assert isinstance(rate, int)
+    tokens, before, through = float(most), times[0], []
+    for now in times:
+        tokens, before = min(most, tokens + (now - before) * rate), now
+        if tokens >= 1:
+            tokens -= 1
+            through.append(now)
+    return through
+
+
+@pytest.mark.parametrize(("limit", "most", "a_second"), [(1, 2, 2), (2, 4, 3), (20, 40, 22), (101, 202, 111)])
+def test_a_tenants_bucket_holds_twice_its_limit_and_fills_a_tenth_faster(limit: int, most: int, a_second: int) -> None:
+    assert bucket_of(limit) == {"max_tokens": most, "tokens_per_fill": a_second, "fill_interval": "1s"}
+
+
+@given(st.data(), st.integers(1, 12))
+def test_a_bucket_refuses_nothing_of_a_tenant_that_keeps_to_its_limit(data: st.DataObject, limit: int) -> None:
+    """Even where one pod sees all of it, and however it is spread over each second."""
+    spread = st.lists(st.floats(0, 0.999), max_size=limit)
+    times = sorted(second + part for second in range(5) for part in data.draw(spread))
+    assume(times)
+    assert passed(limit, times) == times
+
+
+@given(st.integers(1, 200), st.integers(2, 50))
+def test_a_flood_gets_the_limit_and_little_more_to_the_authoriser(limit: int, times: int) -> None:
+    sent = [number / (limit * times) for number in range(limit * times * 5)]
+    for second in (3, 4):
+        through = sum(second <= at_ < second + 1 for at_ in passed(limit, sent))
+        assert limit <= through <= limit * 1.1 + 2
 
 
 def test_a_tenants_route_leads_to_its_own_agents_without_their_prefix() -> None:
