@@ -20,6 +20,7 @@ from tests.components.pod_security import violations
 from tests.components.recording import Graph, Value, at, record
 from tests.components.samples import DIGEST, manifest
 
+OWN = "groundwork-gateway/domains-acme"
 OWNER = Owner(environment="local", tenant="acme", cost_centre="hospitality")
 
 
@@ -143,7 +144,7 @@ def test_the_filters_stand_in_the_order_of_cost_and_on_the_tls_port_only() -> No
 
 
 def test_every_patch_is_of_the_gateway_only() -> None:
-    for spec in (gateway_filter(Limits()), tenant_filter(["acme.groundwork.test"], 20)):
+    for spec in (gateway_filter(Limits()), tenant_filter("acme.groundwork.test", OWN, 20)):
         assert at(spec, "workloadSelector", "labels") == WORKLOAD
         listed = at(spec, "configPatches")
         assert isinstance(listed, list)
@@ -186,7 +187,7 @@ def test_the_access_log_holds_no_query_and_no_credential() -> None:
 
 
 def bucket_of(limit: int) -> Value:
-    (patch,) = patches(tenant_filter(["acme.groundwork.test"], limit), "VIRTUAL_HOST")
+    patch = patches(tenant_filter("acme.groundwork.test", OWN, limit), "VIRTUAL_HOST")[0]
     return at(patch, "patch", "value", "typed_per_filter_config", edge.LOCAL_LIMIT, "token_bucket")
 
 
@@ -241,21 +242,43 @@ def test_all_that_a_tenants_route_makes_names_the_tenant() -> None:
     graph = routed()
     for one in graph.resources[1:]:
         assert "acme" in {one.at("metadata", "namespace"), str(one.at("metadata", "name")).removeprefix("tenant-")}
-    (patch,) = patches(graph.one("EnvoyFilter").at("spec"), "VIRTUAL_HOST")
-    assert at(patch, "match", "routeConfiguration", "vhost", "name") == "acme.groundwork.test:443"
 
 
 def test_custom_hosts_have_a_route_on_the_tenants_own_gateway() -> None:
-    graph = routed(replace(ROUTE, custom_hosts=["agents.example.com"]))
-    spec = graph.one("VirtualService", "acme-gateway-domains").at("spec")
-    assert (at(spec, "hosts"), at(spec, "gateways")) == (["*"], ["groundwork-gateway/domains-acme"])
-    assert len(patches(graph.one("EnvoyFilter").at("spec"), "VIRTUAL_HOST")) == 2
+    spec = routed().one("VirtualService", "acme-gateway-domains").at("spec")
+    assert (at(spec, "hosts"), at(spec, "gateways")) == (["*"], [OWN])
+
+
+def test_every_name_of_a_tenant_has_the_bucket_and_nobody_elses_has() -> None:
+    """Also those that come with no run of the stack: they are all on the tenant's own Gateway."""
+    listed = patches(routed().one("EnvoyFilter").at("spec"), "VIRTUAL_HOST")
+    names = [at(patch, "match", "routeConfiguration") for patch in listed]
+    assert names == [{"vhost": {"name": "acme.groundwork.test:443"}}, {"gateway": OWN}]
+    rates = [
+        at(patch, "patch", "value", "typed_per_filter_config", edge.LOCAL_LIMIT, "token_bucket", "tokens_per_fill")
+        for patch in listed
+    ]
+    assert rates == [22, 22]
+
+
+def test_names_that_are_nobodys_share_a_bucket_before_the_authoriser_is_asked() -> None:
+    listed = patches(gateway_filter(replace(Limits(), others_per_second=50)), "HTTP_FILTER")
+    (limit,) = (
+        at(patch, "patch", "value") for patch in listed if at(patch, "patch", "value", "name") == edge.LOCAL_LIMIT
+    )
+    assert at(limit, "typed_config", "token_bucket", "tokens_per_fill") == 55
+    assert at(limit, "typed_config", "filter_enforced", "default_value", "numerator") == 100
 
 
 def test_no_agents_no_route_and_no_limit_no_bucket() -> None:
     graph = routed(replace(ROUTE, agents=[], requests_per_second=None))
     assert graph.of("VirtualService") == []
-    assert graph.of("EnvoyFilter") == []
+    for patch in patches(graph.one("EnvoyFilter").at("spec"), "VIRTUAL_HOST"):
+        config = at(patch, "patch", "value", "typed_per_filter_config", edge.LOCAL_LIMIT)
+        assert config == {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+            "stat_prefix": "unlimited",
+        }
 
 
 def test_the_ports_are_not_privileged() -> None:
