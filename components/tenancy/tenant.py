@@ -138,7 +138,6 @@ class Tenant(pulumi.ComponentResource):
             namespace=namespace.metadata.name,
             host=args.spec.hosts[0],
             agents=[agent.manifest for agent in args.agents],
-            custom_hosts=args.custom_hosts,
             requests_per_second=limit.requests_per_second if limit else None,
         )
         TenantRoute(name, route, child)
