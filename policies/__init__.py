@@ -1,1 +1,1 @@
-"""Policy gates: one rule, enforced before (the pack, checkov), during (admission) and after a change.  (docs/policies.md)"""
+"""Policy gates: one rule, enforced before, during and after a change.  (docs/policies.md)"""

@@ -40,7 +40,7 @@ class Operation(StrEnum):
 class StackOutcome:
     """What the engine did. `outputs`: of an `up`, secrets left out; `changed`: how many resources.
 
-    `advice`: breaches of policies that do not stop it; `unseen`: checks that a value not known yet kept from being made.
+    `advice`: breaches of policies that do not stop it; `unseen`: checks that met a value not known yet.
     """
 
     stack: str
@@ -161,7 +161,7 @@ class Operator:
             self.progress.say(f"  policy: {line}")
         if outcome.unseen:
             self.progress.say(
-                f"  policy: {outcome.unseen} checks of {outcome.stack} met values that are not known before `up`, which "
+                f"  policy: {outcome.unseen} checks of {outcome.stack} met values not known before `up`, which "
                 "looks again at the end"
             )
 
