@@ -118,8 +118,8 @@ def _part(args: PrometheusArgs) -> Part:
             f"--storage.tsdb.retention.time={format_duration(args.retention)}",
             # The write-ahead log and the newest two hours come on top.
             f"--storage.tsdb.retention.size={args.store.size * 6 // 10}B",
-            "--storage.tsdb.wal-compression",
-            "--enable-feature=exemplar-storage",
+            # New rules are read within half a minute after the kubelet brought them; nothing that is kept is lost.
+            "--enable-feature=exemplar-storage,auto-reload-config",
             "--query.timeout=30s",
             "--query.max-concurrency=4",
             "--log.format=json",
@@ -135,6 +135,7 @@ def _part(args: PrometheusArgs) -> Part:
             )
         ],
         config={name: dumped(file) for name, file in files.items()},
+        reloads=True,
         store=args.store,
         env={"GOMAXPROCS": "1", "GOGC": "50"},
         notes=_notes(),

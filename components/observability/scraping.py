@@ -70,6 +70,7 @@ class Job:
         job: Config = {
             "job_name": self.name,
             "metrics_path": self.path,
+            "fallback_scrape_protocol": "PrometheusText0.0.4",
             "scheme": "https" if self.mesh else "http",
             "kubernetes_sd_configs": [{"role": "pod"}],
             "relabel_configs": [*keep, *_pod_target(self.port)],

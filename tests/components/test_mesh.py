@@ -141,7 +141,7 @@ def test_a_tenant_lets_in_its_own_pods_and_the_gateway_alone() -> None:
 
 def test_a_tenants_pods_see_their_own_namespace_only() -> None:
     hosts = tenant().one("Sidecar").at("spec", "egress", 0, "hosts")
-    assert hosts == ["./*.acme.svc.cluster.local", "istio-system/*"]
+    assert hosts == ["./*.acme.svc.cluster.local", COLLECTOR, "istio-system/*"]
 
 
 def test_an_agent_sees_what_it_declares_and_no_more() -> None:
@@ -150,6 +150,7 @@ def test_an_agent_sees_what_it_declares_and_no_more() -> None:
         "./*.acme.svc.cluster.local",
         "./models.example.com",
         "globex/store.globex.svc.cluster.local",
+        COLLECTOR,
         "istio-system/*",
     ]
 
