@@ -38,6 +38,7 @@ from tests.components.samples import DIGEST, FULL, manifest
 OWNER = Owner(environment="local", tenant="acme", cost_centre="guests")
 ISTIOD, PROXY = DIGEST.replace("agent-runtime", "istiod"), DIGEST.replace("agent-runtime", "proxy")
 LOCAL = Charts(source="/charts")
+COLLECTOR = "groundwork-observability/collector.groundwork-observability.svc.cluster.local"
 ISTIO_KINDS = ("PeerAuthentication", "AuthorizationPolicy", "Sidecar")
 
 
