@@ -60,7 +60,7 @@ class Prometheus(pulumi.ComponentResource):
         rules = [
             PolicyRuleArgs(api_groups=[""], resources=["pods", "nodes"], verbs=["get", "list", "watch"]),
             PolicyRuleArgs(api_groups=[""], resources=["nodes/metrics"], verbs=["get"]),
-            PolicyRuleArgs(non_resource_urls=["/metrics"], verbs=["get"]),
+            PolicyRuleArgs(non_resource_urls=["/metrics", "/metrics/resources"], verbs=["get"]),
         ]
         role = ClusterRole(name, metadata=meta, rules=rules, opts=child)
         ClusterRoleBinding(

@@ -38,7 +38,8 @@ _KUBERNETES_KEPT = (
     "|apiserver_current_inflight_requests|apiserver_storage_objects|etcd_requests_total"
     "|scheduler_(pending_pods|schedule_attempts_total)|kubelet_(running_pods|running_containers|node_name"
     "|runtime_operations_errors_total|pleg_last_seen_seconds)|kubeproxy_sync_proxy_rules_last_timestamp_seconds"
-    "|metrics_server_kubelet_last_request_time_seconds"
+    "|metrics_server_kubelet_last_request_time_seconds|node_collector_unhealthy_nodes_in_zone"
+    "|kubelet_volume_stats_(used|capacity)_bytes"
 )
 
 
@@ -211,6 +212,7 @@ def _token() -> Config:
 NODE_JOBS: Sequence[NodeJob] = (
     NodeJob(name="kubelet", port=10250, rights=True, kept=_KUBERNETES_KEPT),
     NodeJob(name="node", port=10250, rights=True, path="/metrics/resource"),
+    NodeJob(name="machine", port=10250, rights=True, path="/metrics/cadvisor", kept="machine_(cpu_cores|memory_bytes)"),
 )
 # A node of this project's own, whose processes all can be seen (playbooks/roles). In a cloud they are the provider's.
 OWN_NODE_JOBS: Sequence[NodeJob] = (
@@ -223,6 +225,10 @@ OWN_NODE_JOBS: Sequence[NodeJob] = (
     ),
     NodeJob(name="kube-controller-manager", port=10257, rights=True, kept=_KUBERNETES_KEPT),
     NodeJob(name="kube-scheduler", port=10259, rights=True, kept=_KUBERNETES_KEPT),
+    # What pods ask for, as the scheduler counts it: costs are made from it (docs/cost.md).
+    NodeJob(
+        name="pod-resources", port=10259, rights=True, path="/metrics/resources", kept="kube_pod_resource_(request|limit)"
+    ),
     NodeJob(name="kube-proxy", port=10249, rights=False, kept=_KUBERNETES_KEPT),
     NodeJob(name="metrics-server", port=10251, rights=True, kept=_KUBERNETES_KEPT),
     NodeJob(name="coredns", port=9153, rights=False, kept="up|process_.*|coredns_(dns|forward|panics|cache).*_total"),
