@@ -45,7 +45,9 @@ def missing(environment: Environment) -> dict[str, str]:
 
 def arguments(environment: Environment) -> ObservabilityArgs:
     """The component's arguments, from the environment's settings. Raises UserError."""
+    from components.observability import alerts
     from components.observability.observability import Images, Kept, ObservabilityArgs
+    from loadtests import rules, slo
 
     settings = environment.settings.observability
 
@@ -69,6 +71,7 @@ def arguments(environment: Environment) -> ObservabilityArgs:
         storage_class=settings.storage_class,
         webhook=settings.webhook,
         remote_write=settings.remote_write,
+        rules={**alerts.files(), **rules.files(slo.load())},
     )
 
 

@@ -25,7 +25,7 @@ from components.observability.names import (
     PROMETHEUS,
     PROMETHEUS_PORT,
 )
-from components.observability.scraping import CERTIFICATES, Config, Scraping
+from components.observability.scraping import CERTIFICATES, Config, Scraping, mesh_tls
 from components.observability.server import CONFIG, DATA, Part, Server, Store, amounts, from_pods
 from components.units import format_duration
 
@@ -78,12 +78,7 @@ def config(args: PrometheusArgs) -> Config:
     interval = format_duration(args.interval)
     managers: Config = {
         "scheme": "https",
-        "tls_config": {
-            "ca_file": f"{CERTIFICATES}/root-cert.pem",
-            "cert_file": f"{CERTIFICATES}/cert-chain.pem",
-            "key_file": f"{CERTIFICATES}/key.pem",
-            "insecure_skip_verify": True,
-        },
+        "tls_config": mesh_tls(),
         "static_configs": [{"targets": [f"{service_host(ALERTMANAGER, NAMESPACE)}:{ALERTMANAGER_PORT}"]}],
     }
     made: Config = {
