@@ -22,6 +22,7 @@ from components.units import Name, refusal
 from groundwork.errors import UserError
 from stacks.dns_settings import DnsSettings
 from stacks.layers import MODULES
+from stacks.observability_settings import ObservabilitySettings
 from stacks.problems import detail
 
 PREFIX = "groundwork:"
@@ -54,6 +55,7 @@ class Settings(StrictModel):
     domain: Host
     dns: DnsSettings = DnsSettings()
     layers: tuple[Layer, ...] = ()
+    observability: ObservabilitySettings = ObservabilitySettings()
     tenants: tuple[Name, ...] = ()
     kubeconfig: str | None = None
     images: dict[str, str] | None = None

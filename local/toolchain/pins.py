@@ -70,11 +70,12 @@ def digest(parts: list[bytes]) -> str:
 
 
 def key(pin: Pin) -> str:
-    """What the pin's programs depend on: go.mod, go.sum, how they are built, and for which machine."""
+    """What the pin's programs depend on: go.mod, go.sum, sources beside them, how they are built, for which machine."""
     packages = sorted(f"{program.name}={program.package}" for program in PROGRAMS.values() if program.pin == pin)
     kept = [f"{path}={source}" for path, source in sorted(pin.files)]
     recipe = [*BUILD_FLAGS, ldflags(pin), pin.tags, *packages, *kept, *target()]
-    files = [(pin.folder / name).read_bytes() for name in ("go.mod", "go.sum")]
+    sources = [path.name for path in sorted(pin.folder.glob("*.go"))]
+    files = [(pin.folder / name).read_bytes() for name in ("go.mod", "go.sum", *sources)]
     return digest([*files, *(part.encode() for part in recipe)])
 
 
