@@ -226,7 +226,11 @@ OWN_NODE_JOBS: Sequence[NodeJob] = (
     NodeJob(name="kube-scheduler", port=10259, rights=True, kept=_KUBERNETES_KEPT),
     # What pods ask for, as the scheduler counts it: costs are made from it (docs/cost.md).
     NodeJob(
-        name="pod-resources", port=10259, rights=True, path="/metrics/resources", kept="kube_pod_resource_(request|limit)"
+        name="pod-resources",
+        port=10259,
+        rights=True,
+        path="/metrics/resources",
+        kept="kube_pod_resource_(request|limit)",
     ),
     NodeJob(name="kube-proxy", port=10249, rights=False, kept=_KUBERNETES_KEPT),
     NodeJob(name="metrics-server", port=10251, rights=True, kept=_KUBERNETES_KEPT),
