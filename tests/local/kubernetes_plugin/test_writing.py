@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.kubernetes_plugin.managers import adopt_fields, manages
-from local.kubernetes_plugin.values import Json, Object
 from local.kubernetes_plugin.writing import keep_ignored, leave_ignored, three_way_patch
+from local.plugin.values import Json, Object
 
 _TREES: st.SearchStrategy[Json] = st.recursive(
     st.one_of(st.integers(0, 3), st.text("ab", max_size=2), st.lists(st.integers(0, 3), max_size=2)),
