@@ -17,6 +17,7 @@ from local.plugin.errors import PluginError
 from local.plugin.values import Json, Object, Unknown
 
 _NAME = re.compile(r"\$\{([A-Za-z_.]+)\}")
+_GIVEN_FIRST = ("arn", "region")
 _IF = "$if"  # a block with this key is left out where that property is not given
 ABSENT: Final = object()
 
@@ -57,7 +58,7 @@ class Caller:
         return _NAME.sub(lambda match: str(self._value(match[1], properties)), template)
 
     def _value(self, name: str, properties: Mapping[str, Json]) -> Json:
-        if name in self.words:
+        if name in self.words and not (name in _GIVEN_FIRST and properties.get(name)):
             word = self.words[name]
             return word() if callable(word) else word
         outer, _, inner = name.partition(".")
@@ -85,16 +86,12 @@ class Caller:
                 whole |= to_api({key: {**inner, **value}}, shape, self.names)
         return operation, whole
 
-    def run(
-        self, call: Call, properties: Mapping[str, Json], fields: Mapping[str, Json] | None = None
-    ) -> Object:
+    def run(self, call: Call, properties: Mapping[str, Json], fields: Mapping[str, Json] | None = None) -> Object:
         """Make the call. Raises `CallError`."""
         operation, parameters = self.parameters(call, properties, fields)
         return self.account.call(self.api, operation, parameters, self.region, self.secrets)
 
-    def ask(
-        self, call: Call, at: str, properties: Mapping[str, Json], missing: tuple[str, ...]
-    ) -> Json:
+    def ask(self, call: Call, at: str, properties: Mapping[str, Json], missing: tuple[str, ...]) -> Json:
         """What the call answers at a path (JMESPath); None where there is nothing, or an error that means it."""
         try:
             answer = self.run(call, properties)
@@ -134,5 +131,35 @@ def named_in(call: Call | None) -> set[str]:
     return found
 
 
+def inside(call: Call | None) -> dict[str, set[str]]:
+    """The properties of which a template names members alone (`$healthCheck.path`), and which of them."""
+    found: dict[str, set[str]] = {}
+
+    def visit(value: Json) -> None:
+        if isinstance(value, dict | list):
+            for item in value.values() if isinstance(value, dict) else value:
+                visit(item)
+        elif isinstance(value, str) and value.startswith("$") and value[1:2] not in "${":
+            name, _, member = value[1:].partition(".")
+            if member:
+                found.setdefault(name, set()).add(member)
+
+    visit(next(iter(call.values())) if call else None)
+    return found
+
+
+def whole_in(call: Call | None) -> set[str]:
+    """The properties that a template names as a whole."""
+    return named_in(call) - set(inside(call)) | {name for name in named_in(call) if _names_whole(call, name)}
+
+
+def _names_whole(value: Json, name: str) -> bool:
+    if isinstance(value, dict):
+        return any(_names_whole(item, name) for item in value.values())
+    if isinstance(value, list):
+        return any(_names_whole(item, name) for item in value)
+    return bool(value == f"${name}")
+
+
 Word = Callable[[], str]
-__all__ = ["ABSENT", "Caller", "UnmappedError", "Word", "named_in"]
+__all__ = ["ABSENT", "Caller", "UnmappedError", "Word", "inside", "named_in", "whole_in"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from local.aws_plugin.calls import Caller, named_in
-from local.aws_plugin.resource import Resource
+from local.aws_plugin.resource import Resource, with_attributes
 from local.aws_plugin.same import same
 from local.plugin.diffing import Change, Difference, Path, covers, walk
 from local.plugin.errors import PartialError, PluginError
@@ -77,7 +77,7 @@ class Changer:
         update = self.resource.row.update
         if update is None or name in self.resource.row.create_only:
             return False
-        return name in named_in(update) or caller.takes(update, name)
+        return name in self.resource.row.carried or name in named_in(update) or caller.takes(update, name)
 
     def _in_its_way(self, before: Object, after: Object) -> bool:
         """Whether the new one could not be made beside the old one, as both have the same name."""
@@ -95,7 +95,7 @@ class Changer:
         before, after = plain(_given(old)), plain(_given(new))
         changed = {name for name in {*before, *after} if not _unchanged(before, after, name)}
         resource = self.resource
-        known = {**plain(state), **after}
+        known = resource.prepare({**plain(state), **after, **resource.words_of(identifier)})
         caller = resource.caller({**state, **new}, identifier)
         try:
             self._whole(changed, known, after, caller)
@@ -120,7 +120,7 @@ class Changer:
         }  # fmt: skip
         if not own:
             return
-        apart = {*named_in(update), *row.replace, *row.local, *row.create_only, "tags", "region"}
+        apart = {*named_in(update), *row.replace, *row.carried, *row.local, *row.create_only, "tags", "region"}
         fields = {
             name: value
             for name, value in after.items()
@@ -135,7 +135,8 @@ class Changer:
                 continue
             call = part.call(after)
             if call is not None and any(name in after for name in part.props):
-                caller.run(call, {key: value for key, value in known.items() if key not in part.props or key in after})
+                present = {key: value for key, value in known.items() if key not in part.props or key in after}
+                caller.run(call, with_attributes(part, present))
             elif part.unset is not None:
                 caller.run(part.unset, known)
             else:
@@ -149,6 +150,8 @@ class Changer:
             raise PluginError(f"{self.resource.token} has no tags")
         removed = sorted(set(before) - set(after))
         added = {key: value for key, value in after.items() if before.get(key) != value}
+        if tagging.whole and after:
+            removed, added = [], dict(after)
         if removed:
             caller.run(tagging.remove, {**known, "keys": removed})
         if added:

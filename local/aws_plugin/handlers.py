@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from local.aws_plugin.account import Account
+from local.aws_plugin.edge import Certificate, ListenerRule, Record, WebAcl, Zone
 from local.aws_plugin.journal import Journal
+from local.aws_plugin.metering import Budget, MetricAlarm
 from local.aws_plugin.resource import Resource, type_name
+from local.aws_plugin.storing import Bucket, IamPolicy, Namespace, ParameterGroup, ReplicationGroup
 from local.aws_plugin.table import type_of
-from local.plugin.errors import PluginError
-from local.plugin.values import Json, Object
+from local.plugin.values import Object
 
 
 class SecurityGroup(Resource):
@@ -38,32 +40,22 @@ def close(resource: Resource, identifier: str, directions: tuple[str, ...]) -> N
             account.call("ec2", f"RevokeSecurityGroup{direction}", {"GroupId": identifier, "IpPermissions": rules})
 
 
-class IamPolicy(Resource):
-    """Its versions, five at most, go before it."""
-
-    def delete(self, identifier: str, properties: Mapping[str, Json]) -> None:
-        """End it with all its versions."""
-        drop_versions(self.account, identifier)
-        super().delete(identifier, properties)
-
-
-def drop_versions(account: Account, arn: str) -> None:
-    """All versions of a policy but the one in force."""
-    try:
-        versions = account.call("iam", "ListPolicyVersions", {"PolicyArn": arn})["Versions"]
-    except PluginError:
-        return
-    for version in versions:
-        if not version["IsDefaultVersion"]:
-            account.call("iam", "DeletePolicyVersion", {"PolicyArn": arn, "VersionId": version["VersionId"]})
-
-
 _HANDLERS: Mapping[str, type[Resource]] = {
     "": Resource,
     "security_group": SecurityGroup,
     "default_security_group": DefaultSecurityGroup,
     "iam_policy": IamPolicy,
-    "metric_alarm": Resource,
+    "bucket": Bucket,
+    "namespace": Namespace,
+    "parameter_group": ParameterGroup,
+    "replication_group": ReplicationGroup,
+    "metric_alarm": MetricAlarm,
+    "budget": Budget,
+    "listener_rule": ListenerRule,
+    "web_acl": WebAcl,
+    "zone": Zone,
+    "record": Record,
+    "certificate": Certificate,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jmespath
 
@@ -30,15 +30,13 @@ def properties_of(identifier: str, template: str) -> Object:
 class Reader:
     """Reads one resource."""
 
-    def __init__(self, row: Type, schema: Schema, caller: Caller) -> None:
-        self._row, self._schema, self._caller = row, schema, caller
+    def __init__(self, row: Type, schema: Schema, caller: Caller, adapt: Callable[[Object, Object], Object]) -> None:
+        self._row, self._schema, self._caller, self._adapt = row, schema, caller, adapt
 
     def live(self, known: Mapping[str, Json]) -> Object | None:
         """Its properties; None where it is not there. What the API does not tell is left out."""
-        found = self._caller.ask(self._row.read, self._row.at, known, self._row.missing)
-        if isinstance(found, list):
-            found = found[0] if found else None
-        if found is None or (self._row.gone_when and jmespath.search(self._row.gone_when, found)):
+        found = self._found(known)
+        if found is None:
             return None
         live = self._own(found, known)
         for part in self._row.parts:
@@ -47,18 +45,29 @@ class Reader:
 
     def state(self, known: Mapping[str, Json]) -> Json:
         """What tells whether it is ready, or is gone; None where it is not there."""
-        found = self._caller.ask(self._row.read, self._row.at, known, self._row.missing)
-        if isinstance(found, list):
-            found = found[0] if found else None
-        if found is None or (self._row.gone_when and jmespath.search(self._row.gone_when, found)):
+        found = self._found(known)
+        if found is None:
             return None
         return jmespath.search(self._row.ready.at, found) if self._row.ready else "there"
+
+    def _found(self, known: Mapping[str, Json]) -> Json:
+        found = self._caller.ask(self._row.read, self._row.at, known, self._row.missing)
+        if isinstance(found, dict):
+            found = self._adapt(found, dict(known))
+        gone = self._row.gone_when and found is not None and jmespath.search(self._row.gone_when, found)
+        return None if gone else found
 
     def _own(self, found: Json, known: Mapping[str, Json]) -> Object:
         live: Object = {"region": self._caller.region} if "region" in self._schema.outputs else {}
         parts = {name for part in self._row.parts if part.get is not None for name in part.props}
         for name, kind in self._schema.outputs.items():
-            if name in _OWN or name in parts or name in self._row.outputs or not isinstance(found, dict):
+            if (
+                name in _OWN
+                or name in parts
+                or name in self._row.outputs
+                or name in self._row.write_only
+                or not isinstance(found, dict)
+            ):
                 continue
             member = self._caller.names.member(name, found)
             if member is not None and found[member] is not None:
@@ -83,6 +92,8 @@ class Reader:
             return {}
         found = self._caller.ask(part.get, part.at, known, part.missing)
         live: Object = {}
+        if part.attributes:
+            return self._attributes(part, as_map(found or []))
         for name in part.props:
             if name in part.outputs:
                 value = jmespath.search(part.outputs[name], found) if found is not None else None
@@ -90,6 +101,21 @@ class Reader:
                 member = self._caller.names.member(name, found) if isinstance(found, dict) else None
                 value = found[member] if member is not None else None
             live[name] = None if value is None else self._form(name, value)
+        return live
+
+    def _attributes(self, part: Part, found: Mapping[str, Json]) -> Object:
+        live: Object = {}
+        for path, key in part.attributes.items():
+            if key not in found:
+                continue
+            name, _, member = path.partition(".")
+            kind = self._schema.outputs.get(name, ANY)
+            if member:
+                live.setdefault(name, {})[member] = from_api(
+                    found[key], kind.members.get(member, ANY), self._caller.names
+                )
+            else:
+                live[name] = from_api(found[key], kind, self._caller.names)
         return live
 
     def _tags(self, found: Json, known: Mapping[str, Json]) -> Object:

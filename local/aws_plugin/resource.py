@@ -11,7 +11,7 @@ import jmespath
 
 from groundwork.waiting import wait_until
 from local.aws_plugin.account import Account, CallError
-from local.aws_plugin.calls import Caller, UnmappedError, named_in
+from local.aws_plugin.calls import Caller, UnmappedError, inside, named_in, whole_in
 from local.aws_plugin.journal import TOKEN_TAG, Journal
 from local.aws_plugin.reading import Reader, properties_of
 from local.aws_plugin.same import seen
@@ -87,11 +87,14 @@ class Resource:
 
     def check(self, old: Object, new: Object, naming: NamingRequest) -> tuple[Object, list[tuple[str, str]]]:
         """The inputs to store, and what is wrong with them: pairs of property and reason."""
-        inputs = {key: value for key, value in new.items() if not key.startswith("__")}
+        inputs = {**self.row.defaults, **{key: value for key, value in new.items() if not key.startswith("__")}}
         named = self.row.autoname
         if named and named not in inputs:
             kept = plain(old.get(named)) if "__autoname" in old else None
-            inputs |= {named: kept or naming.proposed or unique_name(f"{naming.base}-", naming.seed), "__autoname": True}
+            inputs |= {
+                named: kept or naming.proposed or unique_name(f"{naming.base}-", naming.seed),
+                "__autoname": True,
+            }
         if "tags" in self.schema.inputs and self.row.tagging is not None:
             tags = inputs.get("tags", {})
             if isinstance(plain(tags), dict) and self.account.settings.default_tags:
@@ -106,25 +109,67 @@ class Resource:
         return unknown + missing
 
     def _unmapped(self, inputs: Object) -> list[tuple[str, str]]:
-        values = plain(inputs)
+        given = plain(inputs)
+        left = self._left_inside(given)
+        if left:
+            return [(path, f"the plugin has no call for the property {path!r} of {self.token}") for path in left]
         try:
+            values = self.prepare(given)
             caller = self.caller(values, "id")
             caller.parameters(self.row.create, values, self._fields(values))
             for part in self.row.parts:
                 call = part.call(values)
                 if call is not None and any(name in values for name in part.props):
-                    caller.parameters(call, values)
+                    caller.parameters(call, with_attributes(part, values))
         except UnmappedError as error:
             return [(error.path, f"the plugin has no call for the property {error.path!r} of {self.token}")]
         except PluginError as error:
             return [("", f"{self.token}: {error}")]
         return []
 
+    def _left_inside(self, values: Mapping[str, Json]) -> list[str]:
+        """Members of blocks that the templates take apart, and that none of them names."""
+        calls = [self.row.create, *(part.set for part in self.row.parts)]
+        named: dict[str, set[str]] = {}
+        for call in calls:
+            for name, members in inside(call).items():
+                named.setdefault(name, set()).update(members)
+        for part in self.row.parts:
+            for path in part.attributes:
+                name, _, member = path.partition(".")
+                if member:
+                    named.setdefault(name, set()).add(member)
+        whole = {name for call in calls for name in whole_in(call)}
+        return [
+            f"{name}.{key}"
+            for name, members in named.items()
+            if name not in whole and isinstance(values.get(name), dict)
+            for key in values[name]
+            if key not in members
+        ]
+
+    def prepare(self, properties: Object) -> Object:
+        """The properties, and what templates name beside them."""
+        return properties
+
+    def adapt(self, found: Object, known: Object) -> Object:  # noqa: ARG002 - for those who need it
+        """What the API answered, before it is taken for properties."""
+        return found
+
+    def identify(self, answer: Object, properties: Object) -> str:
+        """The id, out of the answer to the creation. Raises `PluginError` where there is none."""
+        if "$" in self.row.id:
+            return self.caller(properties).text(self.row.id, properties)
+        found = jmespath.search(self.row.id, answer)
+        if not found:
+            raise PluginError(f"{self.token}: the API gave no id: {answer}")
+        return str(found)
+
     def _fields(self, properties: Mapping[str, Json]) -> Object:
         """What the creating call takes beside its template."""
         row = self.row
         apart = {name for part in row.parts if part.after_create and part.set for name in part.props}
-        apart |= named_in(row.create) | set(row.local) | _BY_OTHERS
+        apart |= named_in(row.create) | set(row.local) | set(row.carried) | _BY_OTHERS
         return {key: value for key, value in properties.items() if key not in apart and not key.startswith("__")}
 
     # ---- create
@@ -134,15 +179,14 @@ class Resource:
 
         Raises `PartialError` when it is there but not whole, `CallError` when it was refused.
         """
-        inputs = plain(given)
+        inputs = self.prepare(plain(given))
         entry = self.journal.begin(self.urn)
         try:
             answer = self._make(inputs, given, entry.token)
         except PluginError:
             self.journal.forget(self.urn)
             raise
-        caller = self.caller(given)
-        identifier = caller.text(self.row.id, inputs) if "$" in self.row.id else str(jmespath.search(self.row.id, answer))
+        identifier = self.identify(answer, inputs)
         self.journal.made(entry, identifier)
         try:
             self._finish(identifier, given)
@@ -167,19 +211,19 @@ class Resource:
         if row.tag_specification:
             rows = [{"Key": key, "Value": value} for key, value in marked.items()]
             return {"TagSpecifications": [{"ResourceType": row.tag_specification, "Tags": rows}]}
-        return caller.parameters({next(iter(call)): {"tags": "$all"}}, {"all": marked})[1]
+        return caller.parameters({next(iter(call)): {row.tag_member: "$all"}}, {"all": marked})[1]
 
     def _finish(self, identifier: str, given: Object) -> None:
-        inputs = plain(given)
+        inputs = self.prepare(plain(given))
         caller = self.caller(given, identifier)
         self._await_ready(identifier, inputs)
         for part in self.row.parts:
             call = part.call(inputs)
             if call is not None and part.after_create and any(name in inputs for name in part.props):
-                caller.run(call, inputs)
+                caller.run(call, with_attributes(part, inputs))
         tagging = self.row.tagging
         if tagging is not None and not tagging.on_create and inputs.get("tags"):
-            caller.run(tagging.add, {**inputs, "all": inputs["tags"]})
+            caller.run(tagging.add, {**self.words_of(identifier), **inputs, "all": inputs["tags"]})
 
     def _await_ready(self, identifier: str, inputs: Object) -> None:
         ready = self.row.ready
@@ -201,11 +245,17 @@ class Resource:
 
     def known(self, identifier: str, properties: Mapping[str, Json]) -> Object:
         """What templates may name: the properties, and those that the id is made of."""
-        return {**properties_of(identifier, self.row.id), **plain(dict(properties))}
+        return self.prepare(
+            {**properties_of(identifier, self.row.id), **plain(dict(properties)), **self.words_of(identifier)}
+        )
+
+    def words_of(self, identifier: str) -> Object:  # noqa: ARG002 - for those who need it
+        """What templates may name that is made of the id."""
+        return {}
 
     def reader(self, properties: Mapping[str, Json], identifier: str) -> Reader:
         """What reads it."""
-        return Reader(self.row, self.schema, self.caller(properties, identifier))
+        return Reader(self.row, self.schema, self.caller(properties, identifier), self.adapt)
 
     def live(self, identifier: str, properties: Mapping[str, Json]) -> Object | None:
         """Its properties as the account has them; None where it is not there."""
@@ -274,6 +324,18 @@ class Resource:
     def part_of(self, name: str) -> Part | None:
         """The part that carries a property; None where the whole does."""
         return next((part for part in self.row.parts if name in part.props), None)
+
+
+def with_attributes(part: Part, properties: Mapping[str, Json]) -> Object:
+    """The properties, and those of them that the part's call sends as keys with values."""
+    found: Object = {}
+    for path, key in part.attributes.items():
+        name, _, member = path.partition(".")
+        value = properties.get(name)
+        value = value.get(member) if member and isinstance(value, dict) else value
+        if value is not None:
+            found[key] = value
+    return {**properties, "_attributes": found} if part.attributes else dict(properties)
 
 
 def secrets_in(properties: Mapping[str, Json]) -> list[str]:

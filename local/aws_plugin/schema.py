@@ -6,7 +6,7 @@ import inspect
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from importlib import import_module
@@ -30,11 +30,16 @@ class Form(Enum):
 
 @dataclass(frozen=True)
 class Kind:
-    """A property's shape. `item`: of a list's or map's items; `members`: of an object."""
+    """A property's shape. `item`: of a list's or map's items; `source`: the SDK's class of an object."""
 
     form: Form
     item: Kind | None = None
-    members: Mapping[str, Kind] = field(default_factory=dict)
+    source: type | None = None
+
+    @property
+    def members(self) -> Mapping[str, Kind]:
+        """An object's properties."""
+        return _members(self.source) if self.source is not None else {}
 
 
 ANY = Kind(Form.ANY)
@@ -84,11 +89,11 @@ def _kind(hint: object) -> Kind:
     if origin in (dict, Mapping):
         return Kind(Form.MAP, _kind(arguments[1]))
     if isinstance(hint, type) and sdk.is_output_type(hint):
-        return _object(hint)
+        return Kind(Form.OBJECT, source=hint)
     return ANY
 
 
-# Statements of a firewall's rules nest in themselves through classes of their own, thousands of them: made once each.
+# When asked for: a firewall's statements nest in each other through thousands of classes.
 @cache
-def _object(hint: type) -> Kind:
-    return Kind(Form.OBJECT, members={name: _kind(inner) for name, inner in sdk.output_type_types(hint).items()})
+def _members(hint: type) -> Mapping[str, Kind]:
+    return {name: _kind(inner) for name, inner in sdk.output_type_types(hint).items()}

@@ -53,7 +53,9 @@ class Servicer(PluginServicer):
         old, new = plain(decode(request.olds)), plain(decode(request.news))
         changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
         kind = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
-        return provider_pb2.DiffResponse(changes=kind, diffs=changed, replaces=[key for key in changed if key == "region"])
+        return provider_pb2.DiffResponse(
+            changes=kind, diffs=changed, replaces=[key for key in changed if key == "region"]
+        )
 
     @answers
     def Configure(  # noqa: N802

@@ -56,7 +56,9 @@ class Settings:
             token=str(values.get("token") or ""),
             profile=str(values.get("profile") or ""),
             endpoints=endpoints,
-            default_tags={key: str(value) for key, value in ((values.get("defaultTags") or {}).get("tags") or {}).items()},
+            default_tags={
+                key: str(value) for key, value in ((values.get("defaultTags") or {}).get("tags") or {}).items()
+            },
             allowed_accounts=frozenset(str(number) for number in values.get("allowedAccountIds") or []),
             # An emulated account answers at one address, which a bucket's name in front would change.
             path_style=str(values.get("s3UsePathStyle", "")).lower() == "true"

@@ -38,6 +38,7 @@ class Part(_Row):
     get: Call | None = None
     at: str = "@"
     outputs: Mapping[str, str] = Field(default_factory=dict)
+    attributes: Mapping[str, str] = Field(default_factory=dict)  # property's path → key in a list of keys with values
     missing: tuple[str, ...] = ()
     after_create: bool = True
 
@@ -62,6 +63,7 @@ class Tagging(_Row):
     read: Call | None = None
     at: str = "Tags"
     on_create: bool = True
+    whole: bool = False  # adding replaces all tags there are
 
 
 class Type(_Row):
@@ -84,7 +86,12 @@ class Type(_Row):
     documents: frozenset[str] = frozenset()
     outputs: Mapping[str, str] = Field(default_factory=dict)
     replace: tuple[str, ...] = ()
-    local: tuple[str, ...] = ()
+    local: tuple[str, ...] = ()  # for this plugin alone, such as how to delete
+    carried: tuple[str, ...] = ()  # sent by the handler's own words
+    write_only: tuple[str, ...] = ()  # the API does not tell them
+    defaults: Mapping[str, Json] = Field(default_factory=dict)
+    left_behind: bool = False  # its end leaves something to be read
+    tag_member: str = "tags"
     create_only: tuple[str, ...] = ()
     empty: Mapping[str, Json] = Field(default_factory=dict)
     parts: tuple[Part, ...] = ()
