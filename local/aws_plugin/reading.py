@@ -74,8 +74,8 @@ class Reader:
                 live[name] = from_api(found[member], kind, self._caller.names, name)
         for name, path in self._row.outputs.items():
             value = self._computed(path, found, {**known, **live})
-            if value is not ABSENT:
-                live[name] = value if value is None else self._form(name, value)
+            if value is not ABSENT and value is not None:
+                live[name] = self._form(name, value)
         return live
 
     def _computed(self, path: str, found: Json, known: Mapping[str, Json]) -> Json:

@@ -139,7 +139,7 @@ class Resource:
                 name, _, member = path.partition(".")
                 if member:
                     named.setdefault(name, set()).add(member)
-        whole = {name for call in calls for name in whole_in(call)}
+        whole = {name for call in calls for name in whole_in(call)} | set(self._fields(dict(values)))
         return [
             f"{name}.{key}"
             for name, members in named.items()

@@ -72,7 +72,9 @@ def _classes(token: str) -> tuple[type, type]:
     package = module.partition("/")[0]
     try:
         found = import_module(f"pulumi_aws.{package}" if package != "index" else "pulumi_aws")
-        return getattr(found, name), getattr(found, f"{name}Args")
+        resource = getattr(found, name)
+        # The package has blocks of the same name as some types' arguments: those stand beside the type itself.
+        return resource, getattr(import_module(resource.__module__), f"{name}Args")
     except (ImportError, AttributeError):
         raise PluginError(f"the SDK pulumi_aws has no type {token}") from None
 

@@ -126,7 +126,8 @@ def _list(value: Json, shape: ListShape, names: Names, path: str) -> Json:
         return [to_api(item, shape.member, names, path) for item in value]
     pair = _pair(shape.member)
     if pair is not None and isinstance(value, dict) and not set(value) <= set(pair):
-        return [{pair[0]: key, pair[1]: item} for key, item in value.items()]
+        inner = shape.member.members[pair[1]]
+        return [{pair[0]: key, pair[1]: to_api(item, inner, names, path)} for key, item in value.items()]
     if pair is not None and value == {}:
         return []
     return [to_api(value, shape.member, names, path)]
