@@ -102,8 +102,8 @@ class Changer:
             self._parts(changed, known, after, caller)
             if "tags" in changed:
                 self._tags(before.get("tags") or {}, after.get("tags") or {}, known, caller)
-            resource._await_ready(identifier, known)  # noqa: SLF001 - the other half of one class
-            return resource.outputs(new, resource._require(identifier, known))  # noqa: SLF001
+            resource._await_ready(identifier, known)
+            return resource.outputs(new, resource._require(identifier, known))
         except PluginError as error:
             raise PartialError(identifier, str(error), [str(error)], mark_secrets(dict(state), old), old) from error
 
