@@ -102,6 +102,7 @@ class Changer:
             self._parts(changed, known, after, caller)
             if "tags" in changed:
                 self._tags(before.get("tags") or {}, after.get("tags") or {}, known, caller)
+            resource.settle(identifier, new)
             resource._await_ready(identifier, known)
             return resource.outputs(new, resource._require(identifier, known))
         except PluginError as error:

@@ -14,7 +14,19 @@ from local.aws_plugin.table import type_of
 from local.plugin.values import Object
 
 
-class SecurityGroup(Resource):
+class _Closed(Resource):
+    """A group whose rules, if there are any, are resources of their own."""
+
+    def refuse(self, inputs: Object) -> list[tuple[str, str]]:
+        """Rules inside of a group and beside it would undo each other."""
+        return [
+            (key, f"the plugin takes no rules inside of {self.token}: use aws:vpc/securityGroupIngressRule and …EgressRule")
+            for key in ("ingress", "egress")
+            if inputs.get(key)
+        ]
+
+
+class SecurityGroup(_Closed):
     """A new group lets everything out: that is taken away, as only what the program says shall be open."""
 
     def _finish(self, identifier: str, given: Object) -> None:
@@ -22,11 +34,11 @@ class SecurityGroup(Resource):
         close(self, identifier, ("Egress",))
 
 
-class DefaultSecurityGroup(Resource):
+class DefaultSecurityGroup(_Closed):
     """The group that a network is born with: found, and closed both ways."""
 
-    def _finish(self, identifier: str, given: Object) -> None:
-        super()._finish(identifier, given)
+    def settle(self, identifier: str, given: Object) -> None:  # noqa: ARG002 - whatever is given, it is closed
+        """See `Resource.settle`."""
         close(self, identifier, ("Ingress", "Egress"))
 
 

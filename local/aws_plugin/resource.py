@@ -99,7 +99,7 @@ class Resource:
             tags = inputs.get("tags", {})
             if isinstance(plain(tags), dict) and self.account.settings.default_tags:
                 inputs["tags"] = {**self.account.settings.default_tags, **tags}
-        return inputs, [*self._unfit(inputs), *self._unmapped(inputs)]
+        return inputs, [*self._unfit(inputs), *self._unmapped(inputs), *self.refuse(plain(inputs))]
 
     def _unfit(self, inputs: Object) -> list[tuple[str, str]]:
         schema = self.schema
@@ -147,6 +147,10 @@ class Resource:
             for key in values[name]
             if key not in members
         ]
+
+    def refuse(self, inputs: Object) -> list[tuple[str, str]]:  # noqa: ARG002 - for those who need it
+        """What else is wrong with the inputs."""
+        return []
 
     def prepare(self, properties: Object) -> Object:
         """The properties, and what templates name beside them."""
@@ -224,6 +228,10 @@ class Resource:
         tagging = self.row.tagging
         if tagging is not None and not tagging.on_create and inputs.get("tags"):
             caller.run(tagging.add, {**self.words_of(identifier), **inputs, "all": inputs["tags"]})
+        self.settle(identifier, given)
+
+    def settle(self, identifier: str, given: Object) -> None:
+        """What is left to do once it is made or changed."""
 
     def _await_ready(self, identifier: str, inputs: Object) -> None:
         ready = self.row.ready

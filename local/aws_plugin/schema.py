@@ -73,8 +73,9 @@ def _classes(token: str) -> tuple[type, type]:
     try:
         found = import_module(f"pulumi_aws.{package}" if package != "index" else "pulumi_aws")
         resource = getattr(found, name)
-        # The package has blocks of the same name as some types' arguments: those stand beside the type itself.
-        return resource, getattr(import_module(resource.__module__), f"{name}Args")
+        beside = import_module(resource.__module__)
+        # Where a block has the name of the type's arguments, those have a longer one.
+        return resource, getattr(beside, f"{name}InitArgs", None) or getattr(beside, f"{name}Args")
     except (ImportError, AttributeError):
         raise PluginError(f"the SDK pulumi_aws has no type {token}") from None
 
