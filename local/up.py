@@ -77,16 +77,16 @@ def choose_way(paths: Paths, *, kubeconfig: Path | None, simulated: bool) -> tup
 
 
 def up(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None, simulated: bool) -> Outcome:
-    """Bring the environment `stack` up, then its tenants; run again, it changes only what differs.
+    """Bring the environment `stack` up, then its layers, then its tenants; run again, it changes only what differs.
 
-    A tenant's stack (`<env>.<tenant>`) is brought up alone, in an environment that is up.
+    A layer's or a tenant's stack (`<env>.<layer>`, `<env>.<tenant>`) is brought up alone, in an environment that is up.
     """
-    from stacks.preflight import check, check_tenant
+    from stacks.preflight import check, check_part
 
-    environment, _, tenant = stack.partition(".")
-    if tenant:
-        check_tenant(environment, tenant)
-        return on_tenants(Operation.UP, environment, [tenant], paths, progress)
+    environment, _, part = stack.partition(".")
+    if part:
+        check_part(environment, part)
+        return on_parts(Operation.UP, environment, [part], paths, progress)
     settings = check(environment)
     made = _bring_up_cluster(stack, paths, progress, kubeconfig=kubeconfig, simulated=simulated)
     if made.way is not Way.SIMULATED:
@@ -96,23 +96,25 @@ def up(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None,
     operator = operator_of(made, paths, progress)
     started = time.monotonic()
     own = operator.run(Operation.UP, environment)
+    layers = operator.run_all(Operation.UP, [f"{environment}.{layer}" for layer in settings.layers])
     tenants = operator.run_all(Operation.UP, tenants_of(operator, environment, settings.tenants))
-    return Outcome(record=made, stacks=(own, *tenants), seconds=time.monotonic() - started)
+    return Outcome(record=made, stacks=(own, *layers, *tenants), seconds=time.monotonic() - started)
 
 
 def preview(stack: str, paths: Paths, progress: Progress) -> Outcome:
     """What `up` would change. Nothing is installed or started."""
-    from stacks.preflight import check, check_tenant
+    from stacks.preflight import check, check_part
 
-    environment, _, tenant = stack.partition(".")
-    if tenant:
-        check_tenant(environment, tenant)
-        return on_tenants(Operation.PREVIEW, environment, [tenant], paths, progress)
+    environment, _, part = stack.partition(".")
+    if part:
+        check_part(environment, part)
+        return on_parts(Operation.PREVIEW, environment, [part], paths, progress)
     settings = check(environment)
     made = require_up(environment, paths)
     operator = operator_of(made, paths, progress)
     started = time.monotonic()
-    names = [environment, *tenants_of(operator, environment, settings.tenants)]
+    layers = [f"{environment}.{layer}" for layer in settings.layers]
+    names = [environment, *layers, *tenants_of(operator, environment, settings.tenants)]
     stacks = tuple(operator.run_all(Operation.PREVIEW, names))
     return Outcome(record=made, stacks=stacks, seconds=time.monotonic() - started)
 
@@ -120,15 +122,18 @@ def preview(stack: str, paths: Paths, progress: Progress) -> Outcome:
 def down(paths: Paths, progress: Progress) -> Record | None:
     """Undo what `up` made; None where there was nothing. Converges when it was interrupted itself."""
     from local import node
+    from stacks.layers import is_layer
 
     earlier = record.read(paths)
     if earlier is not None and earlier.way is Way.KUBECONFIG:
         operator = operator_of(earlier, paths, progress)
-        tenants = operator.engine.tenant_stacks(earlier.stack)
-        operator.run_all(Operation.DESTROY, tenants)
+        parts = operator.engine.stacks_on(earlier.stack)
+        layers = [stack for stack in parts if is_layer(stack.partition(".")[2])]
+        operator.run_all(Operation.DESTROY, [stack for stack in parts if stack not in layers])
+        operator.run_all(Operation.DESTROY, layers)
         operator.run(Operation.DESTROY, earlier.stack)
         _remove_root(operator.cluster)
-        for stack in (*tenants, earlier.stack):
+        for stack in (*parts, earlier.stack):
             operator.forget(stack)
     else:
         node.down(_node_settings(earlier.way if earlier else Way.REAL, paths), progress)
@@ -144,12 +149,12 @@ def _remove_root(cluster: Cluster) -> None:
     MeshTrust(cluster=cluster).remove()
 
 
-def on_tenants(operation: Operation, environment: str, tenants: list[str], paths: Paths, progress: Progress) -> Outcome:
-    """Run an operation on tenants' stacks alone. Raises UserError where the environment is not up."""
+def on_parts(operation: Operation, environment: str, parts: list[str], paths: Paths, progress: Progress) -> Outcome:
+    """Run an operation on the stacks of layers or tenants alone. Raises UserError where the environment is not up."""
     made = require_up(environment, paths)
     operator = operator_of(made, paths, progress)
     started = time.monotonic()
-    stacks = operator.run_all(operation, [f"{environment}.{tenant}" for tenant in tenants])
+    stacks = operator.run_all(operation, [f"{environment}.{part}" for part in parts])
     return Outcome(record=made, stacks=tuple(stacks), seconds=time.monotonic() - started)
 
 
@@ -195,7 +200,7 @@ def tenants_of(operator: Operator, environment: str, listed: tuple[str, ...]) ->
     from stacks.tenant_settings import known_tenants
 
     folders = {f"{environment}.{name}" for name in known_tenants(CHECKOUT)}
-    there = [stack for stack in operator.engine.tenant_stacks(environment) if stack in folders]
+    there = [stack for stack in operator.engine.stacks_on(environment) if stack in folders]
     return list(dict.fromkeys([*(f"{environment}.{name}" for name in listed), *there]))
 
 
@@ -266,7 +271,7 @@ def _forget_stacks(paths: Paths, environment: str, progress: Progress) -> None:
     cluster = Cluster(kubectl=pulumi.with_name("kubectl"), kubeconfig=paths.kubeconfig)
     operator = Operator(engine=engine, cluster=cluster, progress=progress)
     try:
-        for stack in (*engine.tenant_stacks(environment), environment):
+        for stack in (*engine.stacks_on(environment), environment):
             operator.forget(stack)
     except CommandError as error:
         progress.say(f"the state of {environment!r} stays, and is mended by the next `up`: {error}")

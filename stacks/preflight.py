@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from local.paths import CHECKOUT
+from stacks.layers import is_layer, require_layer
 from stacks.settings import Settings, decoded_file, from_file, settings_file, stack_file
 from stacks.tenant_settings import TenantFolder, read_tenant
 
@@ -15,6 +16,14 @@ def check(environment: str, folder: Path = CHECKOUT) -> Settings:
     for tenant in settings.tenants:
         check_tenant(environment, tenant, folder)
     return settings
+
+
+def check_part(environment: str, part: str, folder: Path = CHECKOUT) -> None:
+    """What stands on an environment and has a stack of its own: a layer of it, or a tenant. Raises UserError."""
+    if is_layer(part):
+        require_layer(environment, part, check(environment, folder).layers)
+    else:
+        check_tenant(environment, part, folder)
 
 
 def check_tenant(environment: str, tenant: str, folder: Path = CHECKOUT) -> TenantFolder:

@@ -21,6 +21,7 @@ from components.problems import as_user_error
 from components.units import Name, refusal
 from groundwork.errors import UserError
 from stacks.dns_settings import DnsSettings
+from stacks.layers import MODULES
 from stacks.problems import detail
 
 PREFIX = "groundwork:"
@@ -38,11 +39,21 @@ def _network(value: str) -> str:
 Network = Annotated[str, AfterValidator(_network)]
 
 
+def _layer(value: str) -> str:
+    if value not in MODULES:
+        raise refusal(f"{value!r} is not a layer", ", ".join(MODULES) or "none is built yet")
+    return value
+
+
+Layer = Annotated[str, AfterValidator(_layer)]
+
+
 class Settings(StrictModel):
     """An environment. What each means, and its default, stands in docs/environments.md."""
 
     domain: Host
     dns: DnsSettings = DnsSettings()
+    layers: tuple[Layer, ...] = ()
     tenants: tuple[Name, ...] = ()
     kubeconfig: str | None = None
     images: dict[str, str] | None = None
@@ -56,9 +67,10 @@ class Settings(StrictModel):
         return self
 
     def _problems(self) -> Iterator[InitErrorDetails]:
-        for index, name in enumerate(self.tenants):
-            if name in self.tenants[:index]:
-                yield detail(("tenants", index), f"{name} stands twice", "names that differ")
+        for key, names in (("layers", self.layers), ("tenants", self.tenants)):
+            for index, name in enumerate(names):
+                if name in names[:index]:
+                    yield detail((key, index), f"{name} stands twice", "names that differ")
         if self.domain in self.dns.zones:
             yield detail(("dns", "zones"), f"{self.domain} is the environment's own", "zones of tenants")
 

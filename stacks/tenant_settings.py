@@ -16,6 +16,7 @@ from components.hosts import Host
 from components.problems import as_user_error
 from components.units import Bytes, MilliCpu, Name, Url, refusal
 from groundwork.errors import UserError
+from stacks.layers import is_layer
 from stacks.problems import detail
 from stacks.settings import validated
 
@@ -28,6 +29,8 @@ RESERVED_NAMESPACES = ("default", "kube-", "istio-", "groundwork")
 def _tenant_name(value: str) -> str:
     if value.startswith(RESERVED_NAMESPACES):
         raise refusal(f"{value} is the cluster's own", "another name")
+    if is_layer(value):
+        raise refusal(f"{value} is a layer of every environment", "another name")
     return value
 
 

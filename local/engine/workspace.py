@@ -66,8 +66,11 @@ class Engine:
         self.make_folders()
         return Stack.create_or_select(name, self._workspace(name, program))
 
-    def tenant_stacks(self, environment: str) -> list[str]:
-        """The stacks `<environment>.<tenant>` that have a state. Raises UserError where the backend does not say."""
+    def stacks_on(self, environment: str) -> list[str]:
+        """The stacks of an environment's layers and tenants that have a state.
+
+        Raises UserError where the backend does not say.
+        """
         names = stack_names(self.backend, _project())
         if names is None:
             names = self._listed(environment)

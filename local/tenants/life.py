@@ -17,7 +17,8 @@ from local.paths import CHECKOUT, Paths
 from local.tenants import folder
 from local.tenants.archive import DataReference, Head, pack, unpack
 from local.tenants.folder import Wish
-from local.up import Outcome, on_tenants, operator_of, require_up
+from local.up import Outcome, on_parts, operator_of, require_up
+from stacks.layers import is_layer
 from stacks.preflight import check_tenant
 from stacks.settings import decoded_file, from_file, known_environments, settings_file, stack_file
 from stacks.tenant_settings import FILE, Suspension, TenantFolder, known_tenants, read_folder, tenant_folder
@@ -89,7 +90,7 @@ class Tenants:
         """
         made = require_up(self.environment, self.paths)
         operator = operator_of(made, self.paths, self.progress)
-        there = {stack.partition(".")[2] for stack in operator.engine.tenant_stacks(self.environment)}
+        there = self._with_stack(operator)
         for name in names:
             folder.check_name(name)
             self._refuse_listed(name, keep_folder=keep_folder)
@@ -112,7 +113,7 @@ class Tenants:
         objects: dict[str, Mapping[str, object]] = {}
         operator = self._operator()
         if operator is not None:
-            stacks = {stack.partition(".")[2] for stack in operator.engine.tenant_stacks(self.environment)}
+            stacks = self._with_stack(operator)
             objects = _specs(operator)
         folders = known_tenants(self.checkout)
         return [self._row(name, name in stacks, objects.get(name)) for name in sorted({*folders, *stacks, *objects})]
@@ -160,8 +161,12 @@ class Tenants:
             self.progress.say(f"not in the archive: {reference.kind} {reference.name} ({reference.where})")
         return self._up([name])
 
+    def _with_stack(self, operator: Operator) -> set[str]:
+        parts = (stack.partition(".")[2] for stack in operator.engine.stacks_on(self.environment))
+        return {part for part in parts if not is_layer(part)}
+
     def _up(self, names: list[str]) -> Outcome:
-        return on_tenants(Operation.UP, self.environment, names, self.paths, self.progress)
+        return on_parts(Operation.UP, self.environment, names, self.paths, self.progress)
 
     def _operator(self) -> Operator | None:
         from local import record

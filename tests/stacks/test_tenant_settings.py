@@ -46,6 +46,7 @@ def test_little_is_required_and_agents_are_the_files_of_a_folder(tmp_path: Path)
         (HEAD + "quta: {}\n", 3, "quta: unknown key"),
         (HEAD.replace("acme", "Acme"), 1, "name: 'Acme' is not a name"),
         (HEAD.replace("acme", "kube-x"), 1, "name: kube-x is the cluster's own"),
+        (HEAD.replace("acme", "secrets"), 1, "name: secrets is a layer of every environment"),
         (HEAD.replace("acme", "globex"), 1, "name: is 'globex', and the folder's name is 'acme'"),
         (HEAD + "hosts: [WWW.acme.example]\n", 3, "hosts[0]: 'WWW.acme.example' is not a host's name"),
         (HEAD + "hosts: ['*.acme.example']\n", 3, "hosts[0]: '*.acme.example' is not a host's name"),

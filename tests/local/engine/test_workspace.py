@@ -78,13 +78,13 @@ def test_tenants_are_found_whatever_a_killed_run_half_wrote(tmp_path: Path, monk
         (folder / f"{name}.attrs").write_text("")
     (folder / "local.initech.json123.tmp").write_text("{")
     engine = Engine(pulumi=Path("/p/pulumi"), paths=Paths(cache=tmp_path, data=tmp_path), plugin=None)
-    assert engine.tenant_stacks("local") == ["local.acme", "local.globex"]
+    assert engine.stacks_on("local") == ["local.acme", "local.globex"]
 
 
 def test_no_state_means_no_tenants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", (tmp_path / "state").as_uri())
     engine = Engine(pulumi=Path("/p/pulumi"), paths=Paths(cache=tmp_path, data=tmp_path), plugin=None)
-    assert engine.tenant_stacks("local") == []
+    assert engine.stacks_on("local") == []
 
 
 def test_a_backend_and_passphrase_of_the_user_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,44 @@
+"""The layers of an environment: what serves all tenants and has a stack of its own, `<env>.<layer>`.  (decision 12)"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from groundwork.errors import UserError
+
+if TYPE_CHECKING:
+    from stacks.environment import Environment
+
+# No tenant may have such a name: the stack would be the layer's.
+RESERVED = ("secrets", "observability", "policy")
+# Layer → the module whose `declare(environment, opts)` makes it. Imported only when its stack is run.
+MODULES: Mapping[str, str] = MappingProxyType({})
+
+
+def is_layer(name: str) -> bool:
+    """Whether the second part of a stack's name is a layer's and not a tenant's."""
+    return name in RESERVED
+
+
+def require_layer(environment: str, layer: str, chosen: tuple[str, ...]) -> None:
+    """Raise UserError where the environment's settings do not choose this layer."""
+    if layer not in chosen:
+        raise UserError(
+            what=f"environment {environment!r} has no layer {layer!r}",
+            allowed=", ".join(chosen) or "none is chosen",
+            fix=f"add it to groundwork:layers in Pulumi.{environment}.yaml",
+        )
+
+
+def declare_layer(layer: str, environment: Environment) -> None:
+    """Declare a layer's resources. Raises UserError."""
+    import pulumi
+
+    from stacks.environment import cluster
+
+    require_layer(environment.name, layer, environment.settings.layers)
+    opts = pulumi.ResourceOptions(provider=cluster(environment.kubeconfig))
+    importlib.import_module(MODULES[layer]).declare(environment, opts)

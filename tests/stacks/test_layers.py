@@ -1,0 +1,71 @@
+"""Layers: stacks of their own on an environment, chosen by its settings."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pulumi
+import pytest
+
+from groundwork.errors import UserError
+from stacks import layers, settings
+from stacks.dispatch import declare
+from stacks.environment import Environment
+from stacks.preflight import check_part
+from tests.components.recording import record
+from tests.components.samples import DIGEST
+
+SETTINGS = "config:\n  groundwork:domain: groundwork.test\n"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An environment `other` whose layer `policy` exports what it was given."""
+    module = ModuleType("a_layer")
+
+    def declared(environment: Environment, opts: pulumi.ResourceOptions) -> None:
+        assert opts.provider is not None
+        pulumi.export("seen", [environment.name, environment.images["opa"]])
+
+    module.declare = declared  # type: ignore[attr-defined]  # what a layer's module has
+    monkeypatch.setitem(sys.modules, "a_layer", module)
+    for place in (layers, settings):
+        monkeypatch.setattr(place, "MODULES", {"policy": "a_layer"})
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "kubeconfig").write_text("")
+    (home / "images.json").write_text(json.dumps({"opa": DIGEST}))
+    monkeypatch.setenv("GROUNDWORK_HOME", str(home))
+    monkeypatch.delenv("GROUNDWORK_KUBECONFIG", raising=False)
+    return tmp_path
+
+
+def test_a_chosen_layer_is_declared_with_its_environment(checkout: Path) -> None:
+    (checkout / "Pulumi.other.yaml").write_text(SETTINGS + "  groundwork:layers: [policy]\n")
+    check_part("other", "policy", checkout)
+    graph = record(lambda: declare("other.policy", checkout), stack="other.policy")
+    assert graph.outputs == {"seen": ["other", DIGEST]}
+
+
+def test_a_layer_that_is_not_chosen_is_refused_with_the_fix(checkout: Path) -> None:
+    (checkout / "Pulumi.other.yaml").write_text(SETTINGS)
+    for refused in (
+        lambda: check_part("other", "policy", checkout),
+        lambda: record(lambda: declare("other.policy", checkout), stack="other.policy"),
+    ):
+        with pytest.raises(UserError, match="has no layer 'policy'") as caught:
+            refused()
+        assert "groundwork:layers in Pulumi.other.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "problem"),
+    [("[nothing]", "'nothing' is not a layer"), ("[policy, policy]", "policy stands twice")],
+)
+def test_wrong_layers_are_refused(checkout: Path, chosen: str, problem: str) -> None:
+    (checkout / "Pulumi.other.yaml").write_text(f"{SETTINGS}  groundwork:layers: {chosen}\n")
+    with pytest.raises(UserError, match=problem):
+        check_part("other", "policy", checkout)
