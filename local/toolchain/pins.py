@@ -74,7 +74,9 @@ def key(pin: Pin) -> str:
     packages = sorted(f"{program.name}={program.package}" for program in PROGRAMS.values() if program.pin == pin)
     kept = [f"{path}={source}" for path, source in sorted(pin.files)]
     recipe = [*BUILD_FLAGS, ldflags(pin), pin.tags, *packages, *kept, *target()]
-    files = [(pin.folder / name).read_bytes() for name in ("go.mod", "go.sum")]
+    own = [file for _, file in sorted(pin.patches)]
+    files = [(pin.folder / name).read_bytes() for name in ("go.mod", "go.sum", *own)]
+    recipe += [path for path, _ in sorted(pin.patches)]
     return digest([*files, *(part.encode() for part in recipe)])
 
 
