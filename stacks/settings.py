@@ -23,6 +23,7 @@ from groundwork.errors import UserError
 from stacks.dns_settings import DnsSettings
 from stacks.layers import MODULES
 from stacks.problems import detail
+from stacks.secrets_settings import SecretsSettings
 
 PREFIX = "groundwork:"
 
@@ -54,6 +55,7 @@ class Settings(StrictModel):
     domain: Host
     dns: DnsSettings = DnsSettings()
     layers: tuple[Layer, ...] = ()
+    secrets: SecretsSettings = SecretsSettings()
     tenants: tuple[Name, ...] = ()
     kubeconfig: str | None = None
     images: dict[str, str] | None = None

@@ -17,7 +17,7 @@ from pulumi_kubernetes.core.v1 import (
     ConfigMapVolumeSourceArgs,
     EnvVarArgs,
     EnvVarSourceArgs,
-    Namespace,
+    NamespacePatch,
     ObjectFieldSelectorArgs,
     PodTemplateSpecArgs,
     ResourceRequirementsArgs,
@@ -29,7 +29,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeArgs,
     VolumeMountArgs,
 )
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs, ObjectMetaPatchArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 from pulumi_kubernetes.rbac.v1 import (
@@ -84,14 +84,15 @@ class OpenBao(pulumi.ComponentResource):
     control plane is not. `namespace`: what else belongs to secrets goes there.
     """
 
-    namespace: Namespace
+    namespace: NamespacePatch
 
     def __init__(self, name: str, args: OpenBaoArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:secrets:OpenBao", name, None, opts)
         self._name, self._args = name, args
-        self.namespace = Namespace(
+        # It is there before: the certificate's Secret is in it.
+        self.namespace = NamespacePatch(
             f"{name}-namespace",
-            metadata=ObjectMetaArgs(
+            metadata=ObjectMetaPatchArgs(
                 name=NAMESPACE,
                 labels=platform_labels(args.environment, "secrets") | pod_security() | {ROLE: "secrets"},
             ),

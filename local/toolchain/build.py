@@ -22,6 +22,7 @@ from local.toolchain.programs import Pin, Program
 _MEMORY_PER_JOB = 1536 * machine.MIB
 _PACKAGE = re.compile(r"^[a-z0-9][\w.+~-]*(/[\w.+~-]+)*$")
 _STOP_SECONDS = 10
+_SOURCES = "sources"
 
 
 @dataclass(kw_only=True)
@@ -111,7 +112,7 @@ def build(program: Program, shop: Workshop, work: Path, step: Step) -> Path:
 
 def _patched(pin: Pin, shop: Workshop, work: Path) -> Path:
     """A copy of the pin's module in which its patches stand: Go replaces no file of its module cache."""
-    copy = work / "sources"
+    copy = work / _SOURCES
     shutil.copytree(shop.go.fetch(pin, work), copy, copy_function=shutil.copyfile)
     for folder in (copy, *(path for path in copy.rglob("*") if path.is_dir())):  # the module cache is read-only
         folder.chmod(0o755)
@@ -128,7 +129,7 @@ def _keep(pin: Pin, shop: Workshop, work: Path) -> None:
         if place.exists():
             continue
         copy.parent.mkdir(parents=True, exist_ok=True)
-        origin = shop.go.module(pin, work) / source
+        origin = (work / _SOURCES if pin.patches else shop.go.module(pin, work)) / source
         if origin.is_dir():
             shutil.copytree(origin, copy, copy_function=shutil.copyfile)
         else:

@@ -130,6 +130,7 @@ _EXTERNAL_SECRETS = Pin(
     patches=(
         ("pkg/provider/register/register.go", "providers.go"),
         ("pkg/generator/register/register.go", "generators.go"),
+        (f"deploy/{_ESO_CHART}/Chart.yaml", "Chart.yaml"),
     ),
     sources_mb=500,
     cache_mb=900,
