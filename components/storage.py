@@ -43,7 +43,7 @@ class Storage:
         """What must be there on the node, below `folder`."""
         return [f"{server}/{part}-{number}" for number in range(replicas) for part in self.parts]
 
-    def claim(self, server: str, part: str, labels: Mapping[str, str]) -> PersistentVolumeClaimArgs:
+    def claim(self, part: str, labels: Mapping[str, str]) -> PersistentVolumeClaimArgs:
         """The template of a StatefulSet's claims."""
         name = None if self.folder is None else BY_NAME
         return PersistentVolumeClaimArgs(
@@ -65,9 +65,7 @@ class Storage:
         """The volumes themselves, where there is no provisioner: each for one claim and no other."""
         if self.folder is None:
             return []
-        return [
-            self._volume(server, part, number, labels, opts) for number in range(replicas) for part in self.parts
-        ]
+        return [self._volume(server, part, number, labels, opts) for number in range(replicas) for part in self.parts]
 
     def _volume(
         self, server: str, part: str, number: int, labels: Mapping[str, str], opts: pulumi.ResourceOptions

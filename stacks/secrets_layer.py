@@ -62,9 +62,7 @@ def storage(environment: Environment, namespace: str, wanted: SecretsSettings, p
 
     ours = find_way(environment.kubeconfig) is not Way.KUBECONFIG
     folder = str(Paths.for_user().data / VOLUMES) if ours else None
-    return Storage(
-        namespace=namespace, size=wanted.size, parts=parts, class_name=wanted.storage_class, folder=folder
-    )
+    return Storage(namespace=namespace, size=wanted.size, parts=parts, class_name=wanted.storage_class, folder=folder)
 
 
 def chart() -> str:

@@ -19,7 +19,12 @@ from pulumi_kubernetes.core.v1 import (
     VolumeArgs,
     VolumeMountArgs,
 )
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, LabelSelectorRequirementArgs, ObjectMetaArgs, ObjectMetaPatchArgs
+from pulumi_kubernetes.meta.v1 import (
+    LabelSelectorArgs,
+    LabelSelectorRequirementArgs,
+    ObjectMetaArgs,
+    ObjectMetaPatchArgs,
+)
 from pulumi_kubernetes.networking.v1 import (
     NetworkPolicy,
     NetworkPolicyIngressRuleArgs,
@@ -85,7 +90,7 @@ class Postgres(pulumi.ComponentResource):
                 replicas=1,
                 selector=LabelSelectorArgs(match_labels=SELECTOR),
                 template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=own), spec=pod_spec(_server(args))),
-                volume_claim_templates=[args.storage.claim(POSTGRES, "data", own)],
+                volume_claim_templates=[args.storage.claim("data", own)],
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace, *guards]),
         )

@@ -63,9 +63,9 @@ class ExternalSecrets(pulumi.ComponentResource):
 
 
 def _values(image: pulumi.Input[str]) -> dict[str, pulumi.Input[object]]:
-    reference = pulumi.Output.from_input(image)
     # The chart joins the two with a colon, which is what stands before a digest's digits.
-    repository, digest = (reference.apply(lambda text, part=part: text.rpartition(":")[part]) for part in (0, 2))
+    reference = pulumi.Output.from_input(image).apply(lambda text: text.rpartition(":"))
+    repository, digest = reference.apply(lambda parts: parts[0]), reference.apply(lambda parts: parts[2])
     return {
         "image": {"repository": repository, "tag": digest, "pullPolicy": "IfNotPresent"},
         "podLabels": {"app.kubernetes.io/part-of": "groundwork", "groundwork/cost-centre": "platform"},

@@ -98,7 +98,9 @@ class OpenBao(pulumi.ComponentResource):
             ),
             opts=self._child(),
         )
-        account = ServiceAccount(name, metadata=self._meta(), automount_service_account_token=False, opts=self._inside())
+        account = ServiceAccount(
+            name, metadata=self._meta(), automount_service_account_token=False, opts=self._inside()
+        )
         # Who asks with a token of this account may do what docs/secrets.md lists, and no pod has one.
         operator = self._meta(OPERATOR)
         ServiceAccount(OPERATOR, metadata=operator, automount_service_account_token=False, opts=self._inside())
@@ -155,9 +157,7 @@ class OpenBao(pulumi.ComponentResource):
 
     def _nodes(self, depends_on: Sequence[pulumi.Resource]) -> StatefulSet:
         text = server.configuration(self._args.replicas, self._args.seal)
-        config = ConfigMap(
-            self._name, metadata=self._meta(), data={"openbao.json": text}, opts=self._inside()
-        )
+        config = ConfigMap(self._name, metadata=self._meta(), data={"openbao.json": text}, opts=self._inside())
         annotations = {
             "groundwork/config": hashlib.sha256(text.encode()).hexdigest()[:12],
             "prometheus.io/scrape": "true",
@@ -175,13 +175,9 @@ class OpenBao(pulumi.ComponentResource):
             template=PodTemplateSpecArgs(
                 metadata=ObjectMetaArgs(labels=self._labels(), annotations=annotations), spec=pod_spec(self._server())
             ),
-            volume_claim_templates=[
-                self._args.storage.claim(OPENBAO, part, self._labels()) for part in ("data", "audit")
-            ],
+            volume_claim_templates=[self._args.storage.claim(part, self._labels()) for part in ("data", "audit")],
         )
-        return StatefulSet(
-            self._name, metadata=self._meta(), spec=spec, opts=self._inside([config, *depends_on])
-        )
+        return StatefulSet(self._name, metadata=self._meta(), spec=spec, opts=self._inside([config, *depends_on]))
 
     def _server(self) -> ServerArgs:
         pod = EnvVarSourceArgs(field_ref=ObjectFieldSelectorArgs(field_path="metadata.name"))

@@ -43,8 +43,8 @@ def configuration(replicas: int, seal: KmsSeal | None) -> str:
         "telemetry": {"prometheus_retention_time": "24h", "disable_hostname": True},
         # Two: OpenBao answers nothing that it cannot write down, so that one that fails must not stop it.
         "audit": [
-            {"file": {"volume/": {"options": {"file_path": f"{AUDIT}/audit.log", "mode": "0600"}}}},
-            {"file": {"stdout/": {"options": {"file_path": "stdout"}}}},
+            {"type": "file", "path": "volume/", "options": {"file_path": f"{AUDIT}/audit.log", "mode": "0600"}},
+            {"type": "file", "path": "output/", "options": {"file_path": "stdout"}},
         ],
     }
     if seal is not None:

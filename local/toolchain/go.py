@@ -48,7 +48,7 @@ class Go:
         }
 
     def module(self, pin: Pin, work: Path) -> Path:
-        """Where the pin's module lies in Go's module cache; it is there once a program of it was built, or `fetch`ed."""
+        """Where the pin's module lies in Go's module cache; there once a program of it was built, or `fetch`ed."""
         done = subprocess.run(
             [self.path, "list", "-m", "-f", "{{.Dir}}", pin.module],
             cwd=pin.folder,

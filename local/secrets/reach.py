@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from components.secrets.api import Api
 from components.secrets.names import API_PORT, AUDIENCE, KUBERNETES, NAMESPACE, OPENBAO, OPERATOR
 from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
 from local.cluster import Cluster
+from local.secrets.api import Api
 
 RUNNING_SECONDS = 120.0
 

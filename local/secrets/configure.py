@@ -12,8 +12,6 @@ from pydantic import JsonValue
 
 from components.data.names import DATABASE as DATABASE_NAME
 from components.data.names import POSTGRES_HOST, POSTGRES_PORT
-from components.secrets import rules
-from components.secrets.api import Api, Refused, data
 from components.secrets.names import (
     AUDIENCE,
     DATABASE,
@@ -27,6 +25,8 @@ from components.secrets.names import (
     TRANSIT,
     tenant_role,
 )
+from local.secrets import rules
+from local.secrets.api import Api, Refused, data
 
 CONNECTION = "postgres"
 MARK = f"{KV}/data/platform/configuration"
@@ -142,9 +142,7 @@ def _tenant(asking: Api, tenant: str, accessor: str) -> None:
     asking.write(f"identity/entity/name/{name}", {"metadata": {"tenant": tenant}, "disabled": False})
     entity = data(asking.read(f"identity/entity/name/{name}"))
     alias = f"{tenant}/{TENANT_ACCOUNT}"
-    asking.write(
-        "identity/entity-alias", {"name": alias, "canonical_id": entity["id"], "mount_accessor": accessor}
-    )
+    asking.write("identity/entity-alias", {"name": alias, "canonical_id": entity["id"], "mount_accessor": accessor})
     asking.write(f"{DATABASE}/roles/{name}", _database_role(tenant))
     asking.write(f"{TRANSIT}/keys/{name}", {"type": "aes256-gcm96"})
     # The way in last: who is known there has all the rest.
@@ -171,8 +169,8 @@ def _database_role(tenant: str) -> dict[str, JsonValue]:
         f"DO $$ BEGIN CREATE ROLE {owner} NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;",
         f"GRANT {owner} TO CURRENT_USER;",
         f"CREATE SCHEMA IF NOT EXISTS {owner} AUTHORIZATION {owner};",
-        "CREATE ROLE \"{{name}}\" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' IN ROLE "
-        f"{owner};",
+        f"CREATE ROLE \"{{{{name}}}}\" LOGIN PASSWORD '{{{{password}}}}' IN ROLE {owner};",
+        "ALTER ROLE \"{{name}}\" VALID UNTIL '{{expiration}}';",
         f'ALTER ROLE "{{{{name}}}}" SET role = {owner};',
         f'ALTER ROLE "{{{{name}}}}" SET search_path = {owner};',
     ]

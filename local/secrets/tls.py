@@ -75,10 +75,18 @@ def leaf(authority: Authority, names: Sequence[str], now: dt.datetime) -> Author
     )
 
 
-def ensure(
-    cluster: Cluster, authority: Authority, secret: str, namespace: str, names: Sequence[str], now: dt.datetime
-) -> bool:
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """A server's certificate in a cluster: the Secret that holds it, and the names in it."""
+
+    secret: str
+    namespace: str
+    names: Sequence[str]
+
+
+def ensure(cluster: Cluster, authority: Authority, served: Served, now: dt.datetime) -> bool:
     """Have a Secret of a server's certificate in the cluster; False where it is good for a month more."""
+    secret, namespace, names = served.secret, served.namespace, served.names
     found = cluster.get("secret", secret, namespace)
     if found is not None and _serves(found.get("data"), authority, names, now):
         return False

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from components.secrets.api import Api, Refused
-from components.secrets.shares import NEW, Shares
 from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
+from local.secrets.api import Api, Refused
+from local.secrets.shares import NEW, Shares
 
 ACTIVE_SECONDS = 30.0
 
@@ -182,7 +182,7 @@ def snapshot(api: Api, file: Path) -> int:
 def restore(api: Api, file: Path, shares: Shares) -> None:
     """Put a snapshot in the place of all that is there, then unseal with the shares that belong to it.
 
-    Where nothing is there yet, an OpenBao is initialised with one share that is thrown away: the snapshot brings its own.
+    Where nothing is there yet, OpenBao is initialised with one share that is thrown away: the snapshot brings its own.
     """
     if not file.is_file():
         raise UserError(what="there is no such snapshot", where=str(file), fix="groundwork vault snapshot makes one")

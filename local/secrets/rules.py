@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components.secrets.names import DATABASE, KUBERNETES, KV, PKI, TRANSIT, tenant_path, tenant_role
 
-# People and playbooks. They bring tenants, write their secrets and cannot read them; they cannot change what root set up.
+# People and playbooks: they bring tenants and write their secrets, and read none. What root set up they cannot change.
 OPERATOR_POLICY = f"""
 path "sys/health" {{ capabilities = ["read", "sudo"] }}
 path "sys/seal" {{ capabilities = ["update", "sudo"] }}
