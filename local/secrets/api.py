@@ -14,7 +14,9 @@ from pydantic import JsonValue
 
 from groundwork.errors import ExitCode, UserError
 
-SECONDS = 30.0
+SECONDS = 60.0
+# An answer to `sys/init` that is not waited for is a key that nobody has.
+PATIENT_SECONDS = 600.0
 Body = Mapping[str, JsonValue]
 
 
@@ -66,9 +68,9 @@ class Api:
             raise
         return [str(key) for key in keys] if isinstance(keys, list) else []
 
-    def write(self, path: str, body: Body | None = None) -> dict[str, JsonValue]:
+    def write(self, path: str, body: Body | None = None, *, seconds: float = SECONDS) -> dict[str, JsonValue]:
         """POST."""
-        return self._ask("POST", path, body or {})
+        return self._ask("POST", path, body or {}, seconds)
 
     def delete(self, path: str) -> None:
         """DELETE."""
@@ -95,9 +97,9 @@ class Api:
         if answer.is_error:
             raise self._refused(answer)
 
-    def _ask(self, method: str, path: str, body: Body | None = None) -> dict[str, JsonValue]:
+    def _ask(self, method: str, path: str, body: Body | None = None, seconds: float = SECONDS) -> dict[str, JsonValue]:
         try:
-            answer = self._client.request(method, path, json=body)
+            answer = self._client.request(method, path, json=body, timeout=seconds)
         except httpx.HTTPError as error:
             raise self._silent(error) from None
         if answer.is_error:

@@ -25,11 +25,14 @@ from components.secrets.names import (
     TRANSIT,
     tenant_role,
 )
+from groundwork.errors import UserError
+from groundwork.waiting import wait_until
 from local.secrets import rules
 from local.secrets.api import Api, Refused, data
 
 CONNECTION = "postgres"
 MARK = f"{KV}/data/platform/configuration"
+MOUNT_SECONDS = 30.0
 LOGIN_TTL = "15m"
 # An agent is handed a new user a quarter of an hour before its last one ends (components/agents/secrets.py).
 CREDENTIAL_TTL, CREDENTIAL_MAX_TTL = "1h", "2h"
@@ -46,7 +49,13 @@ class Database:
 
 def fingerprint() -> str:
     """Another for any other set-up by root."""
-    text = rules.OPERATOR_POLICY + rules.ROTATOR_POLICY + inspect.getsource(base) + inspect.getsource(_role)
+    text = (
+        rules.OPERATOR_POLICY
+        + rules.ROTATOR_POLICY
+        + inspect.getsource(base)
+        + inspect.getsource(mounts)
+        + inspect.getsource(_role)
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -58,11 +67,7 @@ def is_current(asking: Api) -> bool:
 
 def base(asking: Api) -> None:
     """Root's part: mounts, the way in by service account, the operator and the rotator."""
-    _mount(asking, KV, {"type": "kv", "options": {"version": "2"}})
-    _mount(asking, DATABASE, {"type": "database"})
-    _mount(asking, TRANSIT, {"type": "transit"})
-    _mount(asking, PKI, {"type": "pki", "config": {"max_lease_ttl": "8760h"}})
-    asking.write(f"{KV}/config", {"max_versions": 10})
+    mounts(asking)
     if f"{KUBERNETES}/" not in data(asking.read("sys/auth")):
         asking.write(f"sys/auth/{KUBERNETES}", {"type": "kubernetes"})
     # Its own token and the cluster's authority stand in its pod, and are read again when they change.
@@ -70,6 +75,15 @@ def base(asking: Api) -> None:
     for name, policy in ((OPERATOR, rules.OPERATOR_POLICY), (ROTATOR, rules.ROTATOR_POLICY)):
         asking.write(f"sys/policies/acl/{name}", {"policy": policy})
         asking.write(f"auth/{KUBERNETES}/role/{name}", _role(name, NAMESPACE, name))
+
+
+def mounts(asking: Api) -> None:
+    """The engines: versioned secrets, database users, encryption, certificates."""
+    _mount(asking, KV, {"type": "kv", "options": {"version": "2"}})
+    _settled(asking)
+    _mount(asking, DATABASE, {"type": "database"})
+    _mount(asking, TRANSIT, {"type": "transit"})
+    _mount(asking, PKI, {"type": "pki", "config": {"max_lease_ttl": "8760h"}})
 
 
 def mark(asking: Api) -> None:
@@ -185,6 +199,22 @@ def _database_role(tenant: str) -> dict[str, JsonValue]:
         "default_ttl": CREDENTIAL_TTL,
         "max_ttl": CREDENTIAL_MAX_TTL,
     }
+
+
+def _settled(asking: Api) -> None:
+    """A new KV mount refuses everything until it has made itself ready for versions."""
+
+    def taken() -> bool:
+        try:
+            asking.write(f"{KV}/config", {"max_versions": 10})
+        except Refused as error:
+            if error.status != HTTPStatus.BAD_REQUEST or "Upgrading" not in error.what:
+                raise
+            return False
+        return True
+
+    if not wait_until(taken, MOUNT_SECONDS):
+        raise UserError(what="OpenBao's store does not become ready", fix="groundwork vault status")
 
 
 def _mount(asking: Api, path: str, body: dict[str, JsonValue]) -> None:

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
-from local.secrets.api import Api, Refused
+from local.secrets.api import PATIENT_SECONDS, Api, Refused
 from local.secrets.shares import NEW, Shares
 
 ACTIVE_SECONDS = 30.0
@@ -65,7 +65,7 @@ def initialise(api: Api, shares: Shares) -> str | None:
         )
     kind = "recovery" if seal.auto else "secret"
     body: dict[str, JsonValue] = {f"{kind}_shares": len(shares.files), f"{kind}_threshold": shares.threshold}
-    made = api.write("sys/init", body)
+    made = api.write("sys/init", body, seconds=PATIENT_SECONDS)
     shares.write(_keys(made, "recovery_keys_base64" if seal.auto else "keys_base64"))
     return str(made["root_token"])
 
@@ -182,7 +182,7 @@ def snapshot(api: Api, file: Path) -> int:
 def restore(api: Api, file: Path, shares: Shares) -> None:
     """Put a snapshot in the place of all that is there, then unseal with the shares that belong to it.
 
-    Where nothing is there yet, OpenBao is initialised with one share that is thrown away: the snapshot brings its own.
+    Where nothing is there yet, OpenBao is initialised with shares that are thrown away: the snapshot brings its own.
     """
     if not file.is_file():
         raise UserError(what="there is no such snapshot", where=str(file), fix="groundwork vault snapshot makes one")
@@ -195,9 +195,12 @@ def restore(api: Api, file: Path, shares: Shares) -> None:
         asking = api.as_(_generate_root(api, shares))
     else:
         kind = "recovery" if seal.auto else "secret"
-        made = api.write("sys/init", {f"{kind}_shares": 1, f"{kind}_threshold": 1})
+        # Split as the snapshot's key is: the server holds on to the numbers that it began with.
+        split: dict[str, JsonValue] = {f"{kind}_shares": len(shares.files), f"{kind}_threshold": shares.threshold}
+        made = api.write("sys/init", split, seconds=PATIENT_SECONDS)
         if not seal.auto:
-            api.write("sys/unseal", {"key": _keys(made, "keys_base64")[0]})
+            for key in _keys(made, "keys_base64")[: shares.threshold]:
+                api.write("sys/unseal", {"key": key})
         wait_active(api)
         asking = api.as_(str(made["root_token"]))
     with file.open("rb") as content:

@@ -36,7 +36,7 @@ def unsealed(bao: Bao) -> Bao:
     unseal(bao.api, bao.shares)
     wait_active(bao.api)
     with root(bao.api, bao.shares, token) as asking:
-        asking.write("sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+        configure.mounts(asking)
         for tenant in ("acme", "globex"):
             name = f"tenant-{tenant}"
             asking.write(f"sys/policies/acl/{name}", {"policy": configure.rules.tenant_policy(tenant)})
