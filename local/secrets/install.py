@@ -33,11 +33,12 @@ _ADMINISTRATOR = "openbao"
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """OpenBao of the environment that is up, as this machine keeps and reaches it."""
+    """OpenBao of the environment that is up, as this machine keeps and reaches it. `named`: a file for each share."""
 
     cluster: Cluster
     paths: Paths
     settings: SecretsSettings
+    named: tuple[Path, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -46,8 +47,10 @@ class Place:
 
     @property
     def shares(self) -> Shares:
-        """Where shares are that nobody named another place for."""
+        """Where shares are: in the places that were named, otherwise below this user's folder."""
         wanted = self.settings.shares
+        if self.named:
+            return Shares(files=self.named, threshold=wanted.threshold)
         return Shares.below(self.folder / "shares", wanted.count, wanted.threshold)
 
     @property
