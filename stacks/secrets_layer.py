@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from components.storage import Storage
     from stacks.environment import Environment
 
-# On the node of a cluster that this project made: no provisioner is there.
-VOLUMES = "volumes"
-
 
 def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
     """Declare the layer."""
@@ -61,7 +58,7 @@ def storage(environment: Environment, namespace: str, wanted: SecretsSettings, p
     from stacks.environment import find_way
 
     ours = find_way(environment.kubeconfig) is not Way.KUBECONFIG
-    folder = str(Paths.for_user().data / VOLUMES) if ours else None
+    folder = str(Paths.for_user().volumes) if ours else None
     return Storage(namespace=namespace, size=wanted.size, parts=parts, class_name=wanted.storage_class, folder=folder)
 
 

@@ -23,11 +23,9 @@ from local.secrets.configure import Database
 from local.secrets.life import initialise, root, seal_of, unseal, wait_active
 from local.secrets.reach import Reach
 from local.secrets.shares import Shares
-from stacks.secrets_layer import VOLUMES
 from stacks.secrets_settings import SecretsSettings
 
 USER = 65532
-FOLDER = "openbao"
 _ADMINISTRATOR = "openbao"
 
 
@@ -43,7 +41,7 @@ class Place:
     @property
     def folder(self) -> Path:
         """This user's authority, shares and snapshots."""
-        return self.paths.data / FOLDER
+        return self.paths.openbao
 
     @property
     def shares(self) -> Shares:
@@ -118,8 +116,8 @@ def bring_tenants(place: Place, tenants: Sequence[str], progress: Progress) -> N
 
 def remove(paths: Paths) -> None:
     """The node is gone, and its volumes with it: so are shares that open nothing any more."""
-    shutil.rmtree(paths.data / VOLUMES, ignore_errors=True)
-    shutil.rmtree(paths.data / FOLDER, ignore_errors=True)
+    shutil.rmtree(paths.volumes, ignore_errors=True)
+    shutil.rmtree(paths.openbao, ignore_errors=True)
 
 
 def _open(api: Api, place: Place, step: Step) -> str | None:
@@ -163,7 +161,7 @@ REVOKE CONNECT ON DATABASE postgres FROM PUBLIC;
 
 
 def _volumes(place: Place) -> list[Path]:
-    base = place.paths.data / VOLUMES
+    base = place.paths.volumes
     found = [base / OPENBAO / f"{part}-{n}" for n in range(place.settings.replicas) for part in ("data", "audit")]
     return [*found, base / data.POSTGRES / "data-0"] if place.settings.postgres else found
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from groundwork.errors import UserError
-from local.secrets import configure
+from local.secrets import configure, rules
 from local.secrets.api import Api, Refused, data
 from local.secrets.life import initialise, rekey, restore, root, seal_of, snapshot, unseal, wait_active
 from local.secrets.shares import Shares
@@ -39,9 +39,9 @@ def unsealed(bao: Bao) -> Bao:
         configure.mounts(asking)
         for tenant in ("acme", "globex"):
             name = f"tenant-{tenant}"
-            asking.write(f"sys/policies/acl/{name}", {"policy": configure.rules.tenant_policy(tenant)})
+            asking.write(f"sys/policies/acl/{name}", {"policy": rules.tenant_policy(tenant)})
             asking.write(f"secret/data/tenants/{tenant}/key", {"data": {"value": f"{SECRET}-{tenant}"}})
-        asking.write("sys/policies/acl/operator", {"policy": configure.rules.OPERATOR_POLICY})
+        asking.write("sys/policies/acl/operator", {"policy": rules.OPERATOR_POLICY})
     # root() has seen that the token's next call is refused
     with pytest.raises(Refused) as refused:
         bao.api.as_(token).read("secret/data/tenants/acme/key")
