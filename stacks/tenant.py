@@ -67,8 +67,12 @@ class TenantStack:
             cluster_networks=self.settings.cluster_networks,
             spec=self._spec(),
             custom_hosts=settings.hosts,
-            authority=authority() if "secrets" in self.settings.layers else None,
+            authority=authority() if self._asks_for_secrets() else None,
         )
+
+    def _asks_for_secrets(self) -> bool:
+        asks = any(manifest.spec.secrets for manifest in self.tenant.agents)
+        return asks and "secrets" in self.settings.layers
 
     def _spec(self) -> TenantSpec:
         settings = self.tenant.settings

@@ -25,6 +25,7 @@ from components.secrets.names import (
     TRANSIT,
     tenant_role,
 )
+from components.secrets.server import TLS
 from groundwork.errors import UserError
 from groundwork.waiting import wait_until
 from local.secrets import rules
@@ -44,7 +45,6 @@ class Database:
 
     username: str
     password: str
-    authority: str
 
 
 def fingerprint() -> str:
@@ -104,8 +104,9 @@ def database(asking: Api, given: Database) -> None:
             "plugin_name": "postgresql-database-plugin",
             "allowed_roles": ["tenant-*"],
             "connection_url": "postgresql://{{username}}:{{password}}"
-            f"@{POSTGRES_HOST}:{POSTGRES_PORT}/{DATABASE_NAME}?sslmode=verify-full",
-            "tls_ca": given.authority,
+            f"@{POSTGRES_HOST}:{POSTGRES_PORT}/{DATABASE_NAME}"
+            # Signed by the authority that signs OpenBao's own.
+            f"?sslmode=verify-full&sslrootcert={TLS}/ca.crt",
             "username": given.username,
             "password": given.password,
             "password_authentication": "scram-sha-256",

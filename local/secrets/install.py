@@ -156,8 +156,7 @@ REVOKE CONNECT ON DATABASE postgres FROM PUBLIC;
     pod = f"{data.POSTGRES}-0"
     command = ["psql", "-h", "/tmp", "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-q", "-X", "postgres"]  # noqa: S108 – in the pod
     place.cluster.execute(pod, data.NAMESPACE, data.POSTGRES, command, stdin=text)
-    authority = tls.Keeper(folder=place.folder).authority(_now()).certificate
-    return Database(username=_ADMINISTRATOR, password=password, authority=authority)
+    return Database(username=_ADMINISTRATOR, password=password)
 
 
 def _volumes(place: Place) -> list[Path]:
