@@ -28,7 +28,7 @@ from components.secrets.names import (
     tenant_role,
 )
 
-_GROUP, _GENERATORS = "external-secrets.io/v1", "generators.external-secrets.io/v1alpha1"
+GROUP, GENERATORS = "external-secrets.io/v1", "generators.external-secrets.io/v1alpha1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +59,10 @@ class TenantStore(pulumi.ComponentResource):
         )
         self.ready = CustomResource(
             name,
-            api_version=_GROUP,
+            api_version=GROUP,
             kind="SecretStore",
             metadata=_meta(args, STORE),
-            spec={"provider": {"vault": {**provider(args), "path": KV, "version": "v2"}}},
+            spec=store_spec(args),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[account]),
         )
         self.register_outputs({})
@@ -80,33 +80,50 @@ class DeliveredArgs:
 def deliver(name: str, args: DeliveredArgs, opts: pulumi.ResourceOptions) -> pulumi.Resource:
     """Have a secret brought, and brought again when it changes."""
     meta = _meta(args.store, args.target)
+    if args.secret.database is not None:
+        spec = credentials_spec(args.store)
+        generator = CustomResource(
+            f"{name}-credentials",
+            api_version=GENERATORS,
+            kind="VaultDynamicSecret",
+            metadata=meta,
+            spec=spec,
+            opts=opts,
+        )
+        opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[generator]))
+    return CustomResource(
+        name, api_version=GROUP, kind="ExternalSecret", metadata=meta, spec=secret_spec(args), opts=opts
+    )
+
+
+def store_spec(args: TenantStoreArgs) -> dict[str, JsonValue]:
+    """Of a SecretStore: it is its namespace's alone."""
+    return {"provider": {"vault": {**provider(args), "path": KV, "version": "v2"}}}
+
+
+def credentials_spec(args: TenantStoreArgs) -> dict[str, JsonValue]:
+    """Of a VaultDynamicSecret: a new database user each time."""
+    return {
+        "path": f"/{DATABASE}/creds/{tenant_role(args.tenant)}",
+        "method": "GET",
+        "provider": provider(args),
+    }
+
+
+def secret_spec(args: DeliveredArgs) -> dict[str, JsonValue]:
+    """Of an ExternalSecret."""
     spec: dict[str, JsonValue] = {"refreshInterval": seconds(args.secret.interval)}
     if args.secret.path is not None:
-        spec |= {
+        return spec | {
             "secretStoreRef": {"name": STORE, "kind": "SecretStore"},
             "target": {"name": args.target, "creationPolicy": "Owner"},
             "dataFrom": [{"extract": {"key": tenant_path(args.store.tenant, args.secret.path)}}],
         }
-        return CustomResource(name, api_version=_GROUP, kind="ExternalSecret", metadata=meta, spec=spec, opts=opts)
-    generator = CustomResource(
-        f"{name}-credentials",
-        api_version=_GENERATORS,
-        kind="VaultDynamicSecret",
-        metadata=meta,
-        spec={
-            "path": f"/{DATABASE}/creds/{tenant_role(args.store.tenant)}",
-            "method": "GET",
-            "provider": provider(args.store),
-        },
-        opts=opts,
-    )
-    reference: JsonValue = {"apiVersion": _GENERATORS, "kind": "VaultDynamicSecret", "name": args.target}
-    spec |= {
+    reference: JsonValue = {"apiVersion": GENERATORS, "kind": "VaultDynamicSecret", "name": args.target}
+    return spec | {
         "target": {"name": args.target, "creationPolicy": "Owner", "template": _database(args.store.authority)},
         "dataFrom": [{"sourceRef": {"generatorRef": reference}}],
     }
-    after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[generator]))
-    return CustomResource(name, api_version=_GROUP, kind="ExternalSecret", metadata=meta, spec=spec, opts=after)
 
 
 def provider(args: TenantStoreArgs) -> dict[str, JsonValue]:
