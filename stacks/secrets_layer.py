@@ -24,6 +24,7 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
     from components.secrets.external_secrets import ExternalSecrets, ExternalSecretsArgs
     from components.secrets.names import NAMESPACE
     from components.secrets.openbao import OpenBao, OpenBaoArgs
+    from components.secrets.rotator import Rotator, RotatorArgs
     from components.secrets.server import KmsSeal
 
     wanted = environment.settings.secrets
@@ -43,6 +44,9 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
         environment=environment.name, chart=chart(), image=environment.image("external-secrets")
     )
     ExternalSecrets("external-secrets", controller, inside)
+    Rotator(
+        "secret-rotator", RotatorArgs(environment=environment.name, image=environment.image("secret-rotator")), inside
+    )
     if wanted.postgres:
         database = PostgresArgs(
             environment=environment.name,

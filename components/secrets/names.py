@@ -18,7 +18,7 @@ AUDIENCE = "openbao"
 STORE = "openbao"
 
 # Mounts.
-KV, DATABASE, PKI, TRANSIT, KUBERNETES = "secret", "database", "pki", "transit", "kubernetes"
+KV, DATABASE, TRANSIT, KUBERNETES = "secret", "database", "transit", "kubernetes"
 
 
 def tenant_path(tenant: str, name: str = "") -> str:

@@ -19,7 +19,6 @@ from components.secrets.names import (
     KV,
     NAMESPACE,
     OPERATOR,
-    PKI,
     ROTATOR,
     TENANT_ACCOUNT,
     TRANSIT,
@@ -78,12 +77,11 @@ def base(asking: Api) -> None:
 
 
 def mounts(asking: Api) -> None:
-    """The engines: versioned secrets, database users, encryption, certificates."""
+    """The engines: versioned secrets, database users, encryption."""
     _mount(asking, KV, {"type": "kv", "options": {"version": "2"}})
     _settled(asking)
     _mount(asking, DATABASE, {"type": "database"})
     _mount(asking, TRANSIT, {"type": "transit"})
-    _mount(asking, PKI, {"type": "pki", "config": {"max_lease_ttl": "8760h"}})
 
 
 def mark(asking: Api) -> None:

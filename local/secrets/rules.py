@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.secrets.names import DATABASE, KUBERNETES, KV, PKI, TRANSIT, tenant_path, tenant_role
+from components.secrets.names import DATABASE, KUBERNETES, KV, TRANSIT, tenant_path, tenant_role
 
 # People and playbooks: they bring tenants and write their secrets, and read none. What root set up they cannot change.
 OPERATOR_POLICY = f"""
@@ -27,8 +27,6 @@ path "{KV}/data/tenants/*" {{ capabilities = ["create", "update", "patch"] }}
 path "{KV}/delete/tenants/*" {{ capabilities = ["update"] }}
 path "{KV}/metadata/tenants/*" {{ capabilities = ["create", "read", "update", "patch", "delete", "list"] }}
 path "{KV}/data/platform/configuration" {{ capabilities = ["read"] }}
-path "{PKI}/issue/*" {{ capabilities = ["create", "update"] }}
-path "{PKI}/sign/*" {{ capabilities = ["create", "update"] }}
 """
 
 # The rotator reads a secret only to keep it for its grace beside the new one.
