@@ -24,6 +24,7 @@ from stacks.dns_settings import DnsSettings
 from stacks.layers import MODULES
 from stacks.observability_settings import ObservabilitySettings
 from stacks.problems import detail
+from stacks.secrets_settings import SecretsSettings
 
 PREFIX = "groundwork:"
 
@@ -56,6 +57,7 @@ class Settings(StrictModel):
     dns: DnsSettings = DnsSettings()
     layers: tuple[Layer, ...] = ()
     observability: ObservabilitySettings = ObservabilitySettings()
+    secrets: SecretsSettings = SecretsSettings()
     tenants: tuple[Name, ...] = ()
     kubeconfig: str | None = None
     images: dict[str, str] | None = None

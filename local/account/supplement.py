@@ -62,7 +62,9 @@ class State:
 
     def tagged(self, arn: str) -> Object | None:
         """The item of that name; None where it is not one of ours."""
-        return next((item for table in self.tables.values() for item in table.values() if item.get("_arn") == arn), None)
+        return next(
+            (item for table in self.tables.values() for item in table.values() if item.get("_arn") == arn), None
+        )
 
 
 Operation: TypeAlias = Callable[[State, Object, BaseResponse], Object | None]

@@ -20,7 +20,10 @@ class _Closed(Resource):
     def refuse(self, inputs: Object) -> list[tuple[str, str]]:
         """Rules inside of a group and beside it would undo each other."""
         return [
-            (key, f"the plugin takes no rules inside of {self.token}: use aws:vpc/securityGroupIngressRule and …EgressRule")
+            (
+                key,
+                f"the plugin takes no rules inside of {self.token}: use aws:vpc/securityGroupIngressRule and …EgressRule",
+            )
             for key in ("ingress", "egress")
             if inputs.get(key)
         ]
