@@ -16,6 +16,7 @@ from loadtests import resilience_verbs
 from loadtests import verbs as load_verbs
 from local import verbs as local_verbs
 from local.authority import verbs as mesh_verbs
+from local.secrets import verbs as vault_verbs
 from promotion import verbs as promotion_verbs
 
 INTERRUPTED = 130
@@ -36,6 +37,7 @@ app.add_typer(domain_verbs.app, name="domain")
 app.add_typer(mesh_verbs.app, name="mesh")
 app.add_typer(load_verbs.app, name="load")
 app.add_typer(resilience_verbs.app, name="resilience")
+app.add_typer(vault_verbs.app, name="vault")
 
 
 class Interrupted(BaseException):

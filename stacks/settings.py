@@ -22,7 +22,9 @@ from components.units import Name, refusal
 from groundwork.errors import UserError
 from stacks.dns_settings import DnsSettings
 from stacks.layers import MODULES
+from stacks.observability_settings import ObservabilitySettings
 from stacks.problems import detail
+from stacks.secrets_settings import SecretsSettings
 
 PREFIX = "groundwork:"
 
@@ -54,6 +56,8 @@ class Settings(StrictModel):
     domain: Host
     dns: DnsSettings = DnsSettings()
     layers: tuple[Layer, ...] = ()
+    observability: ObservabilitySettings = ObservabilitySettings()
+    secrets: SecretsSettings = SecretsSettings()
     tenants: tuple[Name, ...] = ()
     kubeconfig: str | None = None
     images: dict[str, str] | None = None
