@@ -1,0 +1,1 @@
+"""What is seen of an environment: metrics, logs, traces, alarms.  (docs/observability.md)"""
