@@ -60,7 +60,9 @@ CacheType = Annotated[str, _one_of("a cache type that is known", CACHE_TYPES)]
 KubernetesVersion = Annotated[str, _one_of("a version with known add-ons", tuple(ADDONS))]
 Days = Annotated[int, Field(ge=1, le=3650)]
 # What CloudWatch can be told to keep logs for.
-LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
+LogDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
 
 
 class NetworkSettings(StrictModel):
@@ -260,7 +262,9 @@ class AwsSettings(StrictModel):
         if backup.lock_days > backup.days:
             yield detail(("backup", "lockDays"), f"is above days ({backup.days})", f"at most {backup.days}")
         if backup.copy_region and backup.lock_days > backup.copy_days:
-            yield detail(("backup", "lockDays"), f"is above copyDays ({backup.copy_days})", f"at most {backup.copy_days}")
+            yield detail(
+                ("backup", "lockDays"), f"is above copyDays ({backup.copy_days})", f"at most {backup.copy_days}"
+            )
         for index, region in enumerate(self.registry.replicas):
             if region == self.region:
                 yield detail(("registry", "replicas", index), f"{region} is the environment's own", "another region")

@@ -10,6 +10,7 @@ import pulumi
 from pulumi_aws import cloudwatch, eks, iam
 
 from components.aws import Scope, child, trust
+from components.cluster.karpenter import Karpenter, KarpenterArgs
 from components.cluster.nodes import NodeGroup, NodeGroupArgs, Place, node_role
 from components.cluster.versions import ADDONS, BEFORE_NODES
 from groundwork.errors import UserError
@@ -32,6 +33,7 @@ class EksArgs:
 
     `service_cidr`: addresses of Services, outside the VPC. `admins`, `viewers`: ARNs of IAM roles. `public_access`:
     networks that reach the API server from outside; none closes it to all but the VPC. `keys`: KMS keys by purpose.
+    `karpenter`: what its controller needs of AWS.
     """
 
     scope: Scope
@@ -44,6 +46,7 @@ class EksArgs:
     viewers: Sequence[str] = ()
     public_access: Sequence[str] = ()
     log_days: int = 90
+    karpenter: bool = False
 
     def __post_init__(self) -> None:
         if self.version not in ADDONS:
@@ -64,7 +67,9 @@ class Eks(pulumi.ComponentResource):
     name: pulumi.Output[str]
     kubeconfig: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
+    log_group: pulumi.Output[str]
     node_groups: Mapping[str, NodeGroup]
+    ready: list[pulumi.Resource]
 
     def __init__(self, name: str, args: EksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:cluster:Eks", name, None, opts)
@@ -92,7 +97,12 @@ class Eks(pulumi.ComponentResource):
         }
         after = [*self.node_groups.values()]
         running = [self._addon(addon, addons[addon], *after) for addon in addons if addon not in BEFORE_NODES]
-        self.ready: list[pulumi.Resource] = [*access, *running]
+        self.ready = [*access, *running]
+        if args.karpenter:
+            given = KarpenterArgs(
+                scope=args.scope, cluster_name=self.name, cluster_arn=self._cluster.arn, node_role_arn=role.arn
+            )
+            self.ready.append(Karpenter(f"{name}-karpenter", given, child(self)))
         self.kubeconfig = pulumi.Output.all(
             self._cluster.name, self._cluster.endpoint, self._cluster.certificate_authority.data
         ).apply(lambda known: kubeconfig(*known, region=args.scope.region))
@@ -123,6 +133,7 @@ class Eks(pulumi.ComponentResource):
             tags=scope.tags(COMPONENT),
             opts=child(self),
         )
+        self.log_group = logs.name
         return eks.Cluster(
             self._name,
             name=physical,
@@ -208,9 +219,7 @@ def pod_role(name: str, part: str, scope: Scope, parent: pulumi.Resource) -> iam
     return iam.Role(
         name,
         name=scope.name(part),
-        assume_role_policy=trust(
-            POD_IDENTITY, account=scope.account, actions=("sts:AssumeRole", "sts:TagSession")
-        ),
+        assume_role_policy=trust(POD_IDENTITY, account=scope.account, actions=("sts:AssumeRole", "sts:TagSession")),
         tags=scope.tags(COMPONENT),
         opts=child(parent),
     )

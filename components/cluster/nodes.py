@@ -130,9 +130,7 @@ class NodeGroup(pulumi.ComponentResource):
                 eks.NodeGroupTaintArgs(key=taint.key, value=taint.value, effect=EFFECTS[taint.effect])
                 for taint in args.taints
             ],
-            launch_template=eks.NodeGroupLaunchTemplateArgs(
-                id=template.id, version=template.latest_version.apply(str)
-            ),
+            launch_template=eks.NodeGroupLaunchTemplateArgs(id=template.id, version=template.latest_version.apply(str)),
             tags=place.scope.tags(COMPONENT),
             # An autoscaler moves the count: putting it back at every `up` would fight it.
             opts=pulumi.ResourceOptions(

@@ -104,12 +104,16 @@ class Backup(pulumi.ComponentResource):
 
     def _plan(self, vault: backup.Vault, copy: backup.Vault | None) -> backup.Plan:
         args = self._args
-        copies = [
-            backup.PlanRuleCopyActionArgs(
-                destination_vault_arn=copy.arn,
-                lifecycle=backup.PlanRuleCopyActionLifecycleArgs(delete_after=args.copy_days),
-            )
-        ] if copy is not None else None
+        copies = (
+            [
+                backup.PlanRuleCopyActionArgs(
+                    destination_vault_arn=copy.arn,
+                    lifecycle=backup.PlanRuleCopyActionLifecycleArgs(delete_after=args.copy_days),
+                )
+            ]
+            if copy is not None
+            else None
+        )
         return backup.Plan(
             self._name,
             name=args.scope.name("daily"),
@@ -148,5 +152,3 @@ class Backup(pulumi.ComponentResource):
             for policy in POLICIES
         ]
         return role, attached
-
-

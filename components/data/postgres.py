@@ -140,9 +140,7 @@ class Postgres(pulumi.ComponentResource):
             enabled_cloudwatch_logs_exports=list(LOGS),
             tags=tags | {"groundwork:backup": "daily"},
             # RDS raises the minor version by itself.
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=self._logs(), ignore_changes=["engineVersion"]
-            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self._logs(), ignore_changes=["engineVersion"]),
         )
 
     def _parameters(self) -> rds.ParameterGroup:

@@ -163,7 +163,6 @@ class NamesArgs:
     balancer_zone_id: pulumi.Input[str]
     health_host: str
     health_check: bool
-    alarm_topic: pulumi.Input[str] | None
     global_provider: pulumi.ProviderResource
 
 
@@ -216,7 +215,6 @@ class Names(pulumi.ComponentResource):
             threshold=1,
             comparison_operator="LessThanThreshold",
             treat_missing_data="breaching",
-            alarm_actions=[args.alarm_topic] if args.alarm_topic is not None else None,
             tags=args.scope.tags(COMPONENT),
             opts=child(self, provider=args.global_provider),
         )

@@ -9,10 +9,9 @@ import pulumi
 from pulumi_aws import autoscaling, eks, lb, vpc
 
 from components.aws import Scope, child
+from components.gateway.gateway import NODE_PORTS
 
 COMPONENT = "edge"
-# What the gateway's Service has on every node; from the range that Kubernetes gives out, and fixed.
-HTTPS_NODE_PORT, STATUS_NODE_PORT = 32443, 32021
 DRAIN_SECONDS = 60
 
 
@@ -71,7 +70,7 @@ class GatewayTarget(pulumi.ComponentResource):
             self._name,
             name=scope.name("gateway"),
             target_type="instance",
-            port=HTTPS_NODE_PORT,
+            port=NODE_PORTS["https"],
             protocol="HTTPS",
             protocol_version="HTTP1",
             vpc_id=self._args.vpc_id,
@@ -80,7 +79,7 @@ class GatewayTarget(pulumi.ComponentResource):
             health_check=lb.TargetGroupHealthCheckArgs(
                 enabled=True,
                 protocol="HTTP",
-                port=str(STATUS_NODE_PORT),
+                port=str(NODE_PORTS["status"]),
                 path="/healthz/ready",
                 matcher="200",
                 interval=10,
@@ -95,7 +94,7 @@ class GatewayTarget(pulumi.ComponentResource):
     def _rules(self) -> None:
         args = self._args
         tags = args.scope.tags(COMPONENT)
-        for part, port in (("https", HTTPS_NODE_PORT), ("status", STATUS_NODE_PORT)):
+        for part, port in NODE_PORTS.items():
             vpc.SecurityGroupEgressRule(
                 f"{self._name}-{part}",
                 security_group_id=args.balancer_group_id,

@@ -28,7 +28,9 @@ class Purpose:
 PURPOSES: Mapping[str, Purpose] = MappingProxyType(
     {
         "data": Purpose(description="databases, caches and volumes"),
-        "logs": Purpose(description="log groups and their alarms", services=("logs", "cloudwatch", "budgets", "backup", "events")),
+        "logs": Purpose(
+            description="log groups and their alarms", services=("logs", "cloudwatch", "budgets", "backup", "events")
+        ),
         "secrets": Purpose(description="Secrets Manager and the cluster's own secrets"),
         "backup": Purpose(description="recovery points", services=("backup",)),
         "images": Purpose(description="container images"),
@@ -62,7 +64,9 @@ class Keys(pulumi.ComponentResource):
                 tags=args.scope.tags(COMPONENT, name=part),
                 opts=child(self),
             )
-            kms.Alias(f"{name}-{part}", name=f"alias/{args.scope.name(part)}", target_key_id=key.key_id, opts=child(self))
+            kms.Alias(
+                f"{name}-{part}", name=f"alias/{args.scope.name(part)}", target_key_id=key.key_id, opts=child(self)
+            )
             arns[part] = key.arn
         self.arns = arns
         self.register_outputs({"arns": arns})

@@ -1,0 +1,87 @@
+"""What a stack would declare, found with no engine, provider, cluster or account.  (docs/aws.md)
+
+The program runs against a monitor that only listens: it knows the resources, their inputs, parents and dependencies, and
+nothing that a provider would compute. Objects that a chart makes are the provider's to find: a chart is one row here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.paths import CHECKOUT
+from stacks.settings import PREFIX, decoded_file, stack_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One resource as the program asks for it. `dependencies`, `parent`: URNs. `inputs`: unknown values are None."""
+
+    urn: str
+    type: str
+    name: str
+    parent: str
+    custom: bool
+    inputs: Mapping[str, object]
+    dependencies: frozenset[str]
+    aliases: frozenset[str]
+    protect: bool
+
+
+@dataclass
+class ResourceGraph:
+    """All that a program asks for, in order, and the stack's outputs by name."""
+
+    stack: str
+    nodes: list[Node] = field(default_factory=list)
+    outputs: Mapping[str, object] = field(default_factory=dict)
+
+    def of(self, kind: str) -> list[Node]:
+        """The resources whose type ends with `:kind`."""
+        return [node for node in self.nodes if node.type.endswith(f":{kind}")]
+
+    def needs(self, urn: str) -> frozenset[str]:
+        """All that must be there before `urn`, and goes only after it: its dependencies, and theirs.
+
+        What depends on a component depends on all that is in it, as the engine has it.
+        """
+        by_urn = {node.urn: node for node in self.nodes}
+        children: dict[str, list[str]] = {}
+        for node in self.nodes:
+            children.setdefault(node.parent, []).append(node.urn)
+        found: set[str] = set()
+        waiting = list(by_urn[urn].dependencies)
+        while waiting:
+            name = waiting.pop()
+            if name in found or name not in by_urn:
+                continue
+            found.add(name)
+            waiting += by_urn[name].dependencies
+            if not by_urn[name].custom:
+                waiting += children.get(name, [])
+        return frozenset(found)
+
+
+def graph_of(stack: str, folder: Path = CHECKOUT) -> ResourceGraph:
+    """Run the program of an environment's or a tenant's stack, and listen. Raises UserError for what is wrong."""
+    from stacks.dispatch import declare
+    from stacks.listening import listen
+
+    environment, _, part = stack.partition(".")
+    # A tenant's stack reads what the environment's has made: here, what that asks for.
+    outputs: Mapping[str, object] = {}
+    if part:
+        given = engine_config(environment, folder)
+        outputs = listen(lambda: declare(environment, folder), environment, config=given).outputs
+    config = engine_config(stack, folder)
+    return listen(lambda: declare(stack, folder), stack, config=config, outputs={environment: outputs})
+
+
+def engine_config(stack: str, folder: Path) -> dict[str, str]:
+    """Our part of a stack's configuration as the engine hands it over: anything but text as JSON. Raises UserError."""
+    values = decoded_file(stack_file(stack, folder))
+    return {
+        f"{PREFIX}{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()
+    }
