@@ -1,4 +1,4 @@
-"""What every AWS resource of an environment has in common: its account and region, its name, its tags.  (docs/aws.md)"""
+"""What every AWS resource of an environment has in common: account and region, name, tags.  (docs/aws.md)"""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Scope:
         return f"arn:aws:{service}:{self.region if region is None else region}:{self.account}:{resource}"
 
 
-def statement(
+def statement(  # noqa: PLR0913 – the parts that a statement of IAM has
     actions: str | Sequence[str],
     resources: str | Sequence[str] = "*",
     *,

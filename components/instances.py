@@ -1,8 +1,7 @@
 """The instance types that an environment may name, with their sizes.
 
-Source: EC2's DescribeInstanceTypes, as moto 5.2.5 carries it (`moto/ec2/resources/instance_types.json.gz`). One list for
-nodes, databases and caches, so that an unknown type is refused before anything is made, and a rehearsal's nodes are as
-large as the real ones.
+Source: EC2's DescribeInstanceTypes, as moto 5.2.5 carries it (`moto/ec2/resources/instance_types.json.gz`). One list
+for nodes, databases and caches, so that an unknown type is refused before anything is made.
 """
 
 from __future__ import annotations

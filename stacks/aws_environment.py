@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from groundwork.errors import UserError
-from local.record import Way
-from stacks.aws_settings import AwsSettings, EksSettings
+from stacks.aws_settings import AwsSettings, EcsSettings, EksSettings
 from stacks.settings import Settings
 
 if TYPE_CHECKING:
     import pulumi
     from pulumi_aws import Provider as AwsProvider
-    from pulumi_kubernetes import Provider as KubernetesProvider
 
     from components.aws import Scope
     from components.cluster.ecs import Ecs
@@ -72,9 +67,10 @@ class _Builder:
         self._global = Provider("global", region="us-east-1", allowed_account_ids=account)
 
     def build(self) -> None:
-        from components.cluster.ecs import Ecs
+        from components.cluster.eks import Eks
         from components.observability.aws import AlarmTopic, TopicArgs
         from components.secrets.aws import Keys, KeysArgs
+        from stacks.aws_runtimes import Site, on_ecs, on_eks
 
         scope, aws = self._scope, self._aws
         self._keys = Keys("keys", KeysArgs(scope=scope), self._opts()).arns
@@ -82,19 +78,30 @@ class _Builder:
         self._topic = AlarmTopic("alarms", topic, self._opts()).arn
         self._registry()
         network = self._network()
-        cluster = self._ecs(network) if not isinstance(aws.cluster, EksSettings) else self._eks(network, aws.cluster)
-        clients = {"cluster": cluster.service_group_id if isinstance(cluster, Ecs) else cluster.security_group_id}
-        database, cache = self._data(network, clients)
+        cluster: Eks | Ecs
+        if isinstance(aws.cluster, EksSettings):
+            cluster = self._eks(network, aws.cluster)
+        else:
+            cluster = self._ecs(network, aws.cluster)
+        database, cache = self._data(network, {"cluster": cluster.security_group_id})
         domains = self._domains()
         balancer = self._balancer(network, domains)
         self._names(domains, balancer)
         watches = self._watches(balancer, database, cache)
-        logs: Mapping[str, LogWatch]
-        if isinstance(cluster, Ecs):
-            logs = self._on_ecs(network, cluster, balancer, watches)
-        else:
-            logs = self._on_eks(network, cluster, balancer, watches)
-        self._watch(watches, logs)
+        site = Site(
+            environment=self._name,
+            settings=self._settings,
+            aws=aws,
+            images=self._images,
+            scope=self._scope,
+            keys=self._keys,
+            network=network,
+            balancer=balancer,
+            opts=self._opts(),
+        )
+        running = on_eks(site, cluster) if isinstance(cluster, Eks) else on_ecs(site, cluster)
+        self._watch(watches | dict(running.watches), running.logs)
+        self.outputs |= running.outputs
         self.outputs["nameservers"] = domains.nameservers
         self.outputs["database"] = {"address": database.address, "secretArn": database.secret_arn}
         self.outputs["cache"] = {"address": cache.address}
@@ -165,12 +172,9 @@ class _Builder:
         # Nodes that go down must still reach AWS: routes and endpoints go after them.
         return Eks("eks", args, self._opts(*network.ready))
 
-    def _ecs(self, network: Network) -> Ecs:
+    def _ecs(self, network: Network, settings: EcsSettings) -> Ecs:
         from components.cluster.ecs import Ecs, EcsArgs
-        from stacks.aws_settings import EcsSettings
 
-        settings = self._aws.cluster
-        assert isinstance(settings, EcsSettings)
         args = EcsArgs(
             scope=self._scope,
             vpc_id=network.vpc_id,
@@ -242,7 +246,7 @@ class _Builder:
             dnssec=dns.dnssec,
             global_provider=self._global,
         )
-        return Route53Domains("domains", args, self._opts())
+        return Route53Domains("zones", args, self._opts())
 
     def _balancer(self, network: Network, domains: Route53Domains) -> LoadBalancer:
         from components.edge.load_balancer import LoadBalancer, LoadBalancerArgs
@@ -285,89 +289,6 @@ class _Builder:
         )
         Names("names", args, self._opts())
 
-    def _on_eks(
-        self, network: Network, cluster: Eks, balancer: LoadBalancer, watches: dict[str, Watch]
-    ) -> Mapping[str, LogWatch]:
-        from components.edge.gateway_target import GatewayTarget, GatewayTargetArgs
-        from stacks.aws_watches import eks_logs, target_watches
-
-        target = GatewayTargetArgs(
-            scope=self._scope,
-            vpc_id=network.vpc_id,
-            listener_arn=balancer.listener_arn,
-            balancer_group_id=balancer.security_group_id,
-            node_group_id=cluster.security_group_id,
-            hosts=[f"*.{self._settings.domain}"],
-            node_groups={short: group.group for short, group in cluster.node_groups.items()},
-        )
-        into = GatewayTarget("gateway-target", target, self._opts())
-        watches |= target_watches(balancer.arn_suffix, into.arn_suffix)
-        self._platform(cluster)
-        self.outputs["kubeconfig"] = cluster.kubeconfig
-        return eks_logs(cluster.log_group)
-
-    def _platform(self, cluster: Eks) -> None:
-        """Mesh, gateway, access and domains: as on every cluster, with this environment's sizes."""
-        import pulumi
-
-        from components.cluster.storage import StorageClasses, StorageClassesArgs
-        from stacks.aws_settings import GatewaySettings, MeshSettings
-        from stacks.shared import Shared, Sizes
-
-        mesh, gateway = self._aws.mesh or MeshSettings(), self._aws.gateway or GatewaySettings()
-        provider, way = kubernetes_provider(cluster.kubeconfig)
-        opts = pulumi.ResourceOptions(provider=provider, depends_on=cluster.ready)
-        StorageClasses("storage", StorageClassesArgs(environment=self._name, key=self._keys["data"]), opts)
-        shared = Shared(
-            environment=self._name,
-            domain=self._settings.domain,
-            dns=self._settings.dns,
-            images=self._images,
-            way=way,
-            sizes=Sizes(
-                istiod=mesh.replicas,
-                mesh_mode=mesh.mode,
-                gateway=gateway.replicas,
-                gateway_max=gateway.max_replicas,
-                access=max(2, mesh.replicas),
-                behind_balancer=True,
-            ),
-        )
-        shared.declare(opts)
-
-    def _on_ecs(
-        self, network: Network, cluster: Ecs, balancer: LoadBalancer, watches: dict[str, Watch]
-    ) -> Mapping[str, LogWatch]:
-        from components.edge.service_access import ServiceAccess, ServiceAccessArgs
-        from components.network.plan import Tier
-        from stacks.aws_settings import EcsSettings
-        from stacks.aws_watches import ecs_logs, ecs_watches
-
-        settings = self._aws.cluster
-        assert isinstance(settings, EcsSettings)
-        access = ServiceAccessArgs(
-            scope=self._scope,
-            balancer_group_id=balancer.security_group_id,
-            service_group_id=cluster.service_group_id,
-        )
-        ServiceAccess("service-access", access, self._opts())
-        watches |= ecs_watches(self._scope.name("cluster"))
-        self.outputs["ecs"] = {
-            "clusterArn": cluster.arn,
-            "clusterName": cluster.name,
-            "namespaceArn": cluster.namespace_arn,
-            "authorityArn": cluster.authority_arn,
-            "tlsRoleArn": cluster.tls_role_arn,
-            "serviceGroupId": cluster.service_group_id,
-            "logGroup": cluster.log_group,
-            "vpcId": network.vpc_id,
-            "subnetIds": network.subnet_ids(Tier.PRIVATE),
-            "listenerArn": balancer.listener_arn,
-            "balancerSuffix": balancer.arn_suffix,
-            "secretsKey": self._keys["secrets"],
-        }
-        return ecs_logs(cluster.log_group)
-
     def _watches(self, balancer: LoadBalancer, database: Postgres, cache: Cache) -> dict[str, Watch]:
         from stacks.aws_watches import data_watches, edge_watches
 
@@ -395,18 +316,3 @@ def scope_of(environment: str, aws: AwsSettings, *, region: str | None = None) -
         region=region or aws.region,
         cost_centre=aws.cost_centre,
     )
-
-
-def kubernetes_provider(kubeconfig: pulumi.Input[str]) -> tuple[KubernetesProvider, Way]:
-    """The cluster that EKS made, or the one that GROUNDWORK_KUBECONFIG names in its place; and what is real in it."""
-    from pulumi_kubernetes import Provider
-
-    from stacks.environment import cluster, find_way
-
-    given = os.environ.get("GROUNDWORK_KUBECONFIG")
-    if given is None:
-        return Provider("cluster", kubeconfig=kubeconfig, enable_server_side_apply=True), Way.KUBECONFIG
-    file = Path(given)
-    if not file.is_file():
-        raise UserError(what="there is no kubeconfig", where=given, fix="unset GROUNDWORK_KUBECONFIG")
-    return cluster(file), find_way(file)

@@ -1,4 +1,4 @@
-"""Which images an AWS environment runs: those of its settings, by digest; in a preview, simulated ones.  (docs/aws.md)"""
+"""The images of an AWS environment: its settings' own, by digest; simulated ones in a preview.  (docs/aws.md)"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
@@ -19,6 +19,8 @@ from components.units import Name, refusal
 from groundwork.errors import UserError
 from stacks.networks import Network
 from stacks.problems import detail
+
+Item = TypeVar("Item")
 
 
 def _one_of(kind: str, allowed: tuple[str, ...]) -> AfterValidator:
@@ -44,6 +46,13 @@ def _vpc(value: str) -> str:
         return str(vpc_network(value))
     except UserError as error:
         raise refusal(error.what.removeprefix("cidr: "), error.allowed or "") from None
+
+
+def _some(values: tuple[Item, ...]) -> tuple[Item, ...]:
+    """After the items, so that one that is refused is not counted as missing as well."""
+    if not values:
+        raise refusal("is empty", "at least one")
+    return values
 
 
 Account = Annotated[str, _like(r"[0-9]{12}", "an account", "twelve digits, in quotes")]
@@ -104,7 +113,7 @@ class TaintSettings(StrictModel):
 class NodeGroupSettings(StrictModel):
     """A group of like nodes over all zones. `disk`: GiB."""
 
-    instance_types: Annotated[tuple[InstanceType, ...], Field(min_length=1)]
+    instance_types: Annotated[tuple[InstanceType, ...], AfterValidator(_some)]
     min: Annotated[int, Field(ge=1, le=450)]
     max: Annotated[int, Field(ge=1, le=450)]
     disk: Annotated[int, Field(ge=20, le=16_000)] = 50
@@ -132,7 +141,7 @@ class EksSettings(StrictModel):
     version: KubernetesVersion
     service_cidr: Network = "172.20.0.0/16"
     node_groups: Annotated[dict[Name, NodeGroupSettings], Field(min_length=1)]
-    admins: Annotated[tuple[RoleArn, ...], Field(min_length=1)]
+    admins: Annotated[tuple[RoleArn, ...], AfterValidator(_some)]
     viewers: tuple[RoleArn, ...] = ()
     public_access: tuple[Network, ...] = ()
     karpenter: bool = False
@@ -186,7 +195,7 @@ class EdgeSettings(StrictModel):
     """The load balancer. `rate`: requests of one address in five minutes."""
 
     internal: bool = False
-    networks: Annotated[tuple[Network, ...], Field(min_length=1)] = ("0.0.0.0/0",)
+    networks: Annotated[tuple[Network, ...], AfterValidator(_some)] = ("0.0.0.0/0",)
     rate: Annotated[int, Field(ge=10, le=2_000_000_000)] = 2000
     bot_control: bool = False
     log_days: LogDays = 90
@@ -216,7 +225,7 @@ class BudgetSettings(StrictModel):
     """For a month. `tell`: e-mail addresses, which alarms go to as well."""
 
     dollars: Annotated[int, Field(ge=1, le=10_000_000)]
-    tell: Annotated[tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...], Field(min_length=1)]
+    tell: Annotated[tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...], AfterValidator(_some)]
 
 
 class RegistrySettings(StrictModel):

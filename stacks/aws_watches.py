@@ -101,8 +101,8 @@ def eks_logs(group: pulumi.Input[str]) -> Mapping[str, LogWatch]:
     return {
         "anonymous": LogWatch(
             group=group,
-            pattern='{ $.user.username = "system:anonymous" && $.responseStatus.code < 400 && $.requestURI != "/livez*" '
-            '&& $.requestURI != "/readyz*" && $.requestURI != "/healthz*" && $.requestURI != "/version*" }',
+            pattern='{ $.user.username = "system:anonymous" && $.responseStatus.code < 400 '
+            '&& $.requestURI != "/livez*" && $.requestURI != "/readyz*" && $.requestURI != "/healthz*" && $.requestURI != "/version*" }',
             meaning="Somebody without a name was answered by the API server",
         ),
         "forbidden": LogWatch(

@@ -1,7 +1,7 @@
 """What a stack would declare, found with no engine, provider, cluster or account.  (docs/aws.md)
 
-The program runs against a monitor that only listens: it knows the resources, their inputs, parents and dependencies, and
-nothing that a provider would compute. Objects that a chart makes are the provider's to find: a chart is one row here.
+The program runs against a monitor that only listens: it knows the resources, their inputs, parents and dependencies,
+and nothing that a provider would compute. Objects that a chart makes are the provider's to find: a chart is one row.
 """
 
 from __future__ import annotations
@@ -43,25 +43,28 @@ class ResourceGraph:
         return [node for node in self.nodes if node.type.endswith(f":{kind}")]
 
     def needs(self, urn: str) -> frozenset[str]:
-        """All that must be there before `urn`, and goes only after it: its dependencies, and theirs.
+        """All that must be there before `urn`, and goes only after it: its parent, what it depends on, and theirs.
 
-        What depends on a component depends on all that is in it, as the engine has it.
+        As the engine has it: what depends on a component depends on all that is in it, and a part of a component waits
+        for what the component waits for.
         """
         by_urn = {node.urn: node for node in self.nodes}
         children: dict[str, list[str]] = {}
         for node in self.nodes:
             children.setdefault(node.parent, []).append(node.urn)
         found: set[str] = set()
-        waiting = list(by_urn[urn].dependencies)
+        parents: set[str] = set()
+        waiting = [urn]
         while waiting:
             name = waiting.pop()
-            if name in found or name not in by_urn:
-                continue
+            node = by_urn[name]
             found.add(name)
-            waiting += by_urn[name].dependencies
-            if not by_urn[name].custom:
-                waiting += children.get(name, [])
-        return frozenset(found)
+            if node.parent in by_urn and node.parent not in found:
+                parents.add(node.parent)
+                waiting.append(node.parent)
+            inside = children.get(name, []) if not node.custom and name not in parents and name != urn else []
+            waiting += [other for other in (*node.dependencies, *inside) if other in by_urn and other not in found]
+        return frozenset(found - {urn})
 
 
 def graph_of(stack: str, folder: Path = CHECKOUT) -> ResourceGraph:
@@ -82,6 +85,4 @@ def graph_of(stack: str, folder: Path = CHECKOUT) -> ResourceGraph:
 def engine_config(stack: str, folder: Path) -> dict[str, str]:
     """Our part of a stack's configuration as the engine hands it over: anything but text as JSON. Raises UserError."""
     values = decoded_file(stack_file(stack, folder))
-    return {
-        f"{PREFIX}{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()
-    }
+    return {f"{PREFIX}{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}

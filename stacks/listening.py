@@ -95,9 +95,7 @@ def listen(
         asyncio.set_event_loop(asyncio.new_event_loop())
         ROOT.set(None)
         monitor = _Monitor(graph, answers)
-        mocks.set_mocks(
-            answers, project=PROJECT, stack=stack, preview=True, monitor=monitor, organization=ORGANIZATION
-        )
+        mocks.set_mocks(answers, project=PROJECT, stack=stack, preview=True, monitor=monitor, organization=ORGANIZATION)
         pulumi.runtime.set_all_config(dict(config or {}), [])
         whole: Callable[[Callable[[], None]], Callable[[], None]] = pulumi.runtime.test
         whole(run)()
@@ -129,9 +127,11 @@ def _plain(values: Mapping[str, object]) -> dict[str, object]:
 def _value(value: object) -> object:
     """As JSON has it; what only a provider knows is None, and a secret says so."""
     if isinstance(value, Mapping):
-        if rpc._special_sig_key in value:  # noqa: SLF001 – the SDK has no public name for a secret's mark
+        if rpc._special_sig_key in value:
             return "[secret]"
         return {str(key): _value(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_value(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # the protocol has one kind of number
     return value if isinstance(value, (str, int, float, bool)) else None

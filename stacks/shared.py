@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Sizes:
     """How much of each part there is; the defaults fit a cluster on this machine.
 
-    `behind_balancer`: a load balancer ends TLS before the gateway, and reaches it on fixed ports of the nodes; names are
-    kept outside the cluster.
+    `behind_balancer`: a load balancer ends TLS before the gateway, and reaches it on fixed ports of the nodes; names
+    are kept outside the cluster.
     """
 
     istiod: int = 1

@@ -34,7 +34,7 @@ class EcsArgs:
 class Ecs(pulumi.ComponentResource):
     """The cluster with Container Insights, its private authority, and the roles by which tasks start.
 
-    `service_group_id`: a security group that every service is in, within which Service Connect is open.
+    `security_group_id`: a security group that every service is in, within which Service Connect is open.
     """
 
     arn: pulumi.Output[str]
@@ -42,7 +42,7 @@ class Ecs(pulumi.ComponentResource):
     namespace_arn: pulumi.Output[str]
     authority_arn: pulumi.Output[str]
     tls_role_arn: pulumi.Output[str]
-    service_group_id: pulumi.Output[str]
+    security_group_id: pulumi.Output[str]
     log_group: pulumi.Output[str]
 
     def __init__(self, name: str, args: EcsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -64,7 +64,7 @@ class Ecs(pulumi.ComponentResource):
         self.namespace_arn = namespace.arn
         self.authority_arn = authority.certificate_authority_arn
         self.tls_role_arn = self._tls_role().arn
-        self.service_group_id = group.id
+        self.security_group_id = group.id
         self.log_group = logs.name
         self.register_outputs({"arn": self.arn})
 

@@ -21,7 +21,7 @@ class BackupArgs:
     """What backups need. `copy`: the scope of the other region, None for no copy; `copy_provider`: its provider.
 
     `days`, `copy_days`: how long a recovery point is kept. `lock_days`: within which nobody can shorten that or delete
-    one; after `grace_days` the lock itself can never be taken away (3 at least), None leaves it to those with the right.
+    one; after `grace_days` the lock itself can never be taken away (3 at least), None never closes it.
     """
 
     scope: Scope

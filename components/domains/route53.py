@@ -58,7 +58,9 @@ class Route53Domains(Domains):
             self.nameservers = pulumi.Output.from_input([])
         for zone in others:
             self._zone(f"{name}-{zone.name}", zone, key)
-        self.certificate = certificate(name, [f"*.{first.name}", first.name], self.first_zone_id, args.scope, self)
+        self.certificate = certificate(
+            name, [f"*.{first.name}", first.name], self.first_zone_id, scope=args.scope, parent=self
+        )
         self.register_outputs({"nameservers": self.nameservers, "certificate": self.certificate})
 
     def _zone(self, name: str, zone: Zone, key: kms.Key | None) -> route53.Zone:
@@ -112,18 +114,19 @@ class Route53Domains(Domains):
         )
 
 
-def certificate(
+def certificate(  # noqa: PLR0913 – what it is for, where it is proven, whose it is
     name: str,
     hosts: Sequence[str],
     zone_id: pulumi.Input[str],
+    *,
     scope: Scope,
     parent: pulumi.Resource,
     tenant: str | None = None,
 ) -> pulumi.Output[str]:
     """The ARN of a certificate for `hosts`, once ACM has seen the proof in the zone.
 
-    The proof stays there, so that ACM renews by itself. `hosts`: a name alone, or its wildcard and it: these two have one
-    proof.
+    The proof stays there, so that ACM renews by itself. `hosts`: a name alone, or its wildcard and it,
+    which have one proof.
     """
     main, *more = hosts
     asked = acm.Certificate(

@@ -110,7 +110,9 @@ def _managed(group: str, priority: int) -> wafv2.WebAclRuleArgs:
     return wafv2.WebAclRuleArgs(
         name=group,
         priority=priority,
-        override_action=wafv2.WebAclRuleOverrideActionArgs(none=wafv2.WebAclRuleOverrideActionNoneArgs()),
+        override_action=wafv2.WebAclRuleOverrideActionArgs(
+            none=wafv2.WebAclRuleOverrideActionNoneArgs()  # type: ignore[no-untyped-call]  # the SDK left it out
+        ),
         statement=wafv2.WebAclRuleStatementArgs(
             managed_rule_group_statement=wafv2.WebAclRuleStatementManagedRuleGroupStatementArgs(
                 vendor_name="AWS", name=group, rule_action_overrides=overrides or None

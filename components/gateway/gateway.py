@@ -11,6 +11,7 @@ from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.helm.v4 import Chart, RepositoryOptsArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
+from pydantic import JsonValue
 
 from components.gateway import policies
 from components.gateway.edge import AUTHORIZER_PORT, RATELIMIT_PORT, Config, Limits
@@ -53,8 +54,8 @@ class GatewayArgs:
 
     `domain`: tenants answer at its direct subdomains. `ratelimit_image`, `redis_image`: by digest. `replicas`,
     `max_replicas`: equal means no autoscaling. `service_annotations`: what a cloud's load balancer asks for.
-    `behind_balancer`: a load balancer outside the cluster comes to `NODE_PORTS` of every node. `simulated`: nothing gives
-    the Service an address, so nothing waits for one.
+    `behind_balancer`: a load balancer outside the cluster comes to `NODE_PORTS` of every node. `simulated`: nothing
+    gives the Service an address, so nothing waits for one.
     """
 
     environment: str

@@ -33,7 +33,7 @@ class EndpointsArgs:
 
 
 class Endpoints(pulumi.ComponentResource):
-    """Gateway endpoints for S3 and DynamoDB, interface endpoints for the rest, which the VPC alone reaches, by HTTPS."""
+    """Gateway endpoints for S3 and DynamoDB, interface endpoints for the rest, by HTTPS from the VPC."""
 
     def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:network:Endpoints", name, None, opts)

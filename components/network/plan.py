@@ -34,7 +34,7 @@ class Subnet:
 
 
 def plan(network: str, zones: Sequence[str]) -> list[Subnet]:
-    """Three subnets a zone: half of the zone's quarter private, a quarter of it public, an eighth data, an eighth spare.
+    """Three subnets a zone: of its quarter half private, a quarter public, an eighth data, an eighth spare.
 
     A zone's subnets depend on its place in `zones` only. Raises UserError where the network or the zones do not serve.
     """

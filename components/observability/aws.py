@@ -81,7 +81,7 @@ class Watch:
 
 @dataclass(frozen=True, kw_only=True)
 class LogWatch:
-    """One alarm on lines of a log. `pattern`: CloudWatch's filter syntax; `lines`: how many in five minutes are many."""
+    """One alarm on lines of a log. `pattern`: CloudWatch's filter syntax; `lines`: how many a minute are many."""
 
     group: pulumi.Input[str]
     pattern: str
