@@ -115,6 +115,8 @@ def on_ecs(site: Site, cluster: Ecs) -> Running:
         "serviceGroupId": cluster.security_group_id,
         "logGroup": cluster.log_group,
         "vpcId": site.network.vpc_id,
+        "vpcCidr": site.aws.network.cidr,
+        "s3PrefixList": site.network.s3_prefix_list,
         "subnetIds": site.network.subnet_ids(Tier.PRIVATE),
         "listenerArn": site.balancer.listener_arn,
         "balancerSuffix": site.balancer.arn_suffix,

@@ -20,6 +20,8 @@ from groundwork.errors import UserError
 from stacks.networks import Network
 from stacks.problems import detail
 
+# What a task on Fargate calls before it runs, and for its logs.
+NEEDED_BY_TASKS = ("ecr.api", "ecr.dkr", "logs", "secretsmanager")
 Item = TypeVar("Item")
 
 
@@ -284,6 +286,10 @@ class AwsSettings(StrictModel):
                 if value is not None:
                     allowed = "none: on ECS, Service Connect and the load balancer do it (docs/ecs.md)"
                     yield detail((key,), "is for cluster.kind eks, and this is ecs", allowed)
+            missing = [name for name in NEEDED_BY_TASKS if name not in self.network.endpoints]
+            if missing:
+                what = f"{', '.join(missing)} is missing: tasks on ECS reach AWS by endpoints alone"
+                yield detail(("network", "endpoints"), what, f"{', '.join(NEEDED_BY_TASKS)} and others")
             return
         service = self.cluster.service_cidr
         for other in overlaps(service, [self.network.cidr, *self.network.peers]):

@@ -96,13 +96,21 @@ def ecs_watches(cluster: str) -> Mapping[str, Watch]:
     }
 
 
+_ANONYMOUS = " && ".join(
+    (
+        '$.user.username = "system:anonymous"',
+        "$.responseStatus.code < 400",
+        *(f'$.requestURI != "/{path}*"' for path in ("livez", "readyz", "healthz", "version")),
+    )
+)
+
+
 def eks_logs(group: pulumi.Input[str]) -> Mapping[str, LogWatch]:
     """What the control plane's audit log must not say."""
     return {
         "anonymous": LogWatch(
             group=group,
-            pattern='{ $.user.username = "system:anonymous" && $.responseStatus.code < 400 '
-            '&& $.requestURI != "/livez*" && $.requestURI != "/readyz*" && $.requestURI != "/healthz*" && $.requestURI != "/version*" }',
+            pattern=f"{{ {_ANONYMOUS} }}",
             meaning="Somebody without a name was answered by the API server",
         ),
         "forbidden": LogWatch(

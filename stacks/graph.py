@@ -77,7 +77,8 @@ def graph_of(stack: str, folder: Path = CHECKOUT) -> ResourceGraph:
     outputs: Mapping[str, object] = {}
     if part:
         given = engine_config(environment, folder)
-        outputs = listen(lambda: declare(environment, folder), environment, config=given).outputs
+        made = listen(lambda: declare(environment, folder), environment, config=given).outputs
+        outputs = {key: _named(value, key) for key, value in made.items()}
     config = engine_config(stack, folder)
     return listen(lambda: declare(stack, folder), stack, config=config, outputs={environment: outputs})
 
@@ -86,3 +87,12 @@ def engine_config(stack: str, folder: Path) -> dict[str, str]:
     """Our part of a stack's configuration as the engine hands it over: anything but text as JSON. Raises UserError."""
     values = decoded_file(stack_file(stack, folder))
     return {f"{PREFIX}{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+
+
+def _named(value: object, path: str) -> object:
+    """An output of another stack, with its name in the place of what only a provider knows."""
+    if isinstance(value, Mapping):
+        return {key: _named(item, f"{path}.{key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [_named(item, f"{path}.{index}") for index, item in enumerate(value)]
+    return f"<{path}>" if value is None else value

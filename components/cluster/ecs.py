@@ -12,6 +12,8 @@ from components.aws import Scope, child, document, statement, trust
 from groundwork.errors import UserError
 
 COMPONENT = "cluster"
+# Where the proxies of Service Connect listen: the load balancer comes to the services' own port beside it.
+MESH_PORT = 8443
 # The name that ECS's tags must have on an authority which Service Connect may ask.
 MANAGED = {"AmazonECSManaged": "true"}
 
@@ -166,8 +168,8 @@ class Ecs(pulumi.ComponentResource):
             security_group_id=group.id,
             description="From each other, to the proxies",
             ip_protocol="tcp",
-            from_port=8080,
-            to_port=9090,
+            from_port=MESH_PORT,
+            to_port=MESH_PORT,
             referenced_security_group_id=group.id,
             tags=tags,
             opts=child(self),
@@ -177,8 +179,8 @@ class Ecs(pulumi.ComponentResource):
             security_group_id=group.id,
             description="To each other's proxies",
             ip_protocol="tcp",
-            from_port=8080,
-            to_port=9090,
+            from_port=MESH_PORT,
+            to_port=MESH_PORT,
             referenced_security_group_id=group.id,
             tags=tags,
             opts=child(self),

@@ -35,11 +35,13 @@ class EndpointsArgs:
 class Endpoints(pulumi.ComponentResource):
     """Gateway endpoints for S3 and DynamoDB, interface endpoints for the rest, by HTTPS from the VPC."""
 
+    s3_prefix_list: pulumi.Output[str]
+
     def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:network:Endpoints", name, None, opts)
         scope = args.scope
         for service in GATEWAYS:
-            ec2.VpcEndpoint(
+            gateway = ec2.VpcEndpoint(
                 f"{name}-{service}",
                 vpc_id=args.vpc_id,
                 service_name=f"com.amazonaws.{scope.region}.{service}",
@@ -48,6 +50,8 @@ class Endpoints(pulumi.ComponentResource):
                 tags=scope.tags(COMPONENT, name=service),
                 opts=child(self),
             )
+            if service == "s3":
+                self.s3_prefix_list = gateway.prefix_list_id
         if args.interfaces:
             group = self._group(name, args)
         for service in args.interfaces:

@@ -47,6 +47,7 @@ class Network(pulumi.ComponentResource):
     """The VPC, its subnets by tier, and the ways in and out. `ready`: what must not be taken away before its users."""
 
     vpc_id: pulumi.Output[str]
+    s3_prefix_list: pulumi.Output[str]
     subnets: Mapping[Tier, list[ec2.Subnet]]
     ready: list[pulumi.Resource]
 
@@ -76,7 +77,9 @@ class Network(pulumi.ComponentResource):
             interfaces=args.interface_endpoints,
             route_table_ids=[table.id for table in self._tables.values()],
         )
-        self.ready = [*routes, Endpoints(f"{name}-endpoints", endpoints, child(self))]
+        reached = Endpoints(f"{name}-endpoints", endpoints, child(self))
+        self.s3_prefix_list = reached.s3_prefix_list
+        self.ready = [*routes, reached]
         self._flow_log()
         self.register_outputs({"vpcId": self.vpc_id})
 
