@@ -123,6 +123,10 @@ class Writer:
             with conflict_explained(self.manager):
                 return self.cluster.apply(inputs, self.manager, force=force, dry_run=dry_run)
         except ApiError as error:
+            if dry_run and error.code == 422 and self._written_by_us(live):
+                # Not adopted yet, so that fields which go are still there, and the kind may not take both (a oneOf).
+                patch = three_way_patch(change.old_inputs, inputs, live)
+                return self.cluster.patch(live, patch, MERGE, CLIENT_MANAGER, dry_run=True)
             unknown = undeclared(error.message) if GVK.of(inputs).built_in else []
             if not unknown:
                 raise
