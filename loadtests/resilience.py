@@ -47,12 +47,16 @@ class Surroundings:
 def try_experiment(
     experiment: Experiment, environment: str, progress: Progress, around: Surroundings, about: Mapping[str, str]
 ) -> Verdict:
-    """Nothing is done to what is not settled. Roll-backs run whatever happens. Raises UserError."""
+    """Nothing is done to what is not settled. Roll-backs run whatever happens. What cannot be run is an error in it."""
+    try:
+        checks = _tried(experiment, environment, progress, around)
+    except UserError as error:
+        checks = [Check(name="run", outcome=Outcome.ERROR, why=str(error))]
+    named = {"experiment": experiment.name, **about}
+    return Verdict.of("resilience", environment, datetime.now(UTC), named, checks)
 
-    def verdict(checks: Sequence[Check]) -> Verdict:
-        named = {"experiment": experiment.name, **about}
-        return Verdict.of("resilience", environment, datetime.now(UTC), named, checks)
 
+def _tried(experiment: Experiment, environment: str, progress: Progress, around: Surroundings) -> list[Check]:
     plan = read_plan(experiment.expects.load)
     with progress.step(experiment.title) as step, reached(Request(plan=plan, environment=environment)) as target:
         step.update("is all well before?")
@@ -73,7 +77,7 @@ def try_experiment(
         checks = outcome(experiment, measured, fault) if fault is not None else [_no_load()]
         step.update("is all well after?")
         settled = around.settled()
-    return verdict([*checks, clean(before, around.declared(), settled=settled)])
+    return [*checks, clean(before, around.declared(), settled=settled)]
 
 
 class Load:

@@ -20,7 +20,7 @@ from loadtests.samples import Samples
 from local.paths import CHECKOUT
 
 # From the last worker's being ready to the first request, and for each worker to be ready and to end.
-LEAD_SECONDS, READY_SECONDS, GRACE_SECONDS = 0.5, 120.0, 30.0
+LEAD_SECONDS, READY_SECONDS, GRACE_SECONDS = 0.5, 120.0, 120.0
 Watch = Callable[[Samples, float], str | None]
 
 
