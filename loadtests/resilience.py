@@ -61,9 +61,7 @@ def _tried(experiment: Experiment, environment: str, progress: Progress, around:
     with progress.step(experiment.title) as step, reached(Request(plan=plan, environment=environment)) as target:
         step.update("is all well before?")
         if not around.settled():
-            return verdict(
-                [Check(name="before", outcome=Outcome.INCONCLUSIVE, why="not all is well: nothing was done")]
-            )
+            return [Check(name="before", outcome=Outcome.INCONCLUSIVE, why="not all is well: nothing was done")]
         before = around.declared()
         load = Load(plan, target)
         load.start()
@@ -73,8 +71,11 @@ def _tried(experiment: Experiment, environment: str, progress: Progress, around:
             step.update("the fault")
             fault = do(experiment)
         step.update("waiting for the load's end")
-        measured = load.end()
-        checks = outcome(experiment, measured, fault) if fault is not None else [_no_load()]
+        try:
+            measured = load.end()
+            checks = outcome(experiment, measured, fault) if fault is not None else [_no_load()]
+        except UserError as error:  # the end is looked at all the same
+            checks = [Check(name="load", outcome=Outcome.ERROR, why=str(error))]
         step.update("is all well after?")
         settled = around.settled()
     return [*checks, clean(before, around.declared(), settled=settled)]
