@@ -66,6 +66,7 @@ class TenantStack:
             cluster_networks=self.settings.cluster_networks,
             spec=self._spec(),
             custom_hosts=settings.hosts,
+            traced="observability" in self.settings.layers,
         )
 
     def _spec(self) -> TenantSpec:

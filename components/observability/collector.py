@@ -1,4 +1,4 @@
-"""The OpenTelemetry Collector, twice: an agent on every node that reads logs, and a gateway that everything goes through.
+"""The OpenTelemetry Collector, twice: an agent on every node that reads its logs, and a gateway for everything.
 
 (docs/observability.md)
 """

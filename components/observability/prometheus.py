@@ -25,7 +25,7 @@ from components.observability.names import (
     PROMETHEUS,
     PROMETHEUS_PORT,
 )
-from components.observability.scraping import CERTIFICATES, Config, Scraping
+from components.observability.scraping import CERTIFICATES, Config, Scraping, mesh_tls
 from components.observability.server import CONFIG, DATA, Part, Server, Store, amounts, from_pods
 from components.units import format_duration
 
@@ -78,12 +78,7 @@ def config(args: PrometheusArgs) -> Config:
     interval = format_duration(args.interval)
     managers: Config = {
         "scheme": "https",
-        "tls_config": {
-            "ca_file": f"{CERTIFICATES}/root-cert.pem",
-            "cert_file": f"{CERTIFICATES}/cert-chain.pem",
-            "key_file": f"{CERTIFICATES}/key.pem",
-            "insecure_skip_verify": True,
-        },
+        "tls_config": mesh_tls(),
         "static_configs": [{"targets": [f"{service_host(ALERTMANAGER, NAMESPACE)}:{ALERTMANAGER_PORT}"]}],
     }
     made: Config = {
@@ -118,8 +113,8 @@ def _part(args: PrometheusArgs) -> Part:
             f"--storage.tsdb.retention.time={format_duration(args.retention)}",
             # The write-ahead log and the newest two hours come on top.
             f"--storage.tsdb.retention.size={args.store.size * 6 // 10}B",
-            "--storage.tsdb.wal-compression",
-            "--enable-feature=exemplar-storage",
+            # New rules are read within half a minute after the kubelet brought them; nothing that is kept is lost.
+            "--enable-feature=exemplar-storage,auto-reload-config",
             "--query.timeout=30s",
             "--query.max-concurrency=4",
             "--log.format=json",
@@ -135,6 +130,7 @@ def _part(args: PrometheusArgs) -> Part:
             )
         ],
         config={name: dumped(file) for name, file in files.items()},
+        reloads=True,
         store=args.store,
         env={"GOMAXPROCS": "1", "GOGC": "50"},
         notes=_notes(),

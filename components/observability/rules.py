@@ -7,13 +7,15 @@ from components.observability.scraping import Config
 _RUNBOOKS = "docs/runbooks"
 
 
-def _alert(name: str, runbook: str, *, on: str, after: str, severity: str, summary: str) -> Config:
+def _alert(names: tuple[str, str], on: str, *, after: str, severity: str, summary: str) -> Config:
+    """`names`: the alert's and its runbook's."""
+    name, runbook = names
     return {
         "alert": name,
         "expr": on,
         "for": after,
         "labels": {"severity": severity},
-        "annotations": {"summary": summary, "runbook": f"{_RUNBOOKS}/{runbook}.md"},
+        "annotations": {"summary": summary, "runbook_url": f"{_RUNBOOKS}/{runbook}.md"},
     }
 
 
@@ -21,42 +23,37 @@ def platform() -> dict[str, Config]:
     """File → its groups."""
     observed: list[Config] = [
         _alert(
-            "TargetDown",
-            "target-down",
-            on="up == 0",
+            ("TargetDown", "target-down"),
+            "up == 0",
             after="2m",
             severity="warning",
             summary="{{ $labels.job }} {{ $labels.pod }}{{ $labels.node }} gives no metrics",
         ),
         _alert(
-            "CollectorDown",
-            "collector-down",
-            on='absent(up{job="collector"} == 1)',
+            ("CollectorDown", "collector-down"),
+            'absent(up{job="collector"} == 1)',
             after="1m",
             severity="page",
             summary="No collector runs: traces are lost, logs wait on the nodes",
         ),
         _alert(
-            "LokiDown",
-            "loki-down",
-            on='absent(up{job="loki"} == 1)',
+            ("LokiDown", "loki-down"),
+            'absent(up{job="loki"} == 1)',
             after="1m",
             severity="page",
             summary="Loki does not run: logs wait in the collector",
         ),
         _alert(
-            "TelemetryRefused",
-            "collector-down",
-            on="sum by (exporter) (rate(otelcol_exporter_send_failed_spans_total[5m])"
+            ("TelemetryRefused", "collector-down"),
+            "sum by (exporter) (rate(otelcol_exporter_send_failed_spans_total[5m])"
             " or rate(otelcol_exporter_send_failed_log_records_total[5m])) > 0",
             after="2m",
             severity="warning",
             summary="What {{ $labels.exporter }} was given is lost",
         ),
         _alert(
-            "PrometheusCannotWrite",
-            "prometheus-out-of-space",
-            on="rate(prometheus_tsdb_wal_writes_failed_total[5m]) > 0"
+            ("PrometheusCannotWrite", "prometheus-out-of-space"),
+            "rate(prometheus_tsdb_wal_writes_failed_total[5m]) > 0"
             " or rate(prometheus_tsdb_compactions_failed_total[30m]) > 0",
             after="1m",
             severity="page",

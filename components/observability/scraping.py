@@ -48,6 +48,7 @@ class Job:
     """Pods to scrape: those with `labels` (name → regular expression) in `namespace` (any, where None), on `port`.
 
     `mesh`: the port is behind a sidecar, which asks for a certificate of the mesh. `dropped`: names of metrics.
+    `interval`: where it is not the environment's: what a page goes by must not come late.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Job:
     mesh: bool = True
     dropped: str | None = None
     relabel: Sequence[Config] = ()
+    interval: str | None = None
 
     def config(self) -> Config:
         """As Prometheus reads it."""
@@ -71,13 +73,16 @@ class Job:
         job: Config = {
             "job_name": self.name,
             "metrics_path": self.path,
+            "fallback_scrape_protocol": "PrometheusText0.0.4",
             "scheme": "https" if self.mesh else "http",
             "kubernetes_sd_configs": [{"role": "pod"}],
             "relabel_configs": [*keep, *_pod_target(self.port)],
             "metric_relabel_configs": [*([_drop(self.dropped)] if self.dropped else []), *self.relabel],
         }
         if self.mesh:
-            job["tls_config"] = _mesh_tls()
+            job["tls_config"] = mesh_tls()
+        if self.interval is not None:
+            job["scrape_interval"] = self.interval
         return job
 
 
@@ -105,12 +110,11 @@ def _pod_target(port: int) -> list[JsonValue]:
     ]
 
 
-def _mesh_tls() -> Config:
+def mesh_tls() -> Config:
     """The pod's own certificate of the mesh. What answers has one too, but with a SPIFFE name, which Prometheus cannot
     check: that the address is the pod's is what the API server says.
     """
     return {
-        "ca_file": f"{CERTIFICATES}/root-cert.pem",
         "cert_file": f"{CERTIFICATES}/cert-chain.pem",
         "key_file": f"{CERTIFICATES}/key.pem",
         "insecure_skip_verify": True,
@@ -128,7 +132,7 @@ _BY_DESTINATION: Sequence[Config] = tuple(
 
 _NAME = "app.kubernetes.io/name"
 JOBS: Sequence[Job] = (
-    Job(name="agents", labels={"groundwork/agent": ".+"}, port=9090, relabel=_NOT_BY_ITSELF),
+    Job(name="agents", labels={"groundwork/agent": ".+"}, port=9090, relabel=_NOT_BY_ITSELF, interval="15s"),
     Job(
         name="sidecars",
         container="istio-proxy",

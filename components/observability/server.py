@@ -61,9 +61,9 @@ class Store:
 class Part:
     """What one server is. `ports`: its Service's, by name; `protocols` of those that are not HTTP.
 
-    `config`: files that it reads in CONFIG; a change replaces the pod. `doors`: who may call which ports, by
-    certificate; `callers`: the same by address. `reaches`: its own calls. `health`: its port for probes, `live` and
-    `ready` its paths. `token`: it asks the API server, in its own name.
+    `config`: files that it reads in CONFIG; a change replaces the pod, unless it `reloads` them itself. `doors`: who
+    may call which ports, by certificate; `callers`: the same by address. `reaches`: its own calls. `health`: its port
+    for probes, `live` and `ready` its paths. `token`: it asks the API server, in its own name.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Part:
     reaches: Sequence[NetworkPolicyEgressRuleArgs] = ()
     protocols: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, str] = field(default_factory=dict)
+    reloads: bool = False
     store: Store | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
@@ -177,13 +178,13 @@ class Server(pulumi.ComponentResource):
         )
 
     def _config(self) -> pulumi.Output[str]:
-        """Under a name that changes with it: a pod that runs keeps its own until it is replaced."""
+        """Under a name that changes with it, a pod that runs keeps its own until it is replaced."""
         part = self._part
         digest = hashlib.sha256(repr(sorted(part.config.items())).encode()).hexdigest()[:10]
         made = ConfigMap(
             f"{part.name}-config",
-            metadata=self.meta(f"{part.name}-{digest}"),
-            immutable=True,
+            metadata=self.meta(f"{part.name}-{'config' if part.reloads else digest}"),
+            immutable=not part.reloads,
             data=dict(part.config),
             opts=self._child,
         )

@@ -71,7 +71,8 @@ class TenantArgs:
     """What a tenant is. Its namespace has the tenant's name. `quota`: what its agents need, where none is given.
 
     `spec`: the tenant as the gateway sees it, its first host the one below the environment's domain; a tenant that is
-    suspended has everything but pods. `custom_hosts`: names of its own, to be proven.
+    suspended has everything but pods. `custom_hosts`: names of its own, to be proven. `traced`: its agents
+    send their spans to the environment's collector.
     """
 
     owner: Owner
@@ -80,6 +81,7 @@ class TenantArgs:
     quota: Quota | None = None
     cluster_networks: Sequence[str] = ()
     custom_hosts: Sequence[str] = ()
+    traced: bool = False
 
     def __post_init__(self) -> None:
         names = [agent.manifest.name for agent in self.agents]
@@ -154,6 +156,7 @@ class Tenant(pulumi.ComponentResource):
                     image=agent.image,
                     cluster_networks=args.cluster_networks,
                     suspended=args.spec.suspended is not None,
+                    traced=args.traced,
                 ),
                 pulumi.ResourceOptions(parent=self, depends_on=guards),
             )

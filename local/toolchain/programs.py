@@ -114,6 +114,15 @@ _LOKI = Pin(
     sources_mb=1400,
     cache_mb=1900,
 )
+# Of the many ways to find targets, only the one that is used is compiled. Debian's Prometheus lacks just that one.
+_PROMETHEUS = Pin(
+    name="prometheus",
+    module="github.com/prometheus/prometheus",
+    ldflags="-X github.com/prometheus/common/version.Version={version}",
+    tags="remove_all_sd,enable_kubernetes_sd",
+    sources_mb=400,
+    cache_mb=600,
+)
 _JAEGER = Pin(
     name="jaeger",
     module="github.com/jaegertracing/jaeger",
@@ -240,6 +249,14 @@ _ALL = (
     ),
     Program(name="otelcol", pin=_COLLECTOR, package=".", fit=Fit.SAME_MINOR, seconds=200, size_mb=45),
     Program(name="loki", pin=_LOKI, package=f"{_LOKI.module}/cmd/loki", fit=Fit.SAME_MINOR, seconds=400, size_mb=110),
+    Program(
+        name="prometheus",
+        pin=_PROMETHEUS,
+        package=f"{_PROMETHEUS.module}/cmd/prometheus",
+        fit=Fit.SAME_MINOR,
+        seconds=250,
+        size_mb=70,
+    ),
     Program(
         name="jaeger",
         pin=_JAEGER,

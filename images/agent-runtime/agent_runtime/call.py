@@ -14,6 +14,8 @@ from opentelemetry.trace import INVALID_SPAN, Span, format_span_id, format_trace
 
 from agent_runtime.errors import ErrorType
 
+# What is asked of an agent; everything else is "other".
+API = ("/v1/invoke", "/v1/chat/completions")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -39,6 +41,11 @@ class Call:
     def trace_id(self) -> str:
         """32 hexadecimal digits."""
         return format_trace_id(self.span.get_span_context().trace_id)
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the trace is recorded, so that it can be looked up by its id."""
+        return self.span.get_span_context().trace_flags.sampled
 
     @property
     def span_id(self) -> str:
