@@ -1,4 +1,4 @@
-"""Agents' figures from a real Prometheus, which scrapes the real runtime as processes: status, its page, cost, panels."""
+"""Agents' figures from a real Prometheus that scrapes the real runtime: status, its page, cost, panels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,10 +20,10 @@ import pytest
 
 from components.observability import alerts, cost
 from components.observability.dashboards import agents
-from components.observability.prices import ModelPrice, Prices
+from components.observability.prices import Prices
 from groundwork.waiting import wait_until
-from local.observability import Prometheus
 from loadtests import rules, slo
+from local.observability import Prometheus
 from tests.command import groundwork
 from tests.promtool import ensured
 
@@ -30,10 +31,12 @@ pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[2]
 AGENTS = {"acme": ROOT / "tenants/acme/agents/concierge.yaml", "globex": ROOT / "tenants/globex/agents/analyst.yaml"}
 # A figure for this test alone: it says of nothing what it costs.
-PRICES = Prices(
-    currency="EUR",
-    source="this test",
-    models={"echo-1": ModelPrice(input_per_million_tokens=2e6, output_per_million_tokens=3e6)},
+PRICES = Prices.model_validate(
+    {
+        "currency": "EUR",
+        "source": "this test",
+        "models": {"echo-1": {"inputPerMillionTokens": 2e6, "outputPerMillionTokens": 3e6}},
+    }
 )
 REQUESTS = 30
 
@@ -71,6 +74,8 @@ def _agent(stack: ExitStack, tenant: str, manifest: Path) -> tuple[int, int]:
     for line in process.stdout:
         said = json.loads(line)
         if said["message"] == "serving":
+            # A pipe that nobody reads stops whoever writes to it.
+            threading.Thread(target=process.stdout.read, daemon=True).start()
             return int(said["port"]), int(said["metrics_port"])
     raise AssertionError(f"the agent of {tenant} did not start")
 
@@ -79,7 +84,7 @@ def _prometheus(stack: ExitStack, targets: list[int], folder: Path) -> int:
     ensured()
     files = {**alerts.files(), **rules.files(slo.load()), **cost.files(PRICES)}
     for name, file in files.items():
-        # Looked at more often than on a cluster, so that a test need not wait: what is summed up by it is not looked at.
+        # Looked at more often than on a cluster, so that nobody waits; what is summed up by it is not looked at.
         (folder / f"rules-{name}.yaml").write_text(json.dumps(file).replace('"interval": "30s"', '"interval": "1s"'))
     addresses = [f"127.0.0.1:{port}" for port in targets]
     config = {
@@ -95,15 +100,15 @@ def _prometheus(stack: ExitStack, targets: list[int], folder: Path) -> int:
     return port
 
 
-async def _ask(ports: list[int]) -> None:
-    """So many good requests each, and one of each that is none."""
+async def _ask(ports: list[int], good: int) -> None:
+    """One request each that is none, then so many good ones."""
     async with httpx.AsyncClient(trust_env=False) as client:
         for port in ports:
-            for _ in range(REQUESTS):
-                answer = await client.post(f"http://127.0.0.1:{port}/v1/invoke", json={"input": "one two three"})
-                assert answer.status_code == 200
             bad = await client.post(f"http://127.0.0.1:{port}/v1/invoke", json={"nothing": 1})
             assert bad.status_code == 422
+            for _ in range(good):
+                answer = await client.post(f"http://127.0.0.1:{port}/v1/invoke", json={"input": "one two three"})
+                assert answer.status_code == 200
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +128,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             return len(found) == len(AGENTS) and all(each.value >= least for each in found)
 
         assert wait_until(lambda: counted(0), seconds=60), "Prometheus has seen both agents"
-        asyncio.run(_ask([api for api, _ in ports]))
-        assert wait_until(lambda: counted(REQUESTS + 1), seconds=60), "Prometheus has counted the requests"
+        # Of a type of error that is the caller's own, Prometheus sees a second only: the first makes the series.
+        asyncio.run(_ask([api for api, _ in ports], 0))
+        assert wait_until(lambda: counted(1), seconds=60), "Prometheus has counted the first requests"
+        asyncio.run(_ask([api for api, _ in ports], REQUESTS))
+        assert wait_until(lambda: counted(REQUESTS + 2), seconds=60), "Prometheus has counted the requests"
         assert wait_until(lambda: len(source.query("groundwork:cost:per_second > 0")) >= 2, seconds=60), (
             "costs are recorded"
         )
