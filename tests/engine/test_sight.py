@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from components.observability import alerts, cost
+from components.observability import cost
 from components.observability.dashboards import agents
 from components.observability.prices import Prices
 from groundwork.waiting import wait_until
@@ -82,7 +82,7 @@ def _agent(stack: ExitStack, tenant: str, manifest: Path) -> tuple[int, int]:
 
 def _prometheus(stack: ExitStack, targets: list[int], folder: Path) -> int:
     ensured()
-    files = {**alerts.files(), **rules.files(slo.load()), **cost.files(PRICES)}
+    files = {**rules.files(slo.load()), **cost.files(PRICES)}
     for name, file in files.items():
         # Looked at more often than on a cluster, so that nobody waits; what is summed up by it is not looked at.
         (folder / f"rules-{name}.yaml").write_text(json.dumps(file).replace('"interval": "30s"', '"interval": "1s"'))
@@ -184,6 +184,7 @@ def test_the_page_stands_alone_and_has_its_charts(world: World, tmp_path: Path) 
     assert "<script" not in page
     assert page.count("<polyline") >= 8
     assert page.count("<svg") == len(agents.BOARD.panels) - page.count('class="none"')
+    assert page.count('class="none"') <= 1  # a budget is looked at every two minutes
 
 
 def test_every_panel_of_agents_has_data(world: World) -> None:
