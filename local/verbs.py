@@ -67,15 +67,34 @@ def up(
         show(outcome, answers)
 
 
-def preview(environment: Environment = "local", json_: Json = False) -> None:
+def preview(
+    environment: Environment = "local",
+    json_: Json = False,
+    against: Annotated[
+        Path | None, typer.Option(help="An earlier graph of an AWS environment, to compare with.")
+    ] = None,
+    graph: Annotated[
+        Path | None,
+        typer.Option(help="Where an AWS environment's graph is written; <environment>.graph.json if not said."),
+    ] = None,
+) -> None:
     """Show what `up` would change. Exit code 0 also when something would change.
 
-    Example:
+    For an environment in AWS this needs no account, engine or cluster: it shows what the program asks for.
+
+    Examples:
       groundwork preview local
+      groundwork preview prod --against prod.before.json
     """
     from local.answer import as_json
     from local.up import preview as look_ahead
+    from stacks.preflight import is_in_aws
 
+    if is_in_aws(environment):
+        from stacks.preview import run
+
+        run(environment, against=against, to=graph or Path(f"{environment}.graph.json"), as_json=json_)
+        return
     outcome = look_ahead(environment, Paths.for_user(), progress())
     print(json.dumps(as_json(outcome), indent=2) if json_ else outcome.summary)
 
