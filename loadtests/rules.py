@@ -1,8 +1,8 @@
 """Recording rules, error budgets and burn alerts for Prometheus, made from the promises of slo.yaml.  (docs/slo.md)
 
-Windows up to an hour are rates of the agents' own counters: a page does not wait for an average of averages. Longer ones
-are sums of the five minutes' rates: 30 days then are one series an agent, not one a pod, route and status, and are
-weighted by traffic all the same.
+Windows up to an hour are rates of the agents' own counters: a page does not wait for an average of averages. Longer
+ones are sums of the five minutes' rates: 30 days then are one series an agent, not one a pod, route and status, and
+are weighted by traffic all the same.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from components.documents import DocumentError
+from components.problems import as_user_error
 from groundwork.errors import UserError
 from local.record import Way
 from stacks.environment import Environment, find_way
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     import pulumi
 
     from components.observability.observability import ObservabilityArgs
+    from components.observability.scraping import Config
     from stacks.observability_settings import StoreSettings
 
 # Where kubelets keep the logs of pods, if they are told nothing else.
@@ -45,9 +48,8 @@ def missing(environment: Environment) -> dict[str, str]:
 
 def arguments(environment: Environment) -> ObservabilityArgs:
     """The component's arguments, from the environment's settings. Raises UserError."""
-    from components.observability import alerts
+    from components.observability.dashboards import grafana
     from components.observability.observability import Images, Kept, ObservabilityArgs
-    from loadtests import rules, slo
 
     settings = environment.settings.observability
 
@@ -71,8 +73,22 @@ def arguments(environment: Environment) -> ObservabilityArgs:
         storage_class=settings.storage_class,
         webhook=settings.webhook,
         remote_write=settings.remote_write,
-        rules={**alerts.files(), **rules.files(slo.load())},
+        rules=rules(environment),
+        dashboards=grafana.files() if settings.grafana is not None else {},
     )
+
+
+def rules(environment: Environment) -> dict[str, Config]:
+    """Alerts, what tenants are promised, and what they use: rule files by name. Raises UserError."""
+    from components.observability import alerts, cost
+    from loadtests import rules as promised
+    from loadtests import slo
+
+    try:
+        promises = slo.load()
+    except DocumentError as error:
+        raise as_user_error(error) from None
+    return {**alerts.files(), **promised.files(promises), **cost.files(environment.settings.observability.prices)}
 
 
 def image(environment: Environment, name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from components.documents import StrictModel
+from components.observability.prices import Prices
 from components.units import Bytes, Duration, Image, Url
 
 _GIB = 2**30
@@ -34,6 +35,7 @@ class ObservabilitySettings(StrictModel):
     """Defaults fit one small machine. `storage_class`: None keeps data with the pod, and loses them with it.
 
     `grafana`, `tempo`: images by digest; without them these two are not declared. `webhook`: told of every alert.
+    `prices`: what is used costs (docs/cost.md).
     """
 
     metrics: StoreSettings = StoreSettings(retention=timedelta(days=7), storage=2 * _GIB)
@@ -44,5 +46,6 @@ class ObservabilitySettings(StrictModel):
     storage_class: str | None = None
     webhook: Url | None = None
     remote_write: Url | None = None
+    prices: Prices | None = None
     grafana: Image | None = None
     tempo: Image | None = None

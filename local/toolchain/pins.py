@@ -74,8 +74,9 @@ def key(pin: Pin) -> str:
     packages = sorted(f"{program.name}={program.package}" for program in PROGRAMS.values() if program.pin == pin)
     kept = [f"{path}={source}" for path, source in sorted(pin.files)]
     recipe = [*BUILD_FLAGS, ldflags(pin), pin.tags, *packages, *kept, *target()]
-    sources = [path.name for path in sorted(pin.folder.glob("*.go"))]
-    files = [(pin.folder / name).read_bytes() for name in ("go.mod", "go.sum", *sources)]
+    own = {*(path.name for path in pin.folder.glob("*.go")), *(file for _, file in pin.patches)}
+    files = [(pin.folder / name).read_bytes() for name in ("go.mod", "go.sum", *sorted(own))]
+    recipe += [path for path, _ in sorted(pin.patches)]
     return digest([*files, *(part.encode() for part in recipe)])
 
 

@@ -17,7 +17,9 @@ class Pin:
     `module` names the requirement of the folder's go.mod that holds the version. `ldflags` may use {version} (with its
     v), {major} and {minor}. `together`: its programs serve from PATH all or none, as they speak to each other.
     `sources_mb`, `cache_mb`: what a cold build adds to Go's module cache and build cache, in MiB, measured. `files`:
-    what is kept beside the programs, by its path there: files or folders of the module.
+    what is kept beside the programs, by its path there: files or folders of the module. `patches`: files of the module,
+    by their path in it, in whose place stand files beside go.mod; the module is then built from a copy, with the
+    requirements of its own go.mod and go.sum.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Pin:
     sources_mb: int
     cache_mb: int
     files: tuple[tuple[str, str], ...] = ()
+    patches: tuple[tuple[str, str], ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -129,6 +132,33 @@ _JAEGER = Pin(
     ldflags="-X github.com/jaegertracing/jaeger/internal/version.latestVersion={version}",
     sources_mb=330,
     cache_mb=420,
+)
+_CRDS = "external-secrets.io"
+_ESO_CHART = "charts/external-secrets"
+# The last version whose module is whole: since 1.0 its parts are modules that the module proxy does not serve.
+# The chart has no CRD file in it; those that this project uses are put where helm looks for them.
+_EXTERNAL_SECRETS = Pin(
+    name="external-secrets",
+    module="github.com/external-secrets/external-secrets",
+    files=(
+        (_ESO_CHART, f"deploy/{_ESO_CHART}"),
+        *(
+            (f"{_ESO_CHART}/crds/{name}.yaml", f"config/crds/bases/{name}.yaml")
+            for name in (
+                f"{_CRDS}_externalsecrets",
+                f"{_CRDS}_secretstores",
+                f"generators.{_CRDS}_generatorstates",
+                f"generators.{_CRDS}_vaultdynamicsecrets",
+            )
+        ),
+    ),
+    patches=(
+        ("pkg/provider/register/register.go", "providers.go"),
+        ("pkg/generator/register/register.go", "generators.go"),
+        (f"deploy/{_ESO_CHART}/Chart.yaml", "Chart.yaml"),
+    ),
+    sources_mb=500,
+    cache_mb=900,
 )
 _CHARTS = "manifests/charts"
 _ISTIO = Pin(
@@ -240,6 +270,15 @@ _ALL = (
     _istio("pilot-agent", "pilot/cmd/pilot-agent", 4, 31),
     Program(name="opa", pin=_OPA, package=_OPA.module, ask=("version",), fit=Fit.SAME_MAJOR, seconds=32, size_mb=41),
     Program(
+        name="external-secrets",
+        pin=_EXTERNAL_SECRETS,
+        package=_EXTERNAL_SECRETS.module,
+        ask=("--help",),
+        fit=Fit.SAME_MINOR,
+        seconds=122,
+        size_mb=62,
+    ),
+    Program(
         name="ratelimit",
         pin=_RATELIMIT,
         package=f"{_RATELIMIT.module}/src/service_cmd",
@@ -276,7 +315,7 @@ LOCAL_NODE = (*_CONTROL_PLANE, "kubelet", "kube-proxy", *_CONTAINERS, "coredns",
 SIMULATED = (*_CONTROL_PLANE, "kwok")
 ENGINE = ("pulumi", "helm")
 # What images carry, beside programs that the node runs itself.
-IMAGES = ("pilot-discovery", "pilot-agent", "opa", "ratelimit")
+IMAGES = ("pilot-discovery", "pilot-agent", "opa", "ratelimit", "external-secrets")
 # Istio's charts come with its module, beside whatever is built from it: this takes the least time.
 CHARTS = ("pilot-agent",)
 # What the engine tier runs as processes of its own.

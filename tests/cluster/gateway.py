@@ -17,6 +17,7 @@ from pydantic import JsonValue
 
 from components.gateway.filters import tenant_filter
 from components.gateway.gateway import PUBLIC
+from components.gateway.route import CUSTOM
 from components.mesh.names import GATEWAY_NAMESPACE, INJECTION
 from components.platform.keys import Key
 from components.platform.specs import API_VERSION
@@ -124,7 +125,7 @@ def guest_objects(guest: Guest, target: str) -> list[Object]:
             }
         ],
     }
-    bucket = tenant_filter([guest.host], guest.requests_per_second)
+    bucket = tenant_filter(guest.host, CUSTOM.format(tenant=guest.name), guest.requests_per_second)
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": guest.name, "labels": labels}},
         made(API_VERSION, "Tenant", guest.name, {"hosts": [guest.host], "rateLimit": rate}),
