@@ -22,6 +22,7 @@ from tests.images.agent_runtime.support import (
     HeldProvider,
     chat,
     client,
+    has_sample,
     manifest,
     run,
     sample,
@@ -177,3 +178,10 @@ def test_a_log_line_stays_one_line(lines: io.StringIO) -> None:
     logging.getLogger("agent_runtime").warning("two\nlines \u2028 %s", "x", extra=fields(keys=["a"]))
     (line,) = lines.getvalue().split("\n")[:-1]
     assert json.loads(line)["keys"] == ["a"]
+
+
+def test_failures_are_counted_from_zero() -> None:
+    built = service()
+    for route in ("/v1/invoke", "/v1/chat/completions"):
+        for status in ("200", "500", "502", "503", "504"):
+            assert has_sample(built, "agent_requests_total", **AGENT, route=route, status=status)
