@@ -97,13 +97,11 @@ def wait_active(api: Api) -> None:
 
     def active() -> bool:
         try:
-            leader = api.read("sys/leader")
-            if not leader.get("is_self"):
-                return bool(leader.get("leader_address"))
-            # 429 from a standby, so that this is the leader's own word that it serves.
-            return bool(api.read("sys/health")["initialized"])
-        except Refused:
-            return False
+            # Only the active node knows who asks; a standby that finds none says so in another way.
+            api.read("auth/token/lookup-self")
+        except Refused as error:
+            return error.status == HTTPStatus.FORBIDDEN
+        return True
 
     if not wait_until(active, ACTIVE_SECONDS):
         raise UserError(what="OpenBao is unsealed and serves nothing", fix="kubectl logs", code=ExitCode.ERROR)
