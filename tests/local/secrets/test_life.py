@@ -144,7 +144,7 @@ def test_rekey_proves_the_new_shares_and_ends_the_old_ones(unsealed: Bao, tmp_pa
 
 
 def test_after_a_wipe_a_snapshot_brings_every_secret_back(tmp_path: Path) -> None:
-    """The node's name, address and folders stay, as those of a pod do: a snapshot has them, of its audit devices too."""
+    """The node's name, address and folders stay, as those of a pod do: a snapshot has them, its audit devices' too."""
     ports, file = free_ports(3), tmp_path / "snapshot"
     with openbao(tmp_path / "node", ports) as bao:
         before = _all_of(bao, initialise(bao.api, bao.shares), file)
