@@ -89,6 +89,11 @@ def up(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None,
         check_part(environment, part)
         return on_parts(Operation.UP, environment, [part], paths, progress)
     settings = check(environment)
+    if settings.aws is not None:
+        raise UserError(
+            what=f"{environment!r} is in AWS: no node on this machine can be it",
+            fix=f"look at it: groundwork preview {environment}; make it: pulumi up --stack {environment} (docs/aws.md)",
+        )
     made = _bring_up_cluster(stack, paths, progress, kubeconfig=kubeconfig, simulated=simulated)
     if made.way is not Way.SIMULATED:
         from local.authority.install import install

@@ -32,14 +32,16 @@ class TenantStack:
     environment: str
     settings: Settings
     tenant: TenantFolder
-    kubeconfig: Path
+    kubeconfig: Path | None
 
     @classmethod
     def of(cls, environment: str, settings: Settings, tenant: TenantFolder, folder: Path) -> TenantStack:
-        """Find the kubeconfig that the environment's settings ask for. Raises UserError."""
-        return cls(
-            environment=environment, settings=settings, tenant=tenant, kubeconfig=find_kubeconfig(settings, folder)
-        )
+        """Find the kubeconfig that the environment's settings ask for; in AWS the environment's stack has it.
+
+        Raises UserError.
+        """
+        kubeconfig = find_kubeconfig(settings, folder) if settings.aws is None else None
+        return cls(environment=environment, settings=settings, tenant=tenant, kubeconfig=kubeconfig)
 
     def build(self) -> None:
         """Declare the tenant's resources, and the stack's outputs."""
@@ -50,9 +52,20 @@ class TenantStack:
         organization, project = pulumi.get_organization(), pulumi.get_project()
         shared = pulumi.StackReference(f"{organization}/{project}/{self.environment}")
         args = self._args(shared.require_output("images"))
-        provider = cluster(self.kubeconfig)
-        Tenant(self.tenant.settings.name, args, pulumi.ResourceOptions(provider=provider))
+        if self.settings.aws is not None and self.settings.aws.cluster.kind == "ecs":
+            from stacks.ecs_tenant import declare
+
+            declare(self.environment, self.settings.aws, args, shared)
+        else:
+            Tenant(self.tenant.settings.name, args, pulumi.ResourceOptions(provider=self._provider(shared)))
         pulumi.export("agents", self._rows())
+
+    def _provider(self, shared: pulumi.StackReference) -> pulumi.ProviderResource:
+        if self.kubeconfig is not None:
+            return cluster(self.kubeconfig)
+        from stacks.aws_runtimes import kubernetes_provider
+
+        return kubernetes_provider(shared.require_output("kubeconfig"))[0]
 
     def _args(self, images: pulumi.Output[Mapping[str, str]]) -> TenantArgs:
         from components.labels import Owner
@@ -67,6 +80,7 @@ class TenantStack:
             cluster_networks=self.settings.cluster_networks,
             spec=self._spec(),
             custom_hosts=settings.hosts,
+            traced="observability" in self.settings.layers,
             authority=authority() if self._asks_for_secrets() else None,
         )
 

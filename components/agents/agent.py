@@ -42,6 +42,7 @@ from components.agents.manifest import AgentManifest, OpenAIModel, SecretRef, du
 from components.agents.network import agent_policy
 from components.labels import Owner, labels, selector
 from components.mesh.agent import AgentMesh, AgentMeshArgs
+from components.mesh.names import COLLECTOR, COLLECTOR_PORTS, OBSERVABILITY_NAMESPACE, service_host
 from components.secrets.store import DeliveredArgs, TenantStoreArgs, deliver
 from components.units import format_bytes, format_cpu
 from components.workload import ServerArgs, deployment_spec, one_at_a_time, refuse_other_than_digest
@@ -50,6 +51,7 @@ from groundwork.errors import UserError
 PORTS = {"http": 8080, "metrics": 9090}
 MANIFEST = "/etc/agent/manifest.yaml"
 SECRETS = "/run/secrets/agent"
+_SPANS = f"http://{service_host(COLLECTOR, OBSERVABILITY_NAMESPACE)}:{COLLECTOR_PORTS[1]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +59,8 @@ class AgentArgs:
     """What an agent needs beside its manifest.
 
     `image`: by digest, what the manifest's image stands for here. `cluster_networks`: the CIDRs of pods and services,
-    which declared egress to outside does not open. `suspended`: everything is there but the pods.
-    `store`: the tenant's way to what the manifest's `secrets` name.
+    which declared egress to outside does not open. `suspended`: everything is there but the pods. `traced`: spans
+    go to the environment's collector. `store`: the tenant's way to what the manifest's `secrets` name.
     """
 
     manifest: AgentManifest
@@ -67,6 +69,7 @@ class AgentArgs:
     image: pulumi.Input[str]
     cluster_networks: Sequence[str] = ()
     suspended: bool = False
+    traced: bool = False
     store: TenantStoreArgs | None = None
 
     def __post_init__(self) -> None:
@@ -221,6 +224,12 @@ class Agent(pulumi.ComponentResource):
             "AGENT_TENANT": owner.tenant,
             "AGENT_ENVIRONMENT": owner.environment,
         }
+        if self._args.traced:
+            platform |= {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": _SPANS,
+                # The gateway decides which requests are traced.
+                "OTEL_TRACES_SAMPLER": "parentbased_always_off",
+            }
         pod = EnvVarSourceArgs(field_ref=ObjectFieldSelectorArgs(field_path="metadata.name"))
         variables = [EnvVarArgs(name=key, value=value) for key, value in platform.items()]
         variables.append(EnvVarArgs(name="AGENT_POD", value_from=pod))

@@ -72,8 +72,9 @@ class TenantArgs:
     """What a tenant is. Its namespace has the tenant's name. `quota`: what its agents need, where none is given.
 
     `spec`: the tenant as the gateway sees it, its first host the one below the environment's domain; a tenant that is
-    suspended has everything but pods. `custom_hosts`: names of its own, to be proven.
-    `authority`: PEM, what the secret store's certificate is signed by; None where the environment has no store.
+    suspended has everything but pods. `custom_hosts`: names of its own, to be proven. `traced`: its agents
+    send their spans to the environment's collector. `authority`: PEM, what the secret store's certificate is signed by;
+    None where the environment has no store.
     """
 
     owner: Owner
@@ -82,6 +83,7 @@ class TenantArgs:
     quota: Quota | None = None
     cluster_networks: Sequence[str] = ()
     custom_hosts: Sequence[str] = ()
+    traced: bool = False
     authority: str | None = None
 
     def __post_init__(self) -> None:
@@ -141,7 +143,6 @@ class Tenant(pulumi.ComponentResource):
             namespace=namespace.metadata.name,
             host=args.spec.hosts[0],
             agents=[agent.manifest for agent in args.agents],
-            custom_hosts=args.custom_hosts,
             requests_per_second=limit.requests_per_second if limit else None,
         )
         TenantRoute(name, route, child)
@@ -158,6 +159,7 @@ class Tenant(pulumi.ComponentResource):
                     image=agent.image,
                     cluster_networks=args.cluster_networks,
                     suspended=args.spec.suspended is not None,
+                    traced=args.traced,
                     store=store,
                 ),
                 pulumi.ResourceOptions(parent=self, depends_on=guards),
