@@ -7,19 +7,17 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from components.agents.manifest import ManifestError
 from components.data.postgres import Postgres, PostgresArgs
 from components.labels import Owner
 from components.platform.specs import TenantSpec
-from components.secrets import alerts, server
+from components.secrets import server
 from components.secrets.openbao import OpenBao, OpenBaoArgs
 from components.secrets.rotator import Rotator, RotatorArgs
 from components.storage import Storage
 from components.tenancy.tenant import Tenant, TenantAgent, TenantArgs
 from groundwork.errors import UserError
-from local.paths import CHECKOUT
 from local.secrets.shares import Shares
 from local.secrets.values import Rotation
 from tests.components.pod_security import violations
@@ -133,15 +131,6 @@ def test_secrets_without_a_store_are_refused() -> None:
 def test_a_secret_that_says_nothing_or_too_much_is_refused(secret: dict[str, str]) -> None:
     with pytest.raises(ManifestError):
         manifest(secrets={"a": secret})
-
-
-def test_every_alert_leads_to_a_runbook_that_is_there() -> None:
-    rules = [rule for group in alerts.groups() for rule in group["rules"]]  # type: ignore[union-attr]  # JSON
-    assert len(rules) >= 6
-    for rule in rules:
-        runbook = at(rule, "annotations", "runbook_url")
-        assert (CHECKOUT / str(runbook)).is_file(), runbook
-    assert yaml.safe_dump(alerts.groups())
 
 
 def test_shares_are_never_in_one_place_nor_written_over(tmp_path: Path) -> None:
