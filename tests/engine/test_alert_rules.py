@@ -155,6 +155,44 @@ TROUBLES: Mapping[str, Trouble] = {
     "PrometheusCannotWrite": Trouble(
         series={"prometheus_tsdb_wal_writes_failed_total": (0, 1)}, notation=counter, after=10
     ),
+    "OpenBaoSealed": Trouble(
+        series={
+            'vault_core_unsealed{pod="openbao-0",cluster="vault"}': (1, 0),
+            'vault_core_unsealed{pod="openbao-0",cluster=""}': (0, 0),
+        },
+        labels={"pod": "openbao-0"},
+    ),
+    "OpenBaoDown": Trouble(series={'up{job="openbao",pod="openbao-0"}': (1, 0)}),
+    "OpenBaoAuditFails": Trouble(
+        series={
+            'vault_audit_log_request_failure{pod="openbao-0"}': (0, 1),
+            'vault_audit_log_response_failure{pod="openbao-0"}': (0, 0),
+        },
+        labels={"pod": "openbao-0"},
+        notation=counter,
+    ),
+    "SecretNotSynced": Trouble(
+        series={
+            'externalsecret_status_condition{condition="Ready",status="False",exported_namespace="acme",name="a"}': (
+                0,
+                1,
+            )
+        },
+        labels={"exported_namespace": "acme", "name": "a"},
+        after=10,
+    ),
+    "SecretOverdue": Trouble(
+        series={'groundwork_secret_expiry_timestamp_seconds{tenant="acme",secret="a"}': (ends(DAY), 60)},
+        labels={"tenant": "acme", "secret": "a"},
+    ),
+    "SecretRotationFails": Trouble(
+        series={'groundwork_secret_rotation_failures_total{tenant="acme",secret="a"}': (0, 1)},
+        labels={"tenant": "acme", "secret": "a"},
+        notation=counter,
+    ),
+    "SecretRotatorStands": Trouble(
+        series={'groundwork_secret_rotator_rounds_total{result="done"}': (2, 0)}, notation=counter, after=25
+    ),
     "ApiServerDown": absent("kube-apiserver"),
     "NodeDown": Trouble(series={'up{job="kubelet",node="a"}': (1, 0)}, labels={"node": "a"}),
     "NodeNotReady": Trouble(series={'node_collector_unhealthy_nodes_in_zone{zone=""}': (0, 1)}),
