@@ -282,7 +282,10 @@ class Resource:
         if self.row.tagging is not None and "tagsAll" in self.schema.outputs:
             live = {"tagsAll": inputs.get("tags", {}), **live}
         found = {key: value for key, value in live.items() if key not in inputs and value is not None and key[0] != "_"}
-        return mark_secrets({**found, **inputs}, given)
+        hidden = secrets_in(given)
+        # What was given as a secret is one also where the API repeats it elsewhere.
+        marked = {key: Secret(value) if _shows(value, hidden) else value for key, value in found.items()}
+        return mark_secrets({**marked, **inputs}, given)
 
     def imported(self, identifier: str, live: Object) -> Object:
         """Inputs for a resource that no program knew before."""
@@ -344,6 +347,14 @@ def with_attributes(part: Part, properties: Mapping[str, Json]) -> Object:
         if value is not None:
             found[key] = value
     return {**properties, "_attributes": found} if part.attributes else dict(properties)
+
+
+def _shows(value: Json, secrets: list[str]) -> bool:
+    if isinstance(value, dict):
+        return any(_shows(item, secrets) for item in value.values())
+    if isinstance(value, list):
+        return any(_shows(item, secrets) for item in value)
+    return isinstance(value, str) and any(secret in value for secret in secrets if secret)
 
 
 def secrets_in(properties: Mapping[str, Json]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from local.plugin.values import Json, Object, Secret, Unknown, plain
+from local.plugin.values import Json, Object, Secret, Unknown, has_secret, plain
 
 
 def same(given: Json, live: Json) -> bool:
@@ -76,5 +76,5 @@ def seen(given: Object, live: Object) -> Object:
         elif same(value, live[key]) and (key != "tags" or plain(value) == live[key]):
             found[key] = value
         else:
-            found[key] = Secret(live[key]) if isinstance(value, Secret) else live[key]
+            found[key] = Secret(live[key]) if has_secret(value) else live[key]
     return found
