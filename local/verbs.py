@@ -16,6 +16,7 @@ from local import record
 from local.doctor.command import doctor
 from local.images import verbs as images
 from local.paths import Paths
+from local.rehearsal.verbs import rehearse
 from local.tenants import verbs as tenants
 from local.toolchain import verbs as toolchain
 from local.toolchain.vendor import vendor_kubernetes_plugin
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     """Add this folder's verbs to the command line."""
     for verb in (up, preview, down, doctor, kubeconfig, env):
         app.command()(verb)
+    app.command()(rehearse)
     app.add_typer(tenants.app, name="tenant")
     app.add_typer(images.app, name="images")
     app.add_typer(toolchain.app, name="toolchain")

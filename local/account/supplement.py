@@ -115,6 +115,8 @@ def _parameters(response: BaseResponse, described: Any) -> Object:
     protocol = described.service_model.protocol
     if response.automated_parameter_parsing:
         body = dict(response.params)
+    elif protocol == "query":
+        body = response._get_params()  # noqa: SLF001 - how moto's own classes read a form
     elif protocol in ("json", "rest-json") and response.body:
         body = json.loads(response.body)
     for name, member in (shape.members if shape is not None else {}).items():
