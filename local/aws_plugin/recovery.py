@@ -48,7 +48,7 @@ class Finder:
             return None
         try:
             if resource.row.api == "ec2":
-                wanted = [{"Name": f"tag:{TOKEN_TAG}", "Values": [entry.token]}]
+                wanted = [{"Name": "key", "Values": [TOKEN_TAG]}, {"Name": "value", "Values": [entry.token]}]
                 rows = resource.account.call("ec2", "DescribeTags", {"Filters": wanted}, caller.region)["Tags"]
                 return str(rows[0]["ResourceId"]) if rows else None
             wanted = [{"Key": TOKEN_TAG, "Values": [entry.token]}]
