@@ -90,7 +90,15 @@ def _create_addon(state: State, asked: Object, response: BaseResponse) -> Object
     key = (_cluster(asked, response), asked["addonName"])
     arn = _eks_arn(state, "addon", *key, _short())
     kept = {name: value for name, value in asked.items() if name != "resolveConflicts"}
-    item = {"tags": {}, **kept, "addonArn": arn, "status": "ACTIVE", "createdAt": _now(), "modifiedAt": _now(), "_arn": arn}
+    item = {
+        "tags": {},
+        **kept,
+        "addonArn": arn,
+        "status": "ACTIVE",
+        "createdAt": _now(),
+        "modifiedAt": _now(),
+        "_arn": arn,
+    }
     return {"addon": _public(state.add("addon", *key, item=item))}
 
 
@@ -442,7 +450,9 @@ def _change() -> Object:
 
 
 def _deactivate_signing_key(state: State, asked: Object, response: BaseResponse) -> Object:
-    state.get("signing key", _zone(asked, response), asked["Name"], missing="NoSuchKeySigningKey")["Status"] = "INACTIVE"
+    state.get("signing key", _zone(asked, response), asked["Name"], missing="NoSuchKeySigningKey")["Status"] = (
+        "INACTIVE"
+    )
     return {"ChangeInfo": _change()}
 
 
@@ -504,7 +514,7 @@ def _associate_key(_state: State, asked: Object, response: BaseResponse) -> Obje
 def _rotate_secret(_state: State, asked: Object, response: BaseResponse) -> Object:
     """Notes when and by what the secret is rotated. The function is not called: nothing runs in an emulated account."""
     backend: Any = response.backend  # type: ignore[attr-defined]  # moto's own response class
-    if not backend._is_valid_identifier(asked["SecretId"]):  # noqa: SLF001 - moto offers nothing else
+    if not backend._is_valid_identifier(asked["SecretId"]):
         raise RefusedError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
     secret = backend.secrets[asked["SecretId"]]
     secret.rotation_enabled = secret.rotation_requested = True
@@ -553,10 +563,12 @@ AUTOSCALING: dict[str, Operation] = {
     "DescribeLoadBalancerTargetGroups": _describe_targets,
     "DetachLoadBalancerTargetGroups": _detach_targets,
 }
+
+
 def _cancel_rotation(_state: State, asked: Object, response: BaseResponse) -> Object:
     """A secret that its owner rotates (RDS) has no function, and moto asks for one."""
     backend: Any = response.backend  # type: ignore[attr-defined]  # moto's own response class
-    if not backend._is_valid_identifier(asked["SecretId"]):  # noqa: SLF001 - moto offers nothing else
+    if not backend._is_valid_identifier(asked["SecretId"]):
         raise RefusedError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
     secret = backend.secrets[asked["SecretId"]]
     secret.rotation_enabled = secret.rotation_requested = False

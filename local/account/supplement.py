@@ -62,7 +62,9 @@ class State:
 
     def tagged(self, arn: str) -> Object | None:
         """The item of that name; None where it is not one of ours."""
-        return next((item for table in self.tables.values() for item in table.values() if item.get("_arn") == arn), None)
+        return next(
+            (item for table in self.tables.values() for item in table.values() if item.get("_arn") == arn), None
+        )
 
 
 Operation: TypeAlias = Callable[[State, Object, BaseResponse], Object | None]
@@ -116,7 +118,7 @@ def _parameters(response: BaseResponse, described: Any) -> Object:
     if response.automated_parameter_parsing:
         body = dict(response.params)
     elif protocol == "query":
-        body = response._get_params()  # noqa: SLF001 - how moto's own classes read a form
+        body = response._get_params()
     elif protocol in ("json", "rest-json") and response.body:
         body = json.loads(response.body)
     for name, member in (shape.members if shape is not None else {}).items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from local.aws_plugin.account import Account
-from local.aws_plugin.edge import Certificate, ListenerRule, Record, WebAcl, Zone
+from local.aws_plugin.edge import Balancer, Certificate, ListenerRule, Record, WebAcl, Zone
 from local.aws_plugin.journal import Journal
 from local.aws_plugin.metering import Budget, MetricAlarm
 from local.aws_plugin.resource import Resource, type_name
@@ -20,7 +20,10 @@ class _Closed(Resource):
     def refuse(self, inputs: Object) -> list[tuple[str, str]]:
         """Rules inside of a group and beside it would undo each other."""
         return [
-            (key, f"the plugin takes no rules inside of {self.token}: use aws:vpc/securityGroupIngressRule and …EgressRule")
+            (
+                key,
+                f"the plugin takes no rules inside of {self.token}: use aws:vpc/securityGroupIngressRule and …EgressRule",
+            )
             for key in ("ingress", "egress")
             if inputs.get(key)
         ]
@@ -63,6 +66,7 @@ _HANDLERS: Mapping[str, type[Resource]] = {
     "replication_group": ReplicationGroup,
     "metric_alarm": MetricAlarm,
     "budget": Budget,
+    "balancer": Balancer,
     "listener_rule": ListenerRule,
     "web_acl": WebAcl,
     "zone": Zone,

@@ -25,10 +25,16 @@ class Finder:
         entry = self.journal.find(urn)
         if entry is None:
             return None
-        account = Account(Settings.of({key: value for key, value in provider.items() if key in ("region", "endpoints")}))
+        account = Account(
+            Settings.of({key: value for key, value in provider.items() if key in ("region", "endpoints")})
+        )
         resource = resource_of(urn, account, self.journal)
         known = _open(dict(inputs))
-        for identifier in (entry.identifier, self._by_token(resource, entry, known), self._by_name(resource, entry, known)):
+        for identifier in (
+            entry.identifier,
+            self._by_token(resource, entry, known),
+            self._by_name(resource, entry, known),
+        ):
             if identifier and self._is_there(resource, identifier, known):
                 return identifier
         return None
@@ -52,7 +58,9 @@ class Finder:
                 rows = resource.account.call("ec2", "DescribeTags", {"Filters": wanted}, caller.region)["Tags"]
                 return str(rows[0]["ResourceId"]) if rows else None
             wanted = [{"Key": TOKEN_TAG, "Values": [entry.token]}]
-            found = resource.account.call("resourcegroupstaggingapi", "GetResources", {"TagFilters": wanted}, caller.region)
+            found = resource.account.call(
+                "resourcegroupstaggingapi", "GetResources", {"TagFilters": wanted}, caller.region
+            )
             arns = [row["ResourceARN"] for row in found["ResourceTagMappingList"]]
         except CallError:
             return None

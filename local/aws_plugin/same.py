@@ -48,7 +48,16 @@ def _same_text(given: str, live: str) -> bool:
     if given.startswith("arn:") != live.startswith("arn:"):  # an id stands for the whole name
         long, short = (given, live) if given.startswith("arn:") else (live, given)
         return long.endswith((f"/{short}", f":{short}"))
+    if _number(given) is not None and _number(given) == _number(live):
+        return True
     return given.rstrip(".").lower() == live.rstrip(".").lower() if given.endswith(".") or live.endswith(".") else False
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _canonical(value: Json) -> Json:

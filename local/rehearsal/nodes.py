@@ -74,12 +74,12 @@ def groups(account: Account) -> list[Group]:
 
 def _group(account: Account, row: Mapping[str, object]) -> Group:
     scaling, subnets, types = row["scalingConfig"], row["subnets"], row.get("instanceTypes") or ["t3.medium"]
-    assert isinstance(scaling, dict) and isinstance(types, list)  # noqa: S101, PT018 - as the API has them
+    assert isinstance(scaling, dict) and isinstance(types, list)  # noqa: S101 - as the API has them
     asked = account.call("ec2", "DescribeSubnets", {"SubnetIds": subnets})["Subnets"]
     machine = account.call("ec2", "DescribeInstanceTypes", {"InstanceTypes": types[:1]})["InstanceTypes"][0]
     taints = row.get("taints") or []
     labels = row.get("labels") or {}
-    assert isinstance(taints, list) and isinstance(labels, dict)  # noqa: S101, PT018 - as the API has them
+    assert isinstance(taints, list) and isinstance(labels, dict)  # noqa: S101 - as the API has them
     return Group(
         name=str(row["nodegroupName"]),
         size=int(scaling["desiredSize"]),

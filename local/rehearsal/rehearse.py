@@ -17,6 +17,7 @@ import yaml
 from groundwork.console import Progress
 from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
+from local.aws_plugin.account import Account
 from local.aws_plugin.journal import VARIABLE, Journal
 from local.aws_plugin.recovery import Finder
 from local.cluster import Cluster
@@ -161,6 +162,7 @@ def _run(
     if changed:
         report.problems.append(f"a preview of what is up shows {changed} changes")
     _drift(operator, environment, account, report)
+    unprotect(account.account())
     timed(Operation.DESTROY)
     left = account.inventory() - before
     if left:
@@ -206,6 +208,18 @@ def _drift(operator: Operator, environment: str, account: EmulatedAccount, repor
     again = calls.call("logs", "DescribeLogGroups", asked)["logGroups"][0]
     if again.get("retentionInDays") != group["retentionInDays"]:
         report.problems.append(f"what was changed by hand is not mended: {group['logGroupName']}")
+
+
+def unprotect(account: Account) -> None:
+    """Lift what protects from deletion, as an operator does by hand before he takes an environment away."""
+    for row in account.call("rds", "DescribeDBInstances", {})["DBInstances"]:
+        if row.get("DeletionProtection"):
+            named = {"DBInstanceIdentifier": row["DBInstanceIdentifier"], "DeletionProtection": False}
+            account.call("rds", "ModifyDBInstance", named)
+    off = [{"Key": "deletion_protection.enabled", "Value": "false"}]
+    for row in account.call("elbv2", "DescribeLoadBalancers", {})["LoadBalancers"]:
+        named = {"LoadBalancerArn": row["LoadBalancerArn"], "Attributes": off}
+        account.call("elbv2", "ModifyLoadBalancerAttributes", named)
 
 
 def finder(found: Finder) -> Find:
