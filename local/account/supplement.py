@@ -117,6 +117,8 @@ def _parameters(response: BaseResponse, described: Any) -> Object:
     protocol = described.service_model.protocol
     if response.automated_parameter_parsing:
         body = dict(response.params)
+    elif protocol == "query":
+        body = response._get_params()
     elif protocol in ("json", "rest-json") and response.body:
         body = json.loads(response.body)
     for name, member in (shape.members if shape is not None else {}).items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from local.plugin.values import Json, Object, Secret, Unknown, plain
+from local.plugin.values import Json, Object, Secret, Unknown, has_secret, plain
 
 
 def same(given: Json, live: Json) -> bool:
@@ -48,7 +48,16 @@ def _same_text(given: str, live: str) -> bool:
     if given.startswith("arn:") != live.startswith("arn:"):  # an id stands for the whole name
         long, short = (given, live) if given.startswith("arn:") else (live, given)
         return long.endswith((f"/{short}", f":{short}"))
+    if _number(given) is not None and _number(given) == _number(live):
+        return True
     return given.rstrip(".").lower() == live.rstrip(".").lower() if given.endswith(".") or live.endswith(".") else False
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _canonical(value: Json) -> Json:
@@ -76,5 +85,5 @@ def seen(given: Object, live: Object) -> Object:
         elif same(value, live[key]) and (key != "tags" or plain(value) == live[key]):
             found[key] = value
         else:
-            found[key] = Secret(live[key]) if isinstance(value, Secret) else live[key]
+            found[key] = Secret(live[key]) if has_secret(value) else live[key]
     return found
