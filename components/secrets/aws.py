@@ -72,6 +72,35 @@ class Keys(pulumi.ComponentResource):
         self.register_outputs({"arns": arns})
 
 
+@dataclass(frozen=True, kw_only=True)
+class RegionKeyArgs:
+    """One key of a purpose, in another region than the environment's. `scope`: of that region."""
+
+    scope: Scope
+    purpose: str
+
+
+class RegionKey(pulumi.ComponentResource):
+    """For what a service keeps in one region of the world only. `arn`: of the key."""
+
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: RegionKeyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:secrets:RegionKey", name, None, opts)
+        purpose = PURPOSES[args.purpose]
+        key = kms.Key(
+            name,
+            description=f"{args.scope.environment}: {purpose.description}, {args.scope.region}",
+            enable_key_rotation=True,
+            deletion_window_in_days=30,
+            policy=key_policy(args.scope, purpose.services),
+            tags=args.scope.tags(COMPONENT),
+            opts=child(self),
+        )
+        self.arn = key.arn
+        self.register_outputs({"arn": self.arn})
+
+
 def key_policy(scope: Scope, services: Sequence[str]) -> str:
     """The account decides by IAM who uses a key; services that act with no role of ours are named."""
     root: dict[str, JsonValue] = {"AWS": scope.arn("iam", "root", region="")}
