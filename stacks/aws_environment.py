@@ -101,6 +101,7 @@ class _Builder:
             keys=self._keys,
             network=network,
             balancer=balancer,
+            topic=self._topic,
             opts=self._opts(),
         )
         running = on_eks(site, cluster) if isinstance(cluster, Eks) else on_ecs(site, cluster)
