@@ -49,7 +49,7 @@ lock: $(INSTALLED) ## Write the lock files from pyproject.toml and the image's r
 	    $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
 	      -o $$file.new "$$@"; sed -i '1i # Written by "make lock"; do not edit.' $$file.new; mv $$file.new $$file; }; \
 	  compile requirements.lock --extra dev pyproject.toml; \
-	  for image in agent-runtime authorizer domains proxy; do \
+	  for image in agent-runtime authorizer domains openbao proxy secret-rotator; do \
     compile images/$$image/requirements.lock --constraints requirements.lock images/$$image/requirements.in; done
 
 clean: ## Remove what was made in this checkout

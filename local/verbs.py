@@ -1,4 +1,4 @@
-"""The command line's verbs for this machine: up, preview, down, doctor, kubeconfig, env, images, toolchain."""
+"""The command line's verbs for this machine: up, preview, down, status, cost, doctor, kubeconfig, env, …"""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ import typer
 from groundwork.console import progress
 from groundwork.errors import UserError
 from local import record
+from local.cost import cost
 from local.doctor.command import doctor
 from local.images import verbs as images
 from local.paths import Paths
+from local.status import status
 from local.tenants import verbs as tenants
 from local.toolchain import verbs as toolchain
 from local.toolchain.vendor import vendor_kubernetes_plugin
@@ -28,7 +30,7 @@ Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 def register(app: typer.Typer) -> None:
     """Add this folder's verbs to the command line."""
-    for verb in (up, preview, down, doctor, kubeconfig, env):
+    for verb in (up, preview, down, status, cost, doctor, kubeconfig, env):
         app.command()(verb)
     app.add_typer(tenants.app, name="tenant")
     app.add_typer(images.app, name="images")

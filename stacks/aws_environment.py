@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from components.cluster.ecs import Ecs
     from components.cluster.eks import Eks
     from components.data.cache import Cache
-    from components.data.postgres import Postgres
+    from components.data.rds import Postgres
     from components.domains.route53 import Route53Domains
     from components.edge.load_balancer import LoadBalancer
     from components.network.network import Network
@@ -193,7 +193,7 @@ class _Builder:
         from components.data.access import StoreAccess
         from components.data.backup import Backup, BackupArgs
         from components.data.cache import Cache, CacheArgs
-        from components.data.postgres import Postgres, PostgresArgs
+        from components.data.rds import Postgres, PostgresArgs
         from components.network.plan import Tier
 
         access = StoreAccess(scope=self._scope, vpc_id=network.vpc_id, clients=clients)

@@ -23,7 +23,9 @@ from stacks.aws_settings import AwsSettings, outside
 from stacks.dns_settings import DnsSettings
 from stacks.layers import MODULES
 from stacks.networks import Network
+from stacks.observability_settings import ObservabilitySettings
 from stacks.problems import detail
+from stacks.secrets_settings import SecretsSettings
 
 PREFIX = "groundwork:"
 
@@ -43,6 +45,8 @@ class Settings(StrictModel):
     domain: Host
     dns: DnsSettings = DnsSettings()
     layers: tuple[Layer, ...] = ()
+    observability: ObservabilitySettings = ObservabilitySettings()
+    secrets: SecretsSettings = SecretsSettings()
     tenants: tuple[Name, ...] = ()
     kubeconfig: str | None = None
     images: dict[str, str] | None = None

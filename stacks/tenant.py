@@ -11,6 +11,7 @@ from components.agents.manifest import AgentManifest
 from components.platform.specs import Issuer, RateLimit, Suspended, TenantSpec
 from components.units import is_by_digest
 from groundwork.errors import UserError
+from local.paths import Paths
 from stacks.environment import cluster, find_kubeconfig
 from stacks.settings import Settings
 from stacks.tenant_settings import TenantFolder
@@ -79,7 +80,13 @@ class TenantStack:
             cluster_networks=self.settings.cluster_networks,
             spec=self._spec(),
             custom_hosts=settings.hosts,
+            traced="observability" in self.settings.layers,
+            authority=authority() if self._asks_for_secrets() else None,
         )
+
+    def _asks_for_secrets(self) -> bool:
+        asks = any(manifest.spec.secrets for manifest in self.tenant.agents)
+        return asks and "secrets" in self.settings.layers
 
     def _spec(self) -> TenantSpec:
         settings = self.tenant.settings
@@ -122,6 +129,17 @@ class TenantStack:
     @property
     def _host(self) -> str:
         return f"{self.tenant.settings.name}.{self.settings.domain}"
+
+
+def authority() -> str:
+    """What signs the certificates of the environment's secret store. Raises UserError where nobody made it yet."""
+    file = Paths.for_user().openbao_authority
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        raise UserError(
+            what="the secret store has no authority yet", where=str(file), fix="bring the layer up: groundwork up"
+        ) from None
 
 
 def pick(image: str, agent: str, known: Mapping[str, str]) -> str:

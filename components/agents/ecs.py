@@ -85,7 +85,7 @@ class EcsAgentArgs:
         if spec.drain.total_seconds() > LONGEST_STOP:
             what = f"agent {name}: spec.drain: {spec.drain.total_seconds():.0f}s is more than Fargate waits"
             raise UserError(what=what, allowed=f"at most {LONGEST_STOP}s on ECS")
-        missing = sorted({reference.secret for reference in spec.secrets()} - set(self.secrets))
+        missing = sorted({reference.secret for reference in spec.references()} - set(self.secrets))
         if missing:
             raise UserError(what=f"agent {name}: secret {missing[0]!r} has no place", allowed=", ".join(self.secrets))
 

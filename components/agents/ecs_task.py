@@ -123,7 +123,7 @@ class Task(pulumi.ComponentResource):
     def _rights(self, role: iam.Role) -> pulumi.Resource:
         """To start it: pull images, write its logs, read the secrets that its manifest names and no other."""
         args = self._args
-        named = {reference.secret: args.secrets[reference.secret] for reference in self._spec.secrets()}
+        named = {reference.secret: args.secrets[reference.secret] for reference in self._spec.references()}
         policy = pulumi.Output.all(group=args.log_group, key=args.secrets_key, **named).apply(
             lambda known: self._policy(known["group"], known["key"], [known[name] for name in named])
         )

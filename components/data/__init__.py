@@ -1,1 +1,1 @@
-"""Data that AWS keeps for the platform: PostgreSQL, cache, backups.  (docs/aws.md)"""
+"""Data: the stores that run in the cluster, and those that AWS keeps."""

@@ -1,195 +1,137 @@
-"""PostgreSQL in RDS.  (docs/aws.md)"""
+"""PostgreSQL in the cluster, where no managed one serves.  (docs/secrets.md)"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cloudwatch, iam, rds, secretsmanager
+from pulumi_kubernetes.apps.v1 import StatefulSet, StatefulSetSpecArgs
+from pulumi_kubernetes.core.v1 import (
+    NamespacePatch,
+    PodTemplateSpecArgs,
+    ResourceRequirementsArgs,
+    SecretVolumeSourceArgs,
+    Service,
+    ServiceAccount,
+    ServicePortArgs,
+    ServiceSpecArgs,
+    VolumeArgs,
+    VolumeMountArgs,
+)
+from pulumi_kubernetes.meta.v1 import (
+    LabelSelectorArgs,
+    LabelSelectorRequirementArgs,
+    ObjectMetaArgs,
+    ObjectMetaPatchArgs,
+)
+from pulumi_kubernetes.networking.v1 import (
+    NetworkPolicy,
+    NetworkPolicyIngressRuleArgs,
+    NetworkPolicyPeerArgs,
+    NetworkPolicyPortArgs,
+    NetworkPolicySpecArgs,
+)
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
-from components.aws import Scope, child, trust
-from components.data.access import StoreAccess, store_group
-from components.instances import DATABASE_CLASSES
-from groundwork.errors import UserError
+from components.data.names import NAMESPACE, POSTGRES, POSTGRES_PORT, POSTGRES_TLS
+from components.labels import ROLE, TENANT, platform_labels, pod_security
+from components.storage import Storage
+from components.workload import ServerArgs, one_at_a_time, pod_spec, refuse_other_than_digest
 
-COMPONENT = "data"
-PORT = 5432
-FAMILY = "postgres16"
-# RDS's minor version, raised by RDS in the maintenance window. Source: AWS's notice on minor versions of May 2026, by
-# which 16.5 to 16.8 are brought to 16.11.
-VERSION = "16.11"
-LOGS = ("postgresql", "upgrade")
-# TLS or nothing; row-level security cannot be evaded by a leaky plan; who connects and what is slow is written down.
-PARAMETERS: Mapping[str, tuple[str, str]] = {
-    "rds.force_ssl": ("1", "immediate"),
-    "ssl_min_protocol_version": ("TLSv1.2", "immediate"),
-    "row_security": ("1", "immediate"),
-    "log_connections": ("1", "immediate"),
-    "log_disconnections": ("1", "immediate"),
-    "log_min_duration_statement": ("1000", "immediate"),
-    "log_statement": ("ddl", "immediate"),
-    "idle_in_transaction_session_timeout": ("60000", "immediate"),
-    "shared_preload_libraries": ("pg_stat_statements", "pending-reboot"),
-}
+SELECTOR = {"app.kubernetes.io/name": POSTGRES}
+_READY = ("pg_isready", "-q", "-h", "/tmp", "-U", "postgres")  # noqa: S108 – in the pod
+_DATA = "/var/lib/postgresql/data"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PostgresArgs:
-    """What a database needs. `storage`, `max_storage`: GiB, grown by itself between them.
+    """`image`: by digest. `callers`: roles of namespaces (groundwork/role) that may reach it, beside all tenants."""
 
-    `backup_days`: within which any second can be gone back to. `rotation_days`: how old the master's password gets.
-    """
-
-    access: StoreAccess
-    subnet_ids: Sequence[pulumi.Input[str]]
-    instance_class: str
-    storage: int
-    max_storage: int
-    multi_az: bool
-    backup_days: int
-    rotation_days: int
-    deletion_protection: bool
-    keys: Mapping[str, pulumi.Input[str]]
-    log_days: int = 90
+    environment: str
+    image: pulumi.Input[str]
+    storage: Storage
+    callers: Sequence[str] = ("secrets",)
 
     def __post_init__(self) -> None:
-        if self.instance_class not in DATABASE_CLASSES:
-            allowed = ", ".join(DATABASE_CLASSES)
-            raise UserError(what=f"instance_class: {self.instance_class!r} is not known", allowed=allowed)
-        if not 20 <= self.storage <= self.max_storage:
-            allowed = "storage from 20, max_storage not below it"
-            raise UserError(what=f"storage: {self.storage} to {self.max_storage} GiB", allowed=allowed)
-        if not 1 <= self.backup_days <= 35:
-            raise UserError(what=f"backup_days: {self.backup_days}", allowed="from 1 to 35; 0 would switch them off")
+        refuse_other_than_digest(self.image)
 
 
 class Postgres(pulumi.ComponentResource):
-    """An instance in the data subnets. `secret_arn`: where RDS keeps and rotates the master's password."""
+    """One PostgreSQL with TLS of its own. No password is known to anybody but OpenBao, which makes its users.
 
-    arn: pulumi.Output[str]
-    address: pulumi.Output[str]
-    resource_id: pulumi.Output[str]
-    identifier: pulumi.Output[str]
-    secret_arn: pulumi.Output[str]
+    It is no part of the mesh, whose proxies would add nothing to TLS that its clients check.
+    """
 
     def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:data:Postgres", name, None, opts)
-        self._name, self._args, self._scope = name, args, args.access.scope
-        instance = self._instance()
-        self.arn, self.address, self.resource_id = instance.arn, instance.address, instance.resource_id
-        self.identifier = instance.identifier
-        self.secret_arn = instance.master_user_secrets[0].secret_arn
-        secretsmanager.SecretRotation(
-            name,
-            secret_id=self.secret_arn,
-            rotation_rules=secretsmanager.SecretRotationRotationRulesArgs(automatically_after_days=args.rotation_days),
-            opts=child(self),
+        child = pulumi.ResourceOptions(parent=self)
+        own = platform_labels(args.environment, POSTGRES)
+        meta = ObjectMetaArgs(name=POSTGRES, namespace=NAMESPACE, labels=own)
+        # It is there before: the certificate's Secret is in it.
+        labels = platform_labels(args.environment, "data") | pod_security() | {ROLE: "data"}
+        namespace = NamespacePatch(
+            f"{name}-namespace", metadata=ObjectMetaPatchArgs(name=NAMESPACE, labels=labels), opts=child
         )
-        self.register_outputs({"address": self.address})
-
-    def _instance(self) -> rds.Instance:
-        args, scope = self._args, self._scope
-        tags = scope.tags(COMPONENT)
-        group = store_group(self._name, "postgres", PORT, args.access, self)
-        subnets = rds.SubnetGroup(
-            self._name,
-            name=scope.name("postgres"),
-            description="The data subnets",
-            subnet_ids=list(args.subnet_ids),
-            tags=tags,
-            opts=child(self),
-        )
-        return rds.Instance(
-            self._name,
-            identifier=scope.name("postgres"),
-            engine="postgres",
-            engine_version=VERSION,
-            instance_class=args.instance_class,
-            allocated_storage=args.storage,
-            max_allocated_storage=args.max_storage,
-            storage_type="gp3",
-            storage_encrypted=True,
-            kms_key_id=args.keys["data"],
-            db_name="groundwork",
-            port=PORT,
-            username="groundwork_admin",
-            manage_master_user_password=True,
-            master_user_secret_kms_key_id=args.keys["secrets"],
-            iam_database_authentication_enabled=True,
-            db_subnet_group_name=subnets.name,
-            vpc_security_group_ids=[group.id],
-            parameter_group_name=self._parameters().name,
-            publicly_accessible=False,
-            multi_az=args.multi_az,
-            backup_retention_period=args.backup_days,
-            backup_window="01:00-02:00",
-            maintenance_window="sun:03:00-sun:04:00",
-            copy_tags_to_snapshot=True,
-            delete_automated_backups=False,
-            deletion_protection=args.deletion_protection,
-            skip_final_snapshot=False,
-            final_snapshot_identifier=scope.name("postgres-final"),
-            auto_minor_version_upgrade=True,
-            ca_cert_identifier="rds-ca-ecc384-g1",
-            monitoring_interval=60,
-            monitoring_role_arn=self._monitoring().arn,
-            performance_insights_enabled=True,
-            performance_insights_kms_key_id=args.keys["data"],
-            performance_insights_retention_period=7,
-            enabled_cloudwatch_logs_exports=list(LOGS),
-            tags=tags | {"groundwork:backup": "daily"},
-            # RDS raises the minor version by itself.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=self._logs(), ignore_changes=["engineVersion"]),
-        )
-
-    def _parameters(self) -> rds.ParameterGroup:
-        return rds.ParameterGroup(
-            self._name,
-            name=self._scope.name("postgres16"),
-            family=FAMILY,
-            description="TLS only, row security on, connections and slow statements written down",
-            parameters=[
-                rds.ParameterGroupParameterArgs(name=key, value=value, apply_method=how)
-                for key, (value, how) in PARAMETERS.items()
-            ],
-            tags=self._scope.tags(COMPONENT),
-            opts=child(self),
-        )
-
-    def _logs(self) -> list[pulumi.Resource]:
-        """Before the instance, which would make them without key and for ever."""
-        return [
-            cloudwatch.LogGroup(
-                f"{self._name}-{log}",
-                name=f"/aws/rds/instance/{self._scope.name('postgres')}/{log}",
-                retention_in_days=self._args.log_days,
-                kms_key_id=self._args.keys["logs"],
-                tags=self._scope.tags(COMPONENT),
-                opts=child(self),
-            )
-            for log in LOGS
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
+        guards: list[pulumi.Resource] = [
+            ServiceAccount(name, metadata=meta, automount_service_account_token=False, opts=inside),
+            NetworkPolicy(name, metadata=meta, spec=_network(args.callers), opts=inside),
+            *args.storage.volumes(POSTGRES, own, replicas=1, opts=child),
         ]
-
-    def _monitoring(self) -> iam.Role:
-        role = iam.Role(
-            f"{self._name}-monitoring",
-            name=self._scope.name("postgres-monitoring"),
-            assume_role_policy=trust("monitoring.rds.amazonaws.com", account=self._scope.account),
-            tags=self._scope.tags(COMPONENT),
-            opts=child(self),
+        port = ServicePortArgs(name="tcp-postgres", port=POSTGRES_PORT, target_port="postgres")
+        Service(name, metadata=meta, spec=ServiceSpecArgs(selector=SELECTOR, ports=[port]), opts=inside)
+        PodDisruptionBudget(name, metadata=meta, spec=one_at_a_time(SELECTOR), opts=inside)
+        StatefulSet(
+            name,
+            metadata=meta,
+            spec=StatefulSetSpecArgs(
+                service_name=POSTGRES,
+                replicas=1,
+                selector=LabelSelectorArgs(match_labels=SELECTOR),
+                template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=own), spec=pod_spec(_server(args))),
+                volume_claim_templates=[args.storage.claim("data", own)],
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[namespace, *guards]),
         )
-        iam.RolePolicyAttachment(
-            f"{self._name}-monitoring",
-            role=role.name,
-            policy_arn="arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole",
-            opts=child(self),
-        )
-        return role
+        self.register_outputs({})
 
 
-def connect_policy(scope: Scope, resource_id: str, user: str) -> str:
-    """Who has it gets into the database as `user`, with a token of IAM's and no password."""
-    from components.aws import document, statement
+def _server(args: PostgresArgs) -> ServerArgs:
+    tls = SecretVolumeSourceArgs(secret_name=POSTGRES_TLS, default_mode=0o440)
+    return ServerArgs(
+        name=POSTGRES,
+        image=args.image,
+        service_account=POSTGRES,
+        selector=SELECTOR,
+        ports={"postgres": POSTGRES_PORT},
+        resources=ResourceRequirementsArgs(
+            requests={"cpu": "50m", "memory": "128Mi"}, limits={"cpu": "1", "memory": "384Mi"}
+        ),
+        drain_seconds=10,
+        volumes=[VolumeArgs(name="tls", secret=tls)],
+        mounts=[
+            VolumeMountArgs(name="tls", mount_path="/run/tls", read_only=True),
+            VolumeMountArgs(name="data", mount_path=_DATA),
+        ],
+        live=_READY,
+        ready=_READY,
+    )
 
-    return document(statement("rds-db:connect", scope.arn("rds-db", f"dbuser:{resource_id}/{user}")))
+
+def _network(callers: Sequence[str]) -> NetworkPolicySpecArgs:
+    """In: tenants, and the namespaces with a role that may. Out: nothing."""
+    tenants = LabelSelectorArgs(match_expressions=[LabelSelectorRequirementArgs(key=TENANT, operator="Exists")])
+    peers = [
+        NetworkPolicyPeerArgs(namespace_selector=tenants),
+        *(
+            NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels={ROLE: caller}))
+            for caller in callers
+        ),
+    ]
+    port = NetworkPolicyPortArgs(protocol="TCP", port=POSTGRES_PORT)
+    return NetworkPolicySpecArgs(
+        pod_selector=LabelSelectorArgs(match_labels=SELECTOR),
+        policy_types=["Ingress", "Egress"],
+        ingress=[NetworkPolicyIngressRuleArgs(from_=peers, ports=[port])],
+    )

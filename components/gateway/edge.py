@@ -26,6 +26,7 @@ ROUTER = "envoy.filters.http.router"
 CONNECTION_MANAGER = "envoy.filters.network.http_connection_manager"
 LOCAL_LIMIT = "envoy.filters.http.local_ratelimit"
 _HTTP = "envoy.extensions.filters.http"
+_LOCAL_LIMIT = f"{_HTTP}.local_ratelimit.v3.LocalRateLimit"
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 # What a caller is told where Envoy itself answers: the agents' own shape (docs/agent-runtime.md), with nothing of ours.
@@ -58,6 +59,8 @@ class Limits:
     request_seconds: int = 60
     stream_idle_seconds: int = 120
     connection_idle_seconds: int = 300
+    # Requests a second that one pod takes for all names together that no tenant's bucket is for.
+    others_per_second: int = 100
     authorization_seconds: float = 2.0
     ratelimit_seconds: float = 0.5
 
@@ -151,6 +154,7 @@ def _access_log() -> Config:
     fields: Config = {
         "time": "%START_TIME%",
         "request_id": "%REQ(X-REQUEST-ID)%",
+        "trace_id": "%TRACE_ID%",
         "tenant": f"%DYNAMIC_METADATA({AUTHORIZED}:tenant)%",
         "agent": f"%DYNAMIC_METADATA({AUTHORIZED}:agent)%",
         "key": f"%DYNAMIC_METADATA({AUTHORIZED}:key)%",
@@ -183,7 +187,7 @@ def http_filters(limits: Limits) -> list[Config]:
 
     Cheap refusals come before dear ones; a body is only taken in for a request that is let through.
     """
-    return [_response_headers(), _local_limit(), _authorize(limits), _ratelimit(limits), _body(limits)]
+    return [_response_headers(), _local_limit(limits), _authorize(limits), _ratelimit(limits), _body(limits)]
 
 
 def _response_headers() -> Config:
@@ -212,23 +216,35 @@ def _append(key: str, value: JsonValue, action: str) -> Config:
     return {"append": {"header": {"key": key, "value": value}, "append_action": action}}
 
 
-def _local_limit() -> Config:
-    """Does nothing until a tenant's own part gives it a bucket (`tenant_bucket`)."""
-    return _filter(LOCAL_LIMIT, f"{_HTTP}.local_ratelimit.v3.LocalRateLimit", {"stat_prefix": "tenant"})
+def _local_limit(limits: Limits) -> Config:
+    """For names that are nobody's, where the authoriser would have to be asked first; a tenant's have their own."""
+    return _filter(LOCAL_LIMIT, _LOCAL_LIMIT, _bucket("others", limits.others_per_second))
 
 
 def tenant_bucket(requests_per_second: int) -> Config:
-    """For a tenant's virtual host: one gateway pod alone never lets more than this through to the authoriser.
+    """For a tenant's virtual host: what one gateway pod lets through to the authoriser, with no call to anyone.
 
-    Half as much again as the whole limit, so that only what the common count would refuse in any case is refused here,
-    with no call to another service.
+    It must refuse nothing that the common count would let pass. The count begins anew each second by the clock, so a
+    tenant within its limit may send twice the limit around the turn of a second: that much fits in. It is filled with
+    a tenth more than the limit each second, evenly: Envoy's bucket has no steps, `fill_interval` only gives the rate.
     """
-    tokens = max(requests_per_second + 1, requests_per_second * 3 // 2)
+    return {"@type": f"type.googleapis.com/{_LOCAL_LIMIT}", **_bucket("tenant", requests_per_second)}
+
+
+def no_bucket() -> Config:
+    """For the virtual host of a tenant without a limit."""
+    return {"@type": f"type.googleapis.com/{_LOCAL_LIMIT}", "stat_prefix": "unlimited"}
+
+
+def _bucket(name: str, limit: int) -> Config:
     always: Config = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
     return {
-        "@type": f"type.googleapis.com/{_HTTP}.local_ratelimit.v3.LocalRateLimit",
-        "stat_prefix": "tenant",
-        "token_bucket": {"max_tokens": tokens, "tokens_per_fill": tokens, "fill_interval": "1s"},
+        "stat_prefix": name,
+        "token_bucket": {
+            "max_tokens": 2 * limit,
+            "tokens_per_fill": limit + max(1, limit // 10),
+            "fill_interval": "1s",
+        },
         "filter_enabled": always,
         "filter_enforced": always,
         "response_headers_to_add": [_retry_after()],

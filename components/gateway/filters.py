@@ -31,16 +31,22 @@ def gateway_filter(limits: Limits) -> Config:
     return {"workloadSelector": {"labels": dict(WORKLOAD)}, "configPatches": patches}
 
 
-def tenant_filter(hosts: list[str], requests_per_second: int) -> Config:
-    """The spec of a tenant's own EnvoyFilter: its virtual hosts get their bucket, no other is named."""
-    value: Config = {"typed_per_filter_config": {edge.LOCAL_LIMIT: edge.tenant_bucket(requests_per_second)}}
+def tenant_filter(host: str, gateway: str, requests_per_second: int | None) -> Config:
+    """The spec of a tenant's own EnvoyFilter: its virtual hosts get their bucket, no other is named.
+
+    `gateway`: the Gateway of the tenant's own names, all of which get one each, whenever they come. Without a limit
+    none gets any.
+    """
+    bucket = edge.no_bucket() if requests_per_second is None else edge.tenant_bucket(requests_per_second)
+    value: Config = {"typed_per_filter_config": {edge.LOCAL_LIMIT: bucket}}
+    names: list[Config] = [{"vhost": {"name": f"{host}:443"}}, {"gateway": gateway}]
     patches: list[JsonValue] = [
         {
             "applyTo": "VIRTUAL_HOST",
-            "match": {"context": "GATEWAY", "routeConfiguration": {"vhost": {"name": f"{host}:443"}}},
+            "match": {"context": "GATEWAY", "routeConfiguration": name},
             "patch": {"operation": "MERGE", "value": value},
         }
-        for host in hosts
+        for name in names
     ]
     return {"workloadSelector": {"labels": dict(WORKLOAD)}, "configPatches": patches}
 

@@ -211,8 +211,16 @@ class Gateway(pulumi.ComponentResource):
         most = str(self._args.limits.connections)
         return {
             "terminationDrainDuration": f"{DRAIN_SECONDS}s",
-            # Counters that Istio would leave out: refused, failed, let through uncounted.
-            "proxyStatsMatcher": {"inclusionRegexps": [".*ratelimit.*", ".*rate_limit.*", ".*ext_authz.*"]},
+            # Counters that Istio would leave out: refused, failed, let through uncounted; answers by agent and kind.
+            "proxyStatsMatcher": {
+                "inclusionRegexps": [
+                    ".*ratelimit.*",
+                    ".*rate_limit.*",
+                    ".*ext_authz.*",
+                    ".*\\|\\|.*upstream_rq_[0-9]xx",
+                    "http.*downstream_rq_[0-9]xx",
+                ]
+            },
             "proxyMetadata": {"ISTIO_META_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS": most},
         }
 

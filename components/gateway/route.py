@@ -26,15 +26,14 @@ CUSTOM = f"{GATEWAY_NAMESPACE}/domains-{{tenant}}"
 class TenantRouteArgs:
     """What the gateway must know of a tenant.
 
-    `host`: its name below the environment's domain. `custom_hosts`: names of its own. `requests_per_second`: its
-    limit over all replicas of the gateway; None for none.
+    `host`: its name below the environment's domain. `requests_per_second`: its limit over all replicas of the gateway;
+    None for none.
     """
 
     owner: Owner
     namespace: pulumi.Input[str]
     host: str
     agents: Sequence[AgentManifest] = ()
-    custom_hosts: Sequence[str] = ()
     requests_per_second: int | None = None
 
 
@@ -46,17 +45,16 @@ class TenantRoute(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         tenant = args.owner.tenant
         routes = [_route(agent, tenant) for agent in args.agents]
+        own = CUSTOM.format(tenant=tenant)
         if routes:
             # The second also without custom hosts: one may be added with no run of the stack (`groundwork domain add`).
-            bound = {"gateway": ([args.host], PUBLIC), "gateway-domains": (["*"], CUSTOM.format(tenant=tenant))}
+            bound = {"gateway": ([args.host], PUBLIC), "gateway-domains": (["*"], own)}
             for called, (hosts, gateway) in bound.items():
                 spec: Config = {"hosts": [*hosts], "gateways": [gateway], "http": [*routes]}
                 istio("VirtualService", f"{name}-{called}", _meta(args, called, args.namespace), spec, child)
-        if args.requests_per_second is not None:
-            hosts = [args.host, *args.custom_hosts]
-            # In the gateway's namespace, as it is the gateway's pods that it is for; it is named after the tenant.
-            meta = _meta(args, f"tenant-{tenant}", GATEWAY_NAMESPACE)
-            istio("EnvoyFilter", f"{name}-limit", meta, tenant_filter(hosts, args.requests_per_second), child)
+        # In the gateway's namespace, as it is the gateway's pods that it is for; it is named after the tenant.
+        meta = _meta(args, f"tenant-{tenant}", GATEWAY_NAMESPACE)
+        istio("EnvoyFilter", f"{name}-limit", meta, tenant_filter(args.host, own, args.requests_per_second), child)
         self.register_outputs({})
 
 

@@ -1,1 +1,1 @@
-"""What is seen of an environment: metrics, logs, traces, alarms.  (docs/observability.md)"""
+"""Metrics, logs, traces and alerts of everything that an environment runs.  (docs/observability.md)"""

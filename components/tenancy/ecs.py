@@ -48,7 +48,7 @@ class EcsTenant(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EcsTenantArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:tenancy:EcsTenant", name, None, opts)
-        wanted = sorted({reference.secret for agent in args.agents for reference in agent.manifest.spec.secrets()})
+        wanted = sorted({reference.secret for agent in args.agents for reference in agent.manifest.spec.references()})
         secrets = {
             secret: ManagedSecret(
                 f"{name}-{secret}",

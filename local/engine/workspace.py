@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pulumi.automation import LocalWorkspace, PulumiCommand, Stack
 
 OUR_PLUGIN = CHECKOUT / "local" / "kubernetes_plugin" / "bin"
+# What starts a policy pack in Python, where the vendor's language host is not installed.
+POLICY_HOST = CHECKOUT / "policies" / "bin"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,7 @@ class Engine:
         """What the engine needs in its environment. A backend or passphrase that the user has set is kept."""
         path = os.environ.get("PATH", os.defpath)
         # Appended, so that whatever the user has installed goes first.
-        for folder in (self.tools, self.plugin):
+        for folder in (self.tools, self.plugin, POLICY_HOST):
             path = path if folder is None else f"{path}{os.pathsep}{folder}"
         found = {
             "PATH": path,

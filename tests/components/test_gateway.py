@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from components.gateway import edge
 from components.gateway.edge import Limits
@@ -18,6 +20,7 @@ from tests.components.pod_security import violations
 from tests.components.recording import Graph, Value, at, record
 from tests.components.samples import DIGEST, manifest
 
+OWN = "groundwork-gateway/domains-acme"
 OWNER = Owner(environment="local", tenant="acme", cost_centre="hospitality")
 
 
@@ -141,7 +144,7 @@ def test_the_filters_stand_in_the_order_of_cost_and_on_the_tls_port_only() -> No
 
 
 def test_every_patch_is_of_the_gateway_only() -> None:
-    for spec in (gateway_filter(Limits()), tenant_filter(["acme.groundwork.test"], 20)):
+    for spec in (gateway_filter(Limits()), tenant_filter("acme.groundwork.test", OWN, 20)):
         assert at(spec, "workloadSelector", "labels") == WORKLOAD
         listed = at(spec, "configPatches")
         assert isinstance(listed, list)
@@ -183,11 +186,46 @@ def test_the_access_log_holds_no_query_and_no_credential() -> None:
         assert "API-KEY" not in value
 
 
-@pytest.mark.parametrize(("limit", "tokens"), [(1, 2), (2, 3), (20, 30), (101, 151)])
-def test_a_tenants_bucket_is_always_larger_than_its_limit(limit: int, tokens: int) -> None:
-    (patch,) = patches(tenant_filter(["acme.groundwork.test"], limit), "VIRTUAL_HOST")
-    bucket = at(patch, "patch", "value", "typed_per_filter_config", edge.LOCAL_LIMIT, "token_bucket")
-    assert bucket == {"max_tokens": tokens, "tokens_per_fill": tokens, "fill_interval": "1s"}
+def bucket_of(limit: int) -> Value:
+    patch = patches(tenant_filter("acme.groundwork.test", OWN, limit), "VIRTUAL_HOST")[0]
+    return at(patch, "patch", "value", "typed_per_filter_config", edge.LOCAL_LIMIT, "token_bucket")
+
+
+def passed(limit: int, times: list[float]) -> list[float]:
+    """Of requests at these times, those that an Envoy's bucket lets through: full at first, filled without steps."""
+    bucket = bucket_of(limit)
+    most, rate = at(bucket, "max_tokens"), at(bucket, "tokens_per_fill")
+    assert isinstance(most, int)
+    assert isinstance(rate, int)
+    tokens, before, through = float(most), times[0], []
+    for now in times:
+        tokens, before = min(most, tokens + (now - before) * rate), now
+        if tokens >= 1:
+            tokens -= 1
+            through.append(now)
+    return through
+
+
+@pytest.mark.parametrize(("limit", "most", "a_second"), [(1, 2, 2), (2, 4, 3), (20, 40, 22), (101, 202, 111)])
+def test_a_tenants_bucket_holds_twice_its_limit_and_fills_a_tenth_faster(limit: int, most: int, a_second: int) -> None:
+    assert bucket_of(limit) == {"max_tokens": most, "tokens_per_fill": a_second, "fill_interval": "1s"}
+
+
+@given(st.data(), st.integers(1, 12))
+def test_a_bucket_refuses_nothing_of_a_tenant_that_keeps_to_its_limit(data: st.DataObject, limit: int) -> None:
+    """Even where one pod sees all of it, and however it is spread over each second."""
+    spread = st.lists(st.floats(0, 0.999), max_size=limit)
+    times = sorted(second + part for second in range(5) for part in data.draw(spread))
+    assume(times)
+    assert passed(limit, times) == times
+
+
+@given(st.integers(1, 200), st.integers(2, 50))
+def test_a_flood_gets_the_limit_and_little_more_to_the_authoriser(limit: int, times: int) -> None:
+    sent = [number / (limit * times) for number in range(limit * times * 5)]
+    for second in (3, 4):
+        through = sum(second <= at_ < second + 1 for at_ in passed(limit, sent))
+        assert limit <= through <= limit * 1.1 + 2
 
 
 def test_a_tenants_route_leads_to_its_own_agents_without_their_prefix() -> None:
@@ -204,21 +242,43 @@ def test_all_that_a_tenants_route_makes_names_the_tenant() -> None:
     graph = routed()
     for one in graph.resources[1:]:
         assert "acme" in {one.at("metadata", "namespace"), str(one.at("metadata", "name")).removeprefix("tenant-")}
-    (patch,) = patches(graph.one("EnvoyFilter").at("spec"), "VIRTUAL_HOST")
-    assert at(patch, "match", "routeConfiguration", "vhost", "name") == "acme.groundwork.test:443"
 
 
 def test_custom_hosts_have_a_route_on_the_tenants_own_gateway() -> None:
-    graph = routed(replace(ROUTE, custom_hosts=["agents.example.com"]))
-    spec = graph.one("VirtualService", "acme-gateway-domains").at("spec")
-    assert (at(spec, "hosts"), at(spec, "gateways")) == (["*"], ["groundwork-gateway/domains-acme"])
-    assert len(patches(graph.one("EnvoyFilter").at("spec"), "VIRTUAL_HOST")) == 2
+    spec = routed().one("VirtualService", "acme-gateway-domains").at("spec")
+    assert (at(spec, "hosts"), at(spec, "gateways")) == (["*"], [OWN])
+
+
+def test_every_name_of_a_tenant_has_the_bucket_and_nobody_elses_has() -> None:
+    """Also those that come with no run of the stack: they are all on the tenant's own Gateway."""
+    listed = patches(routed().one("EnvoyFilter").at("spec"), "VIRTUAL_HOST")
+    names = [at(patch, "match", "routeConfiguration") for patch in listed]
+    assert names == [{"vhost": {"name": "acme.groundwork.test:443"}}, {"gateway": OWN}]
+    rates = [
+        at(patch, "patch", "value", "typed_per_filter_config", edge.LOCAL_LIMIT, "token_bucket", "tokens_per_fill")
+        for patch in listed
+    ]
+    assert rates == [22, 22]
+
+
+def test_names_that_are_nobodys_share_a_bucket_before_the_authoriser_is_asked() -> None:
+    listed = patches(gateway_filter(replace(Limits(), others_per_second=50)), "HTTP_FILTER")
+    (limit,) = (
+        at(patch, "patch", "value") for patch in listed if at(patch, "patch", "value", "name") == edge.LOCAL_LIMIT
+    )
+    assert at(limit, "typed_config", "token_bucket", "tokens_per_fill") == 55
+    assert at(limit, "typed_config", "filter_enforced", "default_value", "numerator") == 100
 
 
 def test_no_agents_no_route_and_no_limit_no_bucket() -> None:
     graph = routed(replace(ROUTE, agents=[], requests_per_second=None))
     assert graph.of("VirtualService") == []
-    assert graph.of("EnvoyFilter") == []
+    for patch in patches(graph.one("EnvoyFilter").at("spec"), "VIRTUAL_HOST"):
+        config = at(patch, "patch", "value", "typed_per_filter_config", edge.LOCAL_LIMIT)
+        assert config == {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+            "stat_prefix": "unlimited",
+        }
 
 
 def test_the_ports_are_not_privileged() -> None:

@@ -67,11 +67,15 @@ def test_every_field_is_one_of_envoys(body: int, header_kib: int, wait: float, i
 
 @given(st.integers(1, 1_000_000))
 def test_a_bucket_is_one_of_envoys_and_larger_than_the_limit(limit: int) -> None:
-    spec = tenant_filter(["a.example.com", "b.example.com"], limit)
+    spec = tenant_filter("a.example.com", "gateways/own", limit)
     assert check(spec) == 2
-    tokens = at(edge.tenant_bucket(limit), "token_bucket", "max_tokens")
+    tokens = at(edge.tenant_bucket(limit), "token_bucket", "tokens_per_fill")
     assert isinstance(tokens, int)
-    assert limit < tokens <= max(limit + 1, 1.5 * limit)
+    assert limit < tokens <= max(limit + 1, 1.1 * limit)
+
+
+def test_no_bucket_is_one_of_envoys_too() -> None:
+    assert check(tenant_filter("a.example.com", "gateways/own", None)) == 2
 
 
 def test_an_unknown_field_would_be_found() -> None:

@@ -10,8 +10,8 @@ from local.kubernetes_plugin.cluster import Cluster
 from local.kubernetes_plugin.errors import ApiError
 from local.kubernetes_plugin.managers import adopt_fields, manages
 from local.kubernetes_plugin.settings import Settings
-from local.kubernetes_plugin.values import Json, Object
 from local.kubernetes_plugin.writing import Update, Writer, keep_ignored, leave_ignored, three_way_patch
+from local.plugin.values import Json, Object
 from tests.local.kubernetes_plugin.samples import Heard
 
 _TREES: st.SearchStrategy[Json] = st.recursive(
