@@ -44,11 +44,12 @@ bench: $(INSTALLED) ## Measure the limits that the issues set
 	$(BIN)/python -m tests.bench
 
 lock: $(INSTALLED) ## Write the lock files from pyproject.toml and the image's requirements.in
-	@set -e; compile() { file=$$1; shift; echo "# Written by \"make lock\"; do not edit." > $$file.new; \
-	    $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 "$$@" \
-	      >> $$file.new; mv $$file.new $$file; }; \
+	@# What is locked already stays as it is, unless its line is taken out of the lock file first.
+	@set -e; compile() { file=$$1; shift; touch $$file; cp $$file $$file.new; \
+	    $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
+	      -o $$file.new "$$@"; sed -i '1i # Written by "make lock"; do not edit.' $$file.new; mv $$file.new $$file; }; \
 	  compile requirements.lock --extra dev pyproject.toml; \
-	  for image in agent-runtime authorizer domains proxy; do \
+	  for image in agent-runtime authorizer domains openbao proxy secret-rotator; do \
     compile images/$$image/requirements.lock --constraints requirements.lock images/$$image/requirements.in; done
 
 clean: ## Remove what was made in this checkout

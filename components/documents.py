@@ -103,6 +103,15 @@ def validate(model: type[Model], data: JsonValue, root: yaml.Node, source: str, 
 
 def compose(text: str, source: str) -> yaml.Node:
     """The tree of the one YAML document in `text`. Raises DocumentError."""
+    documents = compose_all(text, source)
+    if len(documents) > 1:
+        where = _where(source, documents[1].start_mark)
+        raise DocumentError([Problem(what="a second document begins here", where=where, allowed="one document a file")])
+    return documents[0]
+
+
+def compose_all(text: str, source: str) -> list[yaml.Node]:
+    """The trees of all YAML documents in `text`, at least one. Raises DocumentError."""
     try:
         documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
@@ -115,10 +124,12 @@ def compose(text: str, source: str) -> yaml.Node:
         raise DocumentError([Problem(what="is nested too deeply", where=source)]) from None
     if not documents or documents[0] is None:
         raise DocumentError([Problem(what="is empty", where=source)])
-    if len(documents) > 1:
-        where = _where(source, documents[1].start_mark)
-        raise DocumentError([Problem(what="a second document begins here", where=where, allowed="one document a file")])
-    return documents[0]
+    return documents
+
+
+def place(root: yaml.Node, path: Sequence[Part], source: str) -> str:
+    """file:line:column of the key that `path` names, or of the nearest above it that is there."""
+    return _where(source, _find(root, path)[0].start_mark)
 
 
 class Reader:

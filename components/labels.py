@@ -45,6 +45,17 @@ def platform_labels(environment: str, name: str) -> dict[str, str]:
     }
 
 
+def aws_tags(environment: str, component: str, *, cost_centre: str, tenant: str | None = None) -> dict[str, str]:
+    """The tags of an AWS resource, the same facts as the labels. `tenant`: where it is for one alone."""
+    tags = {
+        "groundwork:environment": environment,
+        "groundwork:component": component,
+        "groundwork:cost-centre": cost_centre,
+        "groundwork:managed-by": "pulumi",
+    }
+    return tags | ({"groundwork:tenant": tenant} if tenant else {})
+
+
 def pod_security(level: str = "restricted") -> dict[str, str]:
     """The labels of a namespace whose pods are held to a level of the Pod Security standards."""
     return {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "audit", "warn")}

@@ -65,7 +65,8 @@ class ServerArgs:
     """One server process, which answers `/healthz` and `/readyz` on its port named `http`.
 
     `image`: by digest. `drain_seconds`: how long it may go on, after SIGTERM, with what it has begun. `live`, `ready`:
-    other paths, or commands that end with 0 in the container.
+    other paths, or commands that end with 0 in the container. `arguments`: of the image's program. `group`: its
+    processes' own.
     """
 
     name: str
@@ -81,6 +82,8 @@ class ServerArgs:
     live: str | Sequence[str] = LIVE
     ready: str | Sequence[str] = READY
     beside: Sequence[BesideArgs] = ()
+    arguments: Sequence[str] = ()
+    group: int = USER
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
@@ -103,7 +106,7 @@ def pod_spec(args: ServerArgs) -> PodSpecArgs:
         security_context=PodSecurityContextArgs(
             run_as_non_root=True,
             run_as_user=USER,
-            run_as_group=USER,
+            run_as_group=args.group,
             fs_group=USER,
             seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
         ),
@@ -154,6 +157,7 @@ def _container(args: ServerArgs) -> ContainerArgs:
         name=args.name,
         image=args.image,
         image_pull_policy="IfNotPresent",
+        args=list(args.arguments) or None,
         ports=[ContainerPortArgs(name=name, container_port=port) for name, port in args.ports.items()],
         env=list(args.env),
         resources=args.resources,

@@ -58,9 +58,16 @@ class Cluster:
         """Delete one object, if it is there. Raises UserError."""
         self._run("delete", kind, name, "-n", namespace, "--ignore-not-found", "--wait=false")
 
-    def execute(self, pod: str, namespace: str, container: str, command: Sequence[str]) -> str:
-        """What a program in a container writes. Raises UserError."""
-        return self._run("exec", pod, "-n", namespace, "-c", container, "--", *command)
+    def execute(
+        self, pod: str, namespace: str, container: str, command: Sequence[str], stdin: str | None = None
+    ) -> str:
+        """What a program in a container writes. `stdin`: what it reads. Raises UserError."""
+        interactive = () if stdin is None else ("-i",)
+        return self._run("exec", *interactive, pod, "-n", namespace, "-c", container, "--", *command, stdin=stdin)
+
+    def token(self, account: str, namespace: str, audience: str) -> str:
+        """A token of a service account, good for ten minutes and for one audience. Raises UserError."""
+        return self._run("create", "token", account, "-n", namespace, "--audience", audience, "--duration=10m").strip()
 
     def raw(self, path: str) -> str:
         """What the API server answers at a path. Raises UserError."""

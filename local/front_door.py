@@ -56,7 +56,7 @@ def front_door(cluster: Cluster, tenants: Iterable[str]) -> Iterator[FrontDoor]:
 
     Raises UserError where the environment's authority has shown no certificate after two minutes.
     """
-    trust = ssl.create_default_context(cadata=_authority(cluster))
+    trust = ssl.create_default_context(cadata=authority(cluster))
     made: dict[str, str] = {}
     ids: list[tuple[str, str]] = []
     try:
@@ -79,7 +79,7 @@ def _make_key(cluster: Cluster, tenant: str) -> tuple[str, str]:
     return key.id, key.text
 
 
-def _authority(cluster: Cluster) -> str:
+def authority(cluster: Cluster) -> str:
     """The certificate of the environment's own authority, PEM."""
     found: list[str] = []
 

@@ -56,6 +56,21 @@ class Paths:
         return self.data / "state"
 
     @property
+    def openbao(self) -> Path:
+        """OpenBao's authority, shares and snapshots."""
+        return self.data / "openbao"
+
+    @property
+    def openbao_authority(self) -> Path:
+        """The certificate that signs OpenBao's, PEM."""
+        return self.openbao / "ca.crt"
+
+    @property
+    def volumes(self) -> Path:
+        """What servers on the local node keep."""
+        return self.data / "volumes"
+
+    @property
     def passphrase(self) -> Path:
         """What the stack's secrets are encrypted with; made once, mode 0600."""
         return self.data / "passphrase"

@@ -15,7 +15,8 @@ from local import record
 from local.cluster import Cluster
 from local.engine.operation import Operation, Operator, StackOutcome
 from local.engine.workspace import OUR_PLUGIN, Engine
-from local.paths import Paths
+from local.layers import Layers
+from local.paths import CHECKOUT, Paths
 from local.record import Record, Way
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ def up(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None,
         check_part(environment, part)
         return on_parts(Operation.UP, environment, [part], paths, progress)
     settings = check(environment)
+    if settings.aws is not None:
+        raise UserError(
+            what=f"{environment!r} is in AWS: no node on this machine can be it",
+            fix=f"look at it: groundwork preview {environment}; make it: pulumi up --stack {environment} (docs/aws.md)",
+        )
     made = _bring_up_cluster(stack, paths, progress, kubeconfig=kubeconfig, simulated=simulated)
     if made.way is not Way.SIMULATED:
         from local.authority.install import install
@@ -96,8 +102,12 @@ def up(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None,
     operator = operator_of(made, paths, progress)
     started = time.monotonic()
     own = operator.run(Operation.UP, environment)
+    beside = Layers(settings, made, operator.cluster, paths, progress)
+    beside.prepare(settings.layers)
     layers = operator.run_all(Operation.UP, [f"{environment}.{layer}" for layer in settings.layers])
-    tenants = operator.run_all(Operation.UP, tenants_of(operator, environment, settings.tenants))
+    names = tenants_of(operator, environment, settings.tenants)
+    beside.settle(settings.layers, [name.partition(".")[2] for name in names])
+    tenants = operator.run_all(Operation.UP, names)
     return Outcome(record=made, stacks=(own, *layers, *tenants), seconds=time.monotonic() - started)
 
 
@@ -136,7 +146,10 @@ def down(paths: Paths, progress: Progress) -> Record | None:
         for stack in (*parts, earlier.stack):
             operator.forget(stack)
     else:
+        from local.secrets.install import remove
+
         node.down(_node_settings(earlier.way if earlier else Way.REAL, paths), progress)
+        remove(paths)
         _forget_stacks(paths, earlier.stack if earlier else LOCAL, progress)
     record.forget(paths)
     return earlier
@@ -151,10 +164,21 @@ def _remove_root(cluster: Cluster) -> None:
 
 def on_parts(operation: Operation, environment: str, parts: list[str], paths: Paths, progress: Progress) -> Outcome:
     """Run an operation on the stacks of layers or tenants alone. Raises UserError where the environment is not up."""
+    from stacks.layers import is_layer
+    from stacks.settings import from_file, settings_file
+
     made = require_up(environment, paths)
     operator = operator_of(made, paths, progress)
     started = time.monotonic()
+    layers = [part for part in parts if is_layer(part)]
+    beside = Layers(from_file(settings_file(environment, CHECKOUT)), made, operator.cluster, paths, progress)
+    if operation is Operation.UP:
+        beside.prepare(layers)
+        beside.bring([part for part in parts if part not in layers])
     stacks = operator.run_all(operation, [f"{environment}.{part}" for part in parts])
+    if operation is Operation.UP:
+        known = tenants_of(operator, environment, ())
+        beside.settle(layers, [name.partition(".")[2] for name in known])
     return Outcome(record=made, stacks=tuple(stacks), seconds=time.monotonic() - started)
 
 
@@ -196,7 +220,6 @@ def operator_of(made: Record, paths: Paths, progress: Progress) -> Operator:
 
 def tenants_of(operator: Operator, environment: str, listed: tuple[str, ...]) -> list[str]:
     """The tenants' stacks: those that the settings list, and those that were added since and have a folder still."""
-    from local.paths import CHECKOUT
     from stacks.tenant_settings import known_tenants
 
     folders = {f"{environment}.{name}" for name in known_tenants(CHECKOUT)}

@@ -1,4 +1,4 @@
-"""The command line's verbs for this machine: up, preview, down, doctor, kubeconfig, env, images, toolchain."""
+"""The command line's verbs for this machine: up, preview, down, status, cost, doctor, kubeconfig, env, …"""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ import typer
 from groundwork.console import progress
 from groundwork.errors import UserError
 from local import record
+from local.cost import cost
 from local.doctor.command import doctor
 from local.images import verbs as images
 from local.paths import Paths
+from local.status import status
 from local.tenants import verbs as tenants
 from local.toolchain import verbs as toolchain
 from local.toolchain.vendor import vendor_kubernetes_plugin
@@ -28,7 +30,7 @@ Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 def register(app: typer.Typer) -> None:
     """Add this folder's verbs to the command line."""
-    for verb in (up, preview, down, doctor, kubeconfig, env):
+    for verb in (up, preview, down, status, cost, doctor, kubeconfig, env):
         app.command()(verb)
     app.add_typer(tenants.app, name="tenant")
     app.add_typer(images.app, name="images")
@@ -65,15 +67,34 @@ def up(
         show(outcome, answers)
 
 
-def preview(environment: Environment = "local", json_: Json = False) -> None:
+def preview(
+    environment: Environment = "local",
+    json_: Json = False,
+    against: Annotated[
+        Path | None, typer.Option(help="An earlier graph of an AWS environment, to compare with.")
+    ] = None,
+    graph: Annotated[
+        Path | None,
+        typer.Option(help="Where an AWS environment's graph is written; <environment>.graph.json if not said."),
+    ] = None,
+) -> None:
     """Show what `up` would change. Exit code 0 also when something would change.
 
-    Example:
+    For an environment in AWS this needs no account, engine or cluster: it shows what the program asks for.
+
+    Examples:
       groundwork preview local
+      groundwork preview prod --against prod.before.json
     """
     from local.answer import as_json
     from local.up import preview as look_ahead
+    from stacks.preflight import is_in_aws
 
+    if is_in_aws(environment):
+        from stacks.preview import run
+
+        run(environment, against=against, to=graph or Path(f"{environment}.graph.json"), as_json=json_)
+        return
     outcome = look_ahead(environment, Paths.for_user(), progress())
     print(json.dumps(as_json(outcome), indent=2) if json_ else outcome.summary)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pulumi.runtime.config import CONFIG, get_config_env
 
 from local.paths import CHECKOUT
+from stacks.aws_environment import AwsEnvironment
 from stacks.environment import Environment
 from stacks.layers import declare_layer, is_layer
 from stacks.settings import PREFIX, decoded, from_config, from_file, settings_file, stack_file
@@ -30,4 +31,8 @@ def declare(stack: str, folder: Path = CHECKOUT) -> None:
         return
     if not any(key.startswith(PREFIX) for key in config):
         file = settings_file(stack, folder)
-    Environment.of(stack, from_config(config, file), folder).build()
+    settings = from_config(config, file)
+    if settings.aws is not None:
+        AwsEnvironment.of(stack, settings, settings.aws).build()
+        return
+    Environment.of(stack, settings, folder).build()

@@ -42,6 +42,10 @@ class Environment:
             images=_images(settings),
         )
 
+    def image(self, name: str) -> str:
+        """The reference by digest of one of this environment's images. Raises UserError."""
+        return find_image(self.images, name)
+
     def build(self) -> None:
         """Declare the environment's resources, and the outputs that its tenants' stacks read."""
         import pulumi
@@ -56,6 +60,17 @@ class Environment:
         )
         shared.declare(pulumi.ResourceOptions(provider=provider))
         pulumi.export("images", dict(self.images))
+
+
+def find_image(images: Mapping[str, str], name: str) -> str:
+    """An image's reference by digest. Raises UserError where there is none of this name."""
+    if name not in images:
+        raise UserError(
+            what=f"there is no image {name!r}",
+            allowed=", ".join(sorted(images)) or "none is built yet",
+            fix=f"groundwork images build {name}",
+        )
+    return images[name]
 
 
 def find_way(kubeconfig: Path) -> Way:

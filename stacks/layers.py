@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 # No tenant may have such a name: the stack would be the layer's.
 RESERVED = ("secrets", "observability", "policy")
 # Layer → the module whose `declare(environment, opts)` makes it. Imported only when its stack is run.
-MODULES: Mapping[str, str] = MappingProxyType({})
+MODULES: Mapping[str, str] = MappingProxyType(
+    {"secrets": "stacks.secrets_layer", "observability": "stacks.observability"}
+)
 
 
 def is_layer(name: str) -> bool:

@@ -18,6 +18,11 @@ def check(environment: str, folder: Path = CHECKOUT) -> Settings:
     return settings
 
 
+def is_in_aws(stack: str, folder: Path = CHECKOUT) -> bool:
+    """Whether a stack's environment is in AWS. Raises UserError."""
+    return from_file(settings_file(stack.partition(".")[0], folder)).aws is not None
+
+
 def check_part(environment: str, part: str, folder: Path = CHECKOUT) -> None:
     """What stands on an environment and has a stack of its own: a layer of it, or a tenant. Raises UserError."""
     if is_layer(part):

@@ -5,7 +5,6 @@ docs/environments.md says what each means.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,23 +19,15 @@ from components.hosts import Host
 from components.problems import as_user_error
 from components.units import Name, refusal
 from groundwork.errors import UserError
+from stacks.aws_settings import AwsSettings, outside
 from stacks.dns_settings import DnsSettings
 from stacks.layers import MODULES
+from stacks.networks import Network
+from stacks.observability_settings import ObservabilitySettings
 from stacks.problems import detail
+from stacks.secrets_settings import SecretsSettings
 
 PREFIX = "groundwork:"
-
-
-def _network(value: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value))
-    except ValueError:
-        raise refusal(
-            f"{value!r} is not a network", "an address and the length of its prefix, such as 10.244.0.0/16"
-        ) from None
-
-
-Network = Annotated[str, AfterValidator(_network)]
 
 
 def _layer(value: str) -> str:
@@ -54,10 +45,13 @@ class Settings(StrictModel):
     domain: Host
     dns: DnsSettings = DnsSettings()
     layers: tuple[Layer, ...] = ()
+    observability: ObservabilitySettings = ObservabilitySettings()
+    secrets: SecretsSettings = SecretsSettings()
     tenants: tuple[Name, ...] = ()
     kubeconfig: str | None = None
     images: dict[str, str] | None = None
     cluster_networks: tuple[Network, ...] = ()
+    aws: AwsSettings | None = None
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
@@ -73,6 +67,8 @@ class Settings(StrictModel):
                     yield detail((key, index), f"{name} stands twice", "names that differ")
         if self.domain in self.dns.zones:
             yield detail(("dns", "zones"), f"{self.domain} is the environment's own", "zones of tenants")
+        if self.aws is not None:
+            yield from outside(self.domain, self.aws)
 
 
 def from_file(file: Path) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from groundwork.errors import UserError
 from local.record import Way
@@ -15,6 +15,22 @@ if TYPE_CHECKING:
 
     from components.domains.kubernetes import KubernetesDomainsArgs
     from components.mesh import Charts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How much of each part there is; the defaults fit a cluster on this machine.
+
+    `behind_balancer`: a load balancer ends TLS before the gateway, and reaches it on fixed ports of the nodes; names
+    are kept outside the cluster.
+    """
+
+    istiod: int = 1
+    mesh_mode: Literal["sidecar", "ambient"] = "sidecar"
+    gateway: int = 2
+    gateway_max: int = 2
+    access: int = 2
+    behind_balancer: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +46,7 @@ class Shared:
     dns: DnsSettings
     images: Mapping[str, str]
     way: Way
+    sizes: Sizes = Sizes()
 
     def declare(self, opts: pulumi.ResourceOptions) -> None:
         """Declare it all; each part depends on those before it that it cannot be without."""
@@ -38,13 +55,13 @@ class Shared:
         from components.domains.kubernetes import KubernetesDomains
         from components.gateway.access import Access, AccessArgs
         from components.gateway.gateway import Gateway, GatewayArgs
-        from components.mesh import Mesh, MeshArgs
+        from components.mesh import ControlPlane, Mesh, MeshArgs
         from components.platform.crds import Platform, PlatformArgs
 
         def after(*resources: pulumi.Resource) -> pulumi.ResourceOptions:
             return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(resources)))
 
-        simulated = self.way is Way.SIMULATED
+        simulated, sizes = self.way is Way.SIMULATED, self.sizes
         kinds = Platform("platform", PlatformArgs(environment=self.environment), opts)
         mesh = Mesh(
             "mesh",
@@ -53,8 +70,10 @@ class Shared:
                 charts=self._charts(),
                 istiod=self._image("istiod"),
                 proxy=self._image("proxy"),
+                mode=sizes.mesh_mode,
                 node_plugin=self.way is not Way.KUBECONFIG,
                 simulated=simulated,
+                control_plane=ControlPlane(replicas=sizes.istiod),
             ),
             opts,
         )
@@ -66,11 +85,20 @@ class Shared:
                 charts=self._charts(),
                 ratelimit_image=self._image("ratelimit"),
                 redis_image=self._image("redis"),
+                replicas=sizes.gateway,
+                max_replicas=sizes.gateway_max,
+                behind_balancer=sizes.behind_balancer,
                 simulated=simulated,
             ),
             after(mesh.ready),
         )
-        access = AccessArgs(environment=self.environment, image=self._image("authorizer"), opa_image=self._image("opa"))
+        access = AccessArgs(
+            environment=self.environment,
+            image=self._image("authorizer"),
+            opa_image=self._image("opa"),
+            replicas=sizes.access,
+            checks_name=not sizes.behind_balancer,
+        )
         Access("access", access, after(mesh.ready, kinds, gateway.namespace))
         KubernetesDomains("domains", self._names(), after(mesh.ready, kinds, gateway.namespace))
 
@@ -89,6 +117,7 @@ class Shared:
             nameserver_addresses=dns.nameserver_addresses,
             acme=AcmeArgs(directory=acme.directory, contact=acme.contact) if acme else None,
             resolvers=dns.resolvers,
+            public=not self.sizes.behind_balancer,
             simulated=self.way is Way.SIMULATED,
         )
 

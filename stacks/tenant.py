@@ -11,6 +11,7 @@ from components.agents.manifest import AgentManifest
 from components.platform.specs import Issuer, RateLimit, Suspended, TenantSpec
 from components.units import is_by_digest
 from groundwork.errors import UserError
+from local.paths import Paths
 from stacks.environment import cluster, find_kubeconfig
 from stacks.settings import Settings
 from stacks.tenant_settings import TenantFolder
@@ -31,14 +32,16 @@ class TenantStack:
     environment: str
     settings: Settings
     tenant: TenantFolder
-    kubeconfig: Path
+    kubeconfig: Path | None
 
     @classmethod
     def of(cls, environment: str, settings: Settings, tenant: TenantFolder, folder: Path) -> TenantStack:
-        """Find the kubeconfig that the environment's settings ask for. Raises UserError."""
-        return cls(
-            environment=environment, settings=settings, tenant=tenant, kubeconfig=find_kubeconfig(settings, folder)
-        )
+        """Find the kubeconfig that the environment's settings ask for; in AWS the environment's stack has it.
+
+        Raises UserError.
+        """
+        kubeconfig = find_kubeconfig(settings, folder) if settings.aws is None else None
+        return cls(environment=environment, settings=settings, tenant=tenant, kubeconfig=kubeconfig)
 
     def build(self) -> None:
         """Declare the tenant's resources, and the stack's outputs."""
@@ -49,9 +52,20 @@ class TenantStack:
         organization, project = pulumi.get_organization(), pulumi.get_project()
         shared = pulumi.StackReference(f"{organization}/{project}/{self.environment}")
         args = self._args(shared.require_output("images"))
-        provider = cluster(self.kubeconfig)
-        Tenant(self.tenant.settings.name, args, pulumi.ResourceOptions(provider=provider))
+        if self.settings.aws is not None and self.settings.aws.cluster.kind == "ecs":
+            from stacks.ecs_tenant import declare
+
+            declare(self.environment, self.settings.aws, args, shared)
+        else:
+            Tenant(self.tenant.settings.name, args, pulumi.ResourceOptions(provider=self._provider(shared)))
         pulumi.export("agents", self._rows())
+
+    def _provider(self, shared: pulumi.StackReference) -> pulumi.ProviderResource:
+        if self.kubeconfig is not None:
+            return cluster(self.kubeconfig)
+        from stacks.aws_runtimes import kubernetes_provider
+
+        return kubernetes_provider(shared.require_output("kubeconfig"))[0]
 
     def _args(self, images: pulumi.Output[Mapping[str, str]]) -> TenantArgs:
         from components.labels import Owner
@@ -66,7 +80,13 @@ class TenantStack:
             cluster_networks=self.settings.cluster_networks,
             spec=self._spec(),
             custom_hosts=settings.hosts,
+            traced="observability" in self.settings.layers,
+            authority=authority() if self._asks_for_secrets() else None,
         )
+
+    def _asks_for_secrets(self) -> bool:
+        asks = any(manifest.spec.secrets for manifest in self.tenant.agents)
+        return asks and "secrets" in self.settings.layers
 
     def _spec(self) -> TenantSpec:
         settings = self.tenant.settings
@@ -109,6 +129,17 @@ class TenantStack:
     @property
     def _host(self) -> str:
         return f"{self.tenant.settings.name}.{self.settings.domain}"
+
+
+def authority() -> str:
+    """What signs the certificates of the environment's secret store. Raises UserError where nobody made it yet."""
+    file = Paths.for_user().openbao_authority
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        raise UserError(
+            what="the secret store has no authority yet", where=str(file), fix="bring the layer up: groundwork up"
+        ) from None
 
 
 def pick(image: str, agent: str, known: Mapping[str, str]) -> str:

@@ -42,6 +42,8 @@ from components.agents.manifest import AgentManifest, OpenAIModel, SecretRef, du
 from components.agents.network import agent_policy
 from components.labels import Owner, labels, selector
 from components.mesh.agent import AgentMesh, AgentMeshArgs
+from components.mesh.names import COLLECTOR, COLLECTOR_PORTS, OBSERVABILITY_NAMESPACE, service_host
+from components.secrets.store import DeliveredArgs, TenantStoreArgs, deliver
 from components.units import format_bytes, format_cpu
 from components.workload import ServerArgs, deployment_spec, one_at_a_time, refuse_other_than_digest
 from groundwork.errors import UserError
@@ -49,6 +51,7 @@ from groundwork.errors import UserError
 PORTS = {"http": 8080, "metrics": 9090}
 MANIFEST = "/etc/agent/manifest.yaml"
 SECRETS = "/run/secrets/agent"
+_SPANS = f"http://{service_host(COLLECTOR, OBSERVABILITY_NAMESPACE)}:{COLLECTOR_PORTS[1]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +59,8 @@ class AgentArgs:
     """What an agent needs beside its manifest.
 
     `image`: by digest, what the manifest's image stands for here. `cluster_networks`: the CIDRs of pods and services,
-    which declared egress to outside does not open. `suspended`: everything is there but the pods.
+    which declared egress to outside does not open. `suspended`: everything is there but the pods. `traced`: spans
+    go to the environment's collector. `store`: the tenant's way to what the manifest's `secrets` name.
     """
 
     manifest: AgentManifest
@@ -65,9 +69,16 @@ class AgentArgs:
     image: pulumi.Input[str]
     cluster_networks: Sequence[str] = ()
     suspended: bool = False
+    traced: bool = False
+    store: TenantStoreArgs | None = None
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
+        if self.manifest.spec.secrets and self.store is None:
+            raise UserError(
+                what=f"agent {self.manifest.name}: spec.secrets: the environment has no secret store",
+                fix="add `secrets` to groundwork:layers (docs/secrets.md)",
+            )
         if self.manifest.spec.memory.sessions.store != "local":
             raise UserError(
                 what=f"agent {self.manifest.name}: spec.memory.sessions.store: no environment has Redis yet",
@@ -96,7 +107,7 @@ class Agent(pulumi.ComponentResource):
             opts=self._child(),
         )
         mesh = AgentMesh(name, self._mesh(), self._child())
-        deployment = self._deployment(config, account, policy, mesh)
+        deployment = self._deployment(config, account, policy, mesh, *self._delivered())
         service = self._service()
         self._scaling(deployment)
         self.url = pulumi.Output.format("http://{0}.{1}.svc", service.metadata.name, service.metadata.namespace)
@@ -116,9 +127,27 @@ class Agent(pulumi.ComponentResource):
             manifest=args.manifest, namespace=args.owner.tenant, meta=self._meta(), selector=self._selector
         )
 
+    def _delivered(self) -> list[pulumi.Resource]:
+        """Each of the manifest's secrets, as a Kubernetes Secret of this agent's."""
+        store = self._args.store
+        if store is None:
+            return []
+        return [
+            deliver(
+                f"{self._name}-{name}",
+                DeliveredArgs(store=store, target=self._secret(name), secret=secret),
+                self._child(),
+            )
+            for name, secret in sorted(self._spec.secrets.items())
+        ]
+
+    def _secret(self, name: str) -> str:
+        """The Kubernetes Secret that a name stands for: one of the manifest's `secrets`, or one that is there."""
+        return f"{self._args.manifest.name}-{name}" if name in self._spec.secrets else name
+
     def _deployment(self, config: ConfigMap, account: ServiceAccount, *guards: pulumi.Resource) -> Deployment:
-        scaling, model = self._spec.scaling, self._spec.model
-        keys = [model.api_key_from] if isinstance(model, OpenAIModel) and model.api_key_from is not None else []
+        scaling = self._spec.scaling
+        volumes, mounts = self._files()
         server = ServerArgs(
             name="agent",
             image=self._args.image,
@@ -130,15 +159,9 @@ class Agent(pulumi.ComponentResource):
             env=self._env(),
             volumes=[
                 VolumeArgs(name="manifest", config_map=ConfigMapVolumeSourceArgs(name=config.metadata.name)),
-                *(_key_volume(key) for key in keys),
+                *volumes,
             ],
-            mounts=[
-                VolumeMountArgs(name="manifest", mount_path="/etc/agent", read_only=True),
-                *(
-                    VolumeMountArgs(name="model-key", mount_path=f"{SECRETS}/{key.secret}", read_only=True)
-                    for key in keys
-                ),
-            ],
+            mounts=[VolumeMountArgs(name="manifest", mount_path="/etc/agent", read_only=True), *mounts],
         )
         return Deployment(
             self._name,
@@ -151,6 +174,26 @@ class Agent(pulumi.ComponentResource):
             ),
             opts=self._child(depends_on=guards),
         )
+
+    def _files(self) -> tuple[list[VolumeArgs], list[VolumeMountArgs]]:
+        """Secrets as files: a value that is replaced reaches a pod that runs."""
+        volumes = [
+            VolumeArgs(
+                name=f"secret-{name}",
+                secret=SecretVolumeSourceArgs(secret_name=self._secret(name), default_mode=0o440),
+            )
+            for name in sorted(self._spec.secrets)
+        ]
+        mounts = [
+            VolumeMountArgs(name=f"secret-{name}", mount_path=f"{SECRETS}/{name}", read_only=True)
+            for name in sorted(self._spec.secrets)
+        ]
+        model = self._spec.model
+        key = model.api_key_from if isinstance(model, OpenAIModel) else None
+        if key is not None and key.secret not in self._spec.secrets:
+            volumes.append(_key_volume(key))
+            mounts.append(VolumeMountArgs(name="model-key", mount_path=f"{SECRETS}/{key.secret}", read_only=True))
+        return volumes, mounts
 
     def _service(self) -> Service:
         port = ServicePortArgs(name="http", port=80, target_port="http", app_protocol="http")
@@ -181,10 +224,22 @@ class Agent(pulumi.ComponentResource):
             "AGENT_TENANT": owner.tenant,
             "AGENT_ENVIRONMENT": owner.environment,
         }
+        if self._args.traced:
+            platform |= {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": _SPANS,
+                # The gateway decides which requests are traced.
+                "OTEL_TRACES_SAMPLER": "parentbased_always_off",
+            }
         pod = EnvVarSourceArgs(field_ref=ObjectFieldSelectorArgs(field_path="metadata.name"))
         variables = [EnvVarArgs(name=key, value=value) for key, value in platform.items()]
         variables.append(EnvVarArgs(name="AGENT_POD", value_from=pod))
-        return variables + [_variable(key, value) for key, value in sorted(self._spec.env.items())]
+        return variables + [self._variable(key, value) for key, value in sorted(self._spec.env.items())]
+
+    def _variable(self, name: str, value: str | SecretRef) -> EnvVarArgs:
+        if isinstance(value, str):
+            return EnvVarArgs(name=name, value=value)
+        reference = SecretKeySelectorArgs(name=self._secret(value.secret), key=value.key)
+        return EnvVarArgs(name=name, value_from=EnvVarSourceArgs(secret_key_ref=reference))
 
     def _resources(self) -> ResourceRequirementsArgs:
         amounts = self._spec.resources
@@ -214,10 +269,3 @@ def _key_volume(key: SecretRef) -> VolumeArgs:
     return VolumeArgs(
         name="model-key", secret=SecretVolumeSourceArgs(secret_name=key.secret, items=items, default_mode=0o440)
     )
-
-
-def _variable(name: str, value: str | SecretRef) -> EnvVarArgs:
-    if isinstance(value, str):
-        return EnvVarArgs(name=name, value=value)
-    reference = SecretKeySelectorArgs(name=value.secret, key=value.key)
-    return EnvVarArgs(name=name, value_from=EnvVarSourceArgs(secret_key_ref=reference))

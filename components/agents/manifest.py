@@ -80,6 +80,7 @@ LabelKey = Annotated[str, AfterValidator(_label_key)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]
 Variable = Annotated[str, AfterValidator(_variable)]
 Subject = Annotated[str, AfterValidator(_subject)]
+SecretPath = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)*$", max_length=200)]
 SecretKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,253}$")]
 
 
@@ -92,10 +93,37 @@ class Metadata(StrictModel):
 
 
 class SecretRef(StrictModel):
-    """Where a secret value stands: a Kubernetes Secret in the tenant's namespace, and the key in it."""
+    """Where a secret value stands: an entry of `secrets`, otherwise a Kubernetes Secret of the tenant's namespace, and
+    the key in it.
+    """
 
     secret: Name
     key: SecretKey
+
+
+class Secret(StrictModel):
+    """Something that the environment's secret store holds, as files that change when it does: one for each field.
+
+    `path`: below the tenant's own. `database`: a user of the tenant's own in that database, which is replaced by a new
+    one long before it ends.
+    """
+
+    path: SecretPath | None = None
+    database: Literal["postgres"] | None = None
+    refresh: Duration | None = None
+
+    @property
+    def interval(self) -> timedelta:
+        """How often it is read. A database user lives an hour, so that a new one comes in time for its successor."""
+        return self.refresh or timedelta(minutes=1 if self.database is None else 30)
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.path is None) == (self.database is None):
+            raise _at(("path",), "must stand, or database in its place", "one of path and database")
+        if not timedelta(seconds=10) <= self.interval <= timedelta(minutes=45):
+            raise _at(("refresh",), "is too short or too long", "10s to 45m")
+        return self
 
 
 def _kind_of_value(value: object) -> str:
@@ -241,8 +269,9 @@ class Spec(StrictModel):
     egress: tuple[Address, ...] = ()
     drain: Duration = timedelta(seconds=20)
     env: dict[Variable, EnvValue] = Field(default_factory=dict)
+    secrets: dict[Name, Secret] = Field(default_factory=dict)
 
-    def secrets(self) -> Iterator[SecretRef]:
+    def references(self) -> Iterator[SecretRef]:
         """Each reference to a Secret of the tenant's."""
         if isinstance(self.model, OpenAIModel) and self.model.api_key_from is not None:
             yield self.model.api_key_from

@@ -17,6 +17,7 @@ from pulumi_kubernetes.networking.v1 import (
 
 from components.labels import ROLE
 from components.mesh.egress import mesh_egress
+from components.mesh.names import SIDECAR_METRICS_PORT
 from components.units import HostPort
 
 NAMESPACE = "kubernetes.io/metadata.name"
@@ -40,7 +41,10 @@ def agent_policy(
                 from_=[NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs()), _namespaces({ROLE: "gateway"})],
                 ports=[_tcp(ports["http"])],
             ),
-            NetworkPolicyIngressRuleArgs(from_=[_namespaces({ROLE: "observability"})], ports=[_tcp(ports["metrics"])]),
+            NetworkPolicyIngressRuleArgs(
+                from_=[_namespaces({ROLE: "observability"})],
+                ports=[_tcp(ports["metrics"]), _tcp(SIDECAR_METRICS_PORT)],
+            ),
         ],
         egress=[*mesh_egress(), *(_outwards(address, cluster_networks) for address in egress)],
     )

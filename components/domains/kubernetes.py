@@ -73,7 +73,8 @@ class KubernetesDomainsArgs:
     `dns_port`: where the load balancer takes questions. `nameservers`: names of the zone servers, `ns1.<first zone>` at
     `nameserver_addresses` if none is given. `acme`: None means the platform's own certificate authority. `resolvers`:
     who is asked for proofs, where the zones are delegated; none means what the pod's own resolver knows, and our zones.
-    `simulated`: no pod runs, so nothing waits for one.
+    `public`: the zones are asked from outside; False where another server keeps them. `simulated`: no pod runs, so
+    nothing waits for one.
     """
 
     environment: str
@@ -86,6 +87,7 @@ class KubernetesDomainsArgs:
     acme: AcmeArgs | None = None
     resolvers: Sequence[HostPort] = ()
     replicas: int = 2
+    public: bool = True
     simulated: bool = False
 
     def __post_init__(self) -> None:
@@ -143,7 +145,11 @@ class KubernetesDomains(Domains):
         http = ServicePortArgs(name="http", port=HTTP_PORT, target_port=HTTP_PORT, app_protocol="http")
         notes = {"pulumi.com/skipAwait": "true"} if self._args.simulated else None
         specs = {
-            PUBLIC: ServiceSpecArgs(type="LoadBalancer", selector=SELECTOR, ports=dns(self._args.dns_port)),
+            PUBLIC: ServiceSpecArgs(
+                type="LoadBalancer" if self._args.public else "ClusterIP",
+                selector=SELECTOR,
+                ports=dns(self._args.dns_port),
+            ),
             SERVERS: ServiceSpecArgs(cluster_ip="None", selector=SELECTOR, ports=dns(DNS_PORT)),
             OPERATOR: ServiceSpecArgs(selector=SELECTOR, ports=[http]),
         }

@@ -154,6 +154,7 @@ def _access_log() -> Config:
     fields: Config = {
         "time": "%START_TIME%",
         "request_id": "%REQ(X-REQUEST-ID)%",
+        "trace_id": "%TRACE_ID%",
         "tenant": f"%DYNAMIC_METADATA({AUTHORIZED}:tenant)%",
         "agent": f"%DYNAMIC_METADATA({AUTHORIZED}:agent)%",
         "key": f"%DYNAMIC_METADATA({AUTHORIZED}:key)%",

@@ -11,6 +11,7 @@ from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.helm.v4 import Chart, RepositoryOptsArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
+from pydantic import JsonValue
 
 from components.gateway import policies
 from components.gateway.edge import AUTHORIZER_PORT, RATELIMIT_PORT, Config, Limits
@@ -27,6 +28,9 @@ NAME = "gateway"
 PUBLIC = f"{GATEWAY_NAMESPACE}/public"
 CREDENTIAL = "wildcard"
 AGENT_PORT = 8080
+# Where the proxy says that it is ready; and the ports that a load balancer finds on every node.
+STATUS = 15021
+NODE_PORTS = {"https": 32443, "status": 32021}
 PROXY_USER = 1337
 # The load balancer hears of a pod that goes; what it has begun goes on this long.
 DRAIN_SECONDS = 30
@@ -50,7 +54,8 @@ class GatewayArgs:
 
     `domain`: tenants answer at its direct subdomains. `ratelimit_image`, `redis_image`: by digest. `replicas`,
     `max_replicas`: equal means no autoscaling. `service_annotations`: what a cloud's load balancer asks for.
-    `simulated`: nothing gives the Service an address, so nothing waits for one.
+    `behind_balancer`: a load balancer outside the cluster comes to `NODE_PORTS` of every node. `simulated`: nothing
+    gives the Service an address, so nothing waits for one.
     """
 
     environment: str
@@ -62,6 +67,7 @@ class GatewayArgs:
     max_replicas: int = 2
     limits: Limits = field(default_factory=Limits)
     service_annotations: Mapping[str, str] = field(default_factory=dict)
+    behind_balancer: bool = False
     simulated: bool = False
 
     def __post_init__(self) -> None:
@@ -186,22 +192,35 @@ class Gateway(pulumi.ComponentResource):
             "podAnnotations": {"proxy.istio.io/config": json.dumps(self._proxy())},
             "topologySpreadConstraints": [_spread("kubernetes.io/hostname"), _spread("topology.kubernetes.io/zone")],
             "service": {
-                "type": "LoadBalancer",
+                "type": "NodePort" if args.behind_balancer else "LoadBalancer",
                 "annotations": notes,
-                "ports": [
-                    {"name": "http", "port": 80, "targetPort": HTTP, "protocol": "TCP"},
-                    {"name": "https", "port": 443, "targetPort": HTTPS, "protocol": "TCP"},
-                ],
+                "ports": self._ports(),
             },
         }
+
+    def _ports(self) -> list[JsonValue]:
+        """Plain HTTP is for those who come directly; a load balancer redirects by itself and asks for the status."""
+        https: Config = {"name": "https", "port": 443, "targetPort": HTTPS, "protocol": "TCP"}
+        if not self._args.behind_balancer:
+            return [{"name": "http", "port": 80, "targetPort": HTTP, "protocol": "TCP"}, https]
+        status: Config = {"name": "status", "port": STATUS, "targetPort": STATUS, "protocol": "TCP"}
+        return [port | {"nodePort": NODE_PORTS[str(port["name"])]} for port in (https, status)]
 
     def _proxy(self) -> Config:
         """What a pod is told when it starts: Envoy's overload manager refuses connections beyond the limit."""
         most = str(self._args.limits.connections)
         return {
             "terminationDrainDuration": f"{DRAIN_SECONDS}s",
-            # Counters that Istio would leave out: refused, failed, let through uncounted.
-            "proxyStatsMatcher": {"inclusionRegexps": [".*ratelimit.*", ".*rate_limit.*", ".*ext_authz.*"]},
+            # Counters that Istio would leave out: refused, failed, let through uncounted; answers by agent and kind.
+            "proxyStatsMatcher": {
+                "inclusionRegexps": [
+                    ".*ratelimit.*",
+                    ".*rate_limit.*",
+                    ".*ext_authz.*",
+                    ".*\\|\\|.*upstream_rq_[0-9]xx",
+                    "http.*downstream_rq_[0-9]xx",
+                ]
+            },
             "proxyMetadata": {"ISTIO_META_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS": most},
         }
 

@@ -52,7 +52,9 @@ def outwards(selector: Labels, *, agents: int, challenges: tuple[str, int]) -> N
     namespace, port = challenges
     return NetworkPolicySpecArgs(
         pod_selector=LabelSelectorArgs(match_labels=dict(selector)),
-        policy_types=["Egress"],
+        # Both, though nothing comes in by this one: a policy that spoke of one way alone would open the other, were the
+        # others gone.
+        policy_types=["Ingress", "Egress"],
         egress=[
             NetworkPolicyEgressRuleArgs(to=[peer], ports=[tcp(agents)]),
             NetworkPolicyEgressRuleArgs(to=[_namespace(namespace)], ports=[tcp(port)]),

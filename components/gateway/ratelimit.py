@@ -25,10 +25,17 @@ from components.gateway.filters import WORKLOAD
 from components.labels import platform_labels
 from components.mesh import Door, Source, allow
 from components.mesh.names import GATEWAY_NAMESPACE, service_host
-from components.workload import ServerArgs, deployment_spec, one_at_a_time, refuse_other_than_digest, rolling
+from components.workload import (
+    BesideArgs,
+    ServerArgs,
+    deployment_spec,
+    one_at_a_time,
+    refuse_other_than_digest,
+    rolling,
+)
 
 NAME = "ratelimit"
-REDIS, REDIS_PORT = "redis", 6379
+REDIS, REDIS_PORT, EXPORTER_PORT = "redis", 6379, 9121
 APP = "app.kubernetes.io/name"
 
 
@@ -158,6 +165,19 @@ def _redis(args: RateLimitArgs) -> _Part:
             drain_seconds=1,
             live=ping,
             ready=ping,
+            beside=[
+                BesideArgs(
+                    name="exporter",
+                    image=args.redis_image,
+                    command=["/usr/bin/prometheus-redis-exporter"],
+                    arguments=[
+                        f"--redis.addr=redis://127.0.0.1:{REDIS_PORT}",
+                        f"--web.listen-address=:{EXPORTER_PORT}",
+                    ],
+                    resources=_resources(cpu="5m", memory="16Mi", memory_limit="48Mi"),
+                    alive=("/health", EXPORTER_PORT),
+                )
+            ],
         ),
         replicas=1,
         # Two at once would each count half.

@@ -13,10 +13,15 @@ from components.mesh.names import (
     AUTHORIZER_PROVIDER,
     CA_SECRET,
     CLUSTER_DOMAIN,
+    COLLECTOR,
+    COLLECTOR_PORTS,
     NAMESPACE,
+    OBSERVABILITY_NAMESPACE,
     SIDECAR,
     SIDECAR_REQUESTS,
+    TRACING_PROVIDER,
     TRUST_DOMAIN,
+    service_host,
 )
 from components.mesh.traffic import seconds
 from components.units import HostPort, format_bytes, format_cpu
@@ -157,7 +162,15 @@ def _mesh_config(authorizer: HostPort, plane: ControlPlane) -> dict[str, JsonVal
                     "timeout": "2s",
                     "failOpen": False,
                 },
-            }
+            },
+            {
+                # Nothing is sent until a Telemetry object of the observability layer says so.
+                "name": TRACING_PROVIDER,
+                "opentelemetry": {
+                    "service": service_host(COLLECTOR, OBSERVABILITY_NAMESPACE),
+                    "port": COLLECTOR_PORTS[0],
+                },
+            },
         ],
     }
 

@@ -13,7 +13,15 @@ from pulumi_kubernetes.networking.v1 import (
 )
 from pydantic import JsonValue
 
-from components.mesh.names import CLUSTER_DOMAIN, NAMESPACE, XDS_PORT
+from components.mesh.names import (
+    CLUSTER_DOMAIN,
+    COLLECTOR,
+    COLLECTOR_PORTS,
+    NAMESPACE,
+    OBSERVABILITY_NAMESPACE,
+    XDS_PORT,
+    service_host,
+)
 from components.units import HostPort
 
 _PROTOCOLS = {80: "HTTP", 443: "TLS"}
@@ -69,7 +77,7 @@ def entry_host(host: str) -> str:
 
 def window(namespace: str, addresses: Iterable[HostPort] = ()) -> dict[str, JsonValue]:
     """The spec of a Sidecar that sees the namespace's own Services, istiod, and what is declared."""
-    hosts = {f"./*.{namespace}.svc.{CLUSTER_DOMAIN}", f"{NAMESPACE}/*"}
+    hosts = {f"./*.{namespace}.svc.{CLUSTER_DOMAIN}", f"{NAMESPACE}/*", collector()}
     for address in addresses:
         service = inside(address.host)
         hosts.add(f"./{entry_host(address.host)}" if service is None else f"{service.split('.')[1]}/{service}")
@@ -77,8 +85,13 @@ def window(namespace: str, addresses: Iterable[HostPort] = ()) -> dict[str, Json
     return {"egress": [{"hosts": listed}]}
 
 
+def collector() -> str:
+    """Where spans go, as a Sidecar names it: there whether or not the environment has its observability layer."""
+    return f"{OBSERVABILITY_NAMESPACE}/{service_host(COLLECTOR, OBSERVABILITY_NAMESPACE)}"
+
+
 def mesh_egress() -> list[NetworkPolicyEgressRuleArgs]:
-    """The rules that every pod with a sidecar needs: certificates and configuration from istiod, names from DNS."""
+    """The rules that every pod with a sidecar needs: istiod (certificates, configuration), DNS, and where spans go."""
     return [
         NetworkPolicyEgressRuleArgs(
             to=[_namespace(NAMESPACE)], ports=[NetworkPolicyPortArgs(protocol="TCP", port=XDS_PORT)]
@@ -86,6 +99,10 @@ def mesh_egress() -> list[NetworkPolicyEgressRuleArgs]:
         NetworkPolicyEgressRuleArgs(
             to=[_namespace("kube-system")],
             ports=[NetworkPolicyPortArgs(protocol=protocol, port=53) for protocol in ("UDP", "TCP")],
+        ),
+        NetworkPolicyEgressRuleArgs(
+            to=[_namespace(OBSERVABILITY_NAMESPACE)],
+            ports=[NetworkPolicyPortArgs(protocol="TCP", port=port) for port in COLLECTOR_PORTS],
         ),
     ]
 

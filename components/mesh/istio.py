@@ -19,6 +19,7 @@ _GROUPS: Final = {
     "PeerAuthentication": "security.istio.io/v1",
     "ServiceEntry": "networking.istio.io/v1",
     "Sidecar": "networking.istio.io/v1",
+    "Telemetry": "telemetry.istio.io/v1",
     "VirtualService": "networking.istio.io/v1",
 }
 

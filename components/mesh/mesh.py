@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from components.labels import platform_labels, pod_security
 from components.mesh.barrier import Barrier, BarrierArgs
 from components.mesh.charts import Charts, ControlPlane, Istiod, Values, base_values, istiod_values
+from components.mesh.egress import collector
 from components.mesh.istio import istio
 from components.mesh.names import GATEWAY_NAMESPACE, NAMESPACE, service_host
 from components.units import HostPort
@@ -102,7 +103,7 @@ class Mesh(pulumi.ComponentResource):
         after = self._child(self.ready)
         istio("PeerAuthentication", self._name, self._meta("default"), {"mtls": {"mode": "STRICT"}}, after)
         istio("AuthorizationPolicy", self._name, self._meta("default-deny"), {}, after)
-        own: list[JsonValue] = ["./*", f"{NAMESPACE}/*"]
+        own: list[JsonValue] = ["./*", f"{NAMESPACE}/*", collector()]
         istio("Sidecar", self._name, self._meta("default"), {"egress": [{"hosts": own}]}, after)
 
     def _meta(self, name: str) -> ObjectMetaArgs:

@@ -9,9 +9,15 @@ TRUST_DOMAIN = "cluster.local"
 CLUSTER_DOMAIN = "cluster.local"
 INJECTION = {"istio-injection": "enabled"}
 GATEWAY_NAMESPACE = "groundwork-gateway"
+OBSERVABILITY_NAMESPACE = "groundwork-observability"
+# The provider that a Telemetry object names, and where its spans go. Every pod of the mesh may reach it.
+TRACING_PROVIDER = "groundwork-collector"
+COLLECTOR, COLLECTOR_PORTS = "collector", (4317, 4318)
 # The provider that an AuthorizationPolicy with action CUSTOM names.
 AUTHORIZER_PROVIDER = "groundwork-authorizer"
 XDS_PORT = 15012
+# Envoy's own numbers, which istio-proxy serves past the mesh's certificates: addresses alone say who reads them.
+SIDECAR_METRICS_PORT = 15090
 # A Secret that no stack's state knows: `groundwork mesh root` writes it.
 CA_SECRET = "cacerts"  # noqa: S105 – a name
 

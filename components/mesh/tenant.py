@@ -13,6 +13,7 @@ from components.labels import Owner, labels
 from components.mesh.access import GATEWAY, Door, Source, allow
 from components.mesh.egress import entries, window
 from components.mesh.istio import istio
+from components.mesh.names import OBSERVABILITY_NAMESPACE
 from components.units import HostPort
 
 
@@ -26,7 +27,7 @@ class TenantMeshArgs:
     owner: Owner
     namespace: pulumi.Input[str]
     egress: Sequence[HostPort] = ()
-    scrapers: Sequence[Source] = (Source(namespace="groundwork-observability"),)
+    scrapers: Sequence[Source] = (Source(namespace=OBSERVABILITY_NAMESPACE, account="prometheus"),)
     metrics_port: int = 9090
 
 

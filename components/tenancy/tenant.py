@@ -26,6 +26,7 @@ from components.labels import Owner, labels, pod_security
 from components.mesh.names import INJECTION, SIDECAR
 from components.mesh.tenant import TenantMesh, TenantMeshArgs
 from components.platform.specs import API_VERSION, TenantSpec
+from components.secrets.store import TenantStore, TenantStoreArgs
 from components.units import format_bytes, format_cpu
 from groundwork.errors import UserError
 
@@ -71,7 +72,9 @@ class TenantArgs:
     """What a tenant is. Its namespace has the tenant's name. `quota`: what its agents need, where none is given.
 
     `spec`: the tenant as the gateway sees it, its first host the one below the environment's domain; a tenant that is
-    suspended has everything but pods. `custom_hosts`: names of its own, to be proven.
+    suspended has everything but pods. `custom_hosts`: names of its own, to be proven. `traced`: its agents
+    send their spans to the environment's collector. `authority`: PEM, what the secret store's certificate is signed by;
+    None where the environment has no store.
     """
 
     owner: Owner
@@ -80,6 +83,8 @@ class TenantArgs:
     quota: Quota | None = None
     cluster_networks: Sequence[str] = ()
     custom_hosts: Sequence[str] = ()
+    traced: bool = False
+    authority: str | None = None
 
     def __post_init__(self) -> None:
         names = [agent.manifest.name for agent in self.agents]
@@ -143,6 +148,7 @@ class Tenant(pulumi.ComponentResource):
         TenantRoute(name, route, child)
         for host in args.custom_hosts:
             CustomDomain(host, CustomDomainArgs(owner=args.owner, namespace=namespace.metadata.name, host=host), child)
+        store = self._store(name, args, namespace, guards)
         self.agents = {
             agent.manifest.name: Agent(
                 f"{name}-{agent.manifest.name}",
@@ -153,12 +159,29 @@ class Tenant(pulumi.ComponentResource):
                     image=agent.image,
                     cluster_networks=args.cluster_networks,
                     suspended=args.spec.suspended is not None,
+                    traced=args.traced,
+                    store=store,
                 ),
                 pulumi.ResourceOptions(parent=self, depends_on=guards),
             )
             for agent in args.agents
         }
         self.register_outputs({"namespace": namespace.metadata.name})
+
+    def _store(
+        self, name: str, args: TenantArgs, namespace: Namespace, guards: list[pulumi.Resource]
+    ) -> TenantStoreArgs | None:
+        """The way to the secret store, where there is one and an agent has something in it."""
+        if args.authority is None or not any(agent.manifest.spec.secrets for agent in args.agents):
+            return None
+        store = TenantStoreArgs(
+            tenant=args.owner.tenant,
+            namespace=namespace.metadata.name,
+            labels=labels(args.owner),
+            authority=args.authority,
+        )
+        guards.append(TenantStore(name, store, pulumi.ResourceOptions(parent=self)))
+        return store
 
     def _object(self, args: TenantArgs, namespace: Namespace) -> CustomResource:
         """The tenant as the gateway's authoriser watches it."""

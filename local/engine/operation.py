@@ -17,12 +17,15 @@ from local.cluster import Cluster
 from local.engine.recovery import forget_files, is_made, mend_files, settle, was_interrupted
 from local.engine.report import Report
 from local.engine.workspace import Engine
+from local.paths import CHECKOUT
 
 if TYPE_CHECKING:
     from pulumi.automation import OutputMap, Stack
 
 # Each has an engine and a provider of its own, a few hundred MB; the rest wait their turn.
 AT_ONCE = 4
+# What every preview and update is held to, while the engine works.
+POLICIES = str(CHECKOUT / "policies" / "pack")
 
 
 class Operation(StrEnum):
@@ -35,13 +38,18 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class StackOutcome:
-    """What the engine did. `outputs`: of an `up`, secrets left out; `changed`: how many resources."""
+    """What the engine did. `outputs`: of an `up`, secrets left out; `changed`: how many resources.
+
+    `advice`: breaches of policies that do not stop it; `unseen`: checks that met a value not known yet.
+    """
 
     stack: str
     outputs: Mapping[str, object]
     changed: int
     summary: str
     seconds: float
+    advice: tuple[str, ...] = ()
+    unseen: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +65,7 @@ class Operator:
         with self.progress.step(f"pulumi {operation} {stack}") as step:
             outcome = self._operate(operation, stack, step)
             step.update(outcome.summary)
+        self._tell(outcome)
         return outcome
 
     def run_all(self, operation: Operation, stacks: Iterable[str]) -> list[StackOutcome]:
@@ -80,6 +89,7 @@ class Operator:
                 else:
                     outcomes.append(outcome)
                     self.progress.say(f"  {name}: {outcome.summary} ({outcome.seconds:.1f} s)")
+                    self._tell(outcome)
                 board.ended(name)
 
             with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -130,6 +140,9 @@ class Operator:
                 outputs = _public(stack.outputs())
             else:
                 outputs = _run(stack, operation, report)
+            if operation is Operation.UP:
+                # By now every value is known.
+                _hold_to_policies(stack)
         except CommandError as error:
             raise (refused[0] if refused else report.error(operation, str(error))) from None
         return StackOutcome(
@@ -138,7 +151,19 @@ class Operator:
             changed=report.changed,
             summary=report.summary(),
             seconds=time.monotonic() - started,
+            advice=tuple(report.advice),
+            unseen=report.unseen,
         )
+
+    def _tell(self, outcome: StackOutcome) -> None:
+        """What the policies advise, and what they could not see: the engine lets both pass."""
+        for line in outcome.advice:
+            self.progress.say(f"  policy: {line}")
+        if outcome.unseen:
+            self.progress.say(
+                f"  policy: {outcome.unseen} checks of {outcome.stack} met values not known before `up`, which "
+                "looks again at the end"
+            )
 
     def _mend(self, name: str) -> None:
         mend_files(self.engine.backend, name, self.progress.say)
@@ -148,13 +173,26 @@ def _run(stack: Stack, operation: Operation, report: Report) -> Mapping[str, obj
     match operation:
         case Operation.UP:
             # The refresh mends drift, and a state that knows of a cluster that is gone.
-            done = stack.up(on_event=report.on_event, color="never", suppress_outputs=True, refresh=True)
+            done = stack.up(
+                on_event=report.on_event,
+                color="never",
+                suppress_outputs=True,
+                refresh=True,
+                policy_packs=[POLICIES],
+            )
             return _public(done.outputs)
         case Operation.PREVIEW:
-            stack.preview(on_event=report.on_event, color="never")
+            stack.preview(on_event=report.on_event, color="never", policy_packs=[POLICIES])
         case Operation.DESTROY:
             stack.destroy(on_event=report.on_event, color="never")
     return {}
+
+
+def _hold_to_policies(stack: Stack) -> None:
+    """Raise UserError where the state breaks a policy that stops an update."""
+    from policies.analysis import Findings
+
+    Findings.of_state(stack.export_stack().deployment or {}).refuse(stack.name)
 
 
 def nothing_to_do(stack: Stack, step: Step) -> bool:

@@ -12,7 +12,7 @@ from groundwork.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from pulumi.automation import EngineEvent, OpType
-    from pulumi.automation.events import StepEventMetadata
+    from pulumi.automation.events import PolicyEvent, StepEventMetadata
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m|<\{%[^%]*%\}>")
 _NOISE = re.compile(r"^(update failed|preview failed|resource .* failed)$", re.IGNORECASE)
@@ -31,6 +31,8 @@ _DOING = {
     "refresh": "refreshing",
     "import": "importing",
 }
+# What a policy says that met a value which is not known before an update: the engine makes advice of that.
+_UNSEEN = "can't run policy"
 _UNCHANGED = frozenset({"same", "read"})
 
 
@@ -45,11 +47,14 @@ class Report:
     """Follows one operation of the engine. `changes`: how many resources were created, updated and so on.
 
     `new_outputs`: whether the stack's own outputs are others than before; no resource counts as changed by that.
+    `advice`: breaches of policies that do not stop the engine; `unseen`: checks of policies that could not be made.
     """
 
     step: Step
     changes: Counter[str] = field(default_factory=Counter)
     new_outputs: bool = False
+    advice: list[str] = field(default_factory=list)
+    unseen: int = 0
     _under_way: dict[str, str] = field(default_factory=dict)
     _errors: list[str] = field(default_factory=list)
 
@@ -63,6 +68,8 @@ class Report:
             self._under_way.pop(event.res_op_failed_event.metadata.urn, None)
         elif event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
             self._failed(event.diagnostic_event.urn, event.diagnostic_event.message)
+        elif event.policy_event is not None:
+            self._breached(event.policy_event)
         elif event.summary_event is not None:
             for operation, count in (event.summary_event.resource_changes or {}).items():
                 self.changes[str(getattr(operation, "value", operation))] += count
@@ -83,6 +90,15 @@ class Report:
         if not text or _NOISE.match(text):
             return
         self._errors.append(f"{short(urn)}: {text}" if urn and _STACK not in urn else text)
+
+    def _breached(self, event: PolicyEvent) -> None:
+        message = " ".join(_ANSI.sub("", event.message).split())
+        if _UNSEEN in message:
+            self.unseen += 1
+            return
+        where = f"{short(event.resource_urn)}: " if event.resource_urn else ""
+        text = f"{where}{message} [{event.policy_name}]"
+        (self._errors if event.enforcement_level == "mandatory" else self.advice).append(text)
 
     def _show(self) -> None:
         names = list(self._under_way.values())

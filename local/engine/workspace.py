@@ -21,11 +21,14 @@ from groundwork.errors import ExitCode, UserError
 from groundwork.files import write_atomically
 from local.engine.recovery import stack_names
 from local.paths import CHECKOUT, Paths
+from stacks.settings import stack_file
 
 if TYPE_CHECKING:
     from pulumi.automation import LocalWorkspace, PulumiCommand, Stack
 
 OUR_PLUGIN = CHECKOUT / "local" / "kubernetes_plugin" / "bin"
+# What starts a policy pack in Python, where the vendor's language host is not installed.
+POLICY_HOST = CHECKOUT / "policies" / "bin"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,7 @@ class Engine:
         """What the engine needs in its environment. A backend or passphrase that the user has set is kept."""
         path = os.environ.get("PATH", os.defpath)
         # Appended, so that whatever the user has installed goes first.
-        for folder in (self.tools, self.plugin):
+        for folder in (self.tools, self.plugin, POLICY_HOST):
             path = path if folder is None else f"{path}{os.pathsep}{folder}"
         found = {
             "PATH": path,
@@ -93,7 +96,7 @@ class Engine:
         workspace = self._workspace(name)
         with suppress(StackNotFoundError):
             workspace.remove_stack(name, force=True)
-        (Path(workspace.work_dir) / f"Pulumi.{name}.yaml").unlink(missing_ok=True)
+        stack_file(name, Path(workspace.work_dir)).unlink(missing_ok=True)
 
     def _workspace(self, name: str, program: Callable[[], None] | None = None) -> LocalWorkspace:
         from pulumi.automation import LocalWorkspace
@@ -155,12 +158,12 @@ def prepare_project(folder: Path, stack: str, checkout: Path = CHECKOUT) -> Path
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_atomically(folder / "Pulumi.yaml", (checkout / "Pulumi.yaml").read_text("utf-8"))
     (folder / "stacks").mkdir(exist_ok=True)  # the engine insists that `main` exists; the program itself is inline
-    settings = f"Pulumi.{stack}.yaml"
-    text = (checkout / settings).read_text("utf-8") if (checkout / settings).exists() else ""
-    salt = _salt(folder / settings)
+    theirs, copy = stack_file(stack, checkout), stack_file(stack, folder)
+    text = theirs.read_text("utf-8") if theirs.exists() else ""
+    salt = _salt(copy)
     if salt is not None and _salt_of(text) is None:
         text = f"{text.rstrip()}\nencryptionsalt: {salt}\n"
-    write_atomically(folder / settings, text)
+    write_atomically(copy, text)
     return folder
 
 

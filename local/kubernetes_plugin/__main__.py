@@ -1,68 +1,7 @@
-"""Start the plugin: serve on a free port of 127.0.0.1, and print the port as the first line."""
-
-from __future__ import annotations
-
-import importlib
-import os
-import signal
-import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from types import FrameType
-
-import grpc
-from pulumi.runtime.proto import provider_pb2_grpc
+"""Start the plugin."""
 
 from local.kubernetes_plugin.servicer import Servicer
-
-# The engine asks for as many resources at once as it likes, and each may wait for minutes.
-_WORKERS = 256
-_LOOK_AFTER_ENGINE = 1.0
-_NO_LIMIT = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-
-
-def _wait(stopped: threading.Event, engine: int | None) -> None:
-    """Until a signal comes, or the engine that started this process (its ID) is gone: a killed one says no goodbye."""
-    while not stopped.wait(_LOOK_AFTER_ENGINE):
-        if engine is not None and os.getppid() != engine:
-            return
-
-
-def _prepare() -> None:
-    """Import what the first requests need, while the engine connects and reads its state."""
-    for name in ("kubernetes.client", "kubernetes.config", "local.kubernetes_plugin.components"):
-        importlib.import_module(name)
-
-
-def main(arguments: list[str]) -> int:
-    """`arguments`: the engine's address, if the engine started this process. Serves until it is told to stop."""
-    addresses = [argument for argument in arguments if not argument.startswith("-")]
-    # Asked first: an engine that is killed as soon as it has read the port would be taken for its heir.
-    engine = os.getppid() if addresses else None
-    server = grpc.server(ThreadPoolExecutor(max_workers=_WORKERS), options=_NO_LIMIT)
-    servicer = Servicer(addresses[0] if addresses else None)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    threading.Thread(target=_prepare, daemon=True).start()
-    stopped = threading.Event()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        servicer.cancelled.set()
-        stopped.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    _wait(stopped, engine)
-    servicer.cancelled.set()
-    server.stop(grace=1).wait()
-    return 0
-
+from local.plugin.serving import run
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
-    sys.stdout.flush()
-    # Requests that still wait for something must not keep the process alive.
-    os._exit(code)
+    run(Servicer, ("kubernetes.client", "kubernetes.config", "local.kubernetes_plugin.components"))

@@ -7,9 +7,8 @@ from typing import Final
 
 from local.kubernetes_plugin.deprecated import DEPRECATED
 from local.kubernetes_plugin.diffing import to_object
-from local.kubernetes_plugin.errors import PluginError
-from local.kubernetes_plugin.host import WARNING, Log
-from local.kubernetes_plugin.naming import NamingRequest, adopt_old_name, assign_name, is_generate_name
+from local.kubernetes_plugin.marking import mark_secrets
+from local.kubernetes_plugin.naming import adopt_old_name, assign_name, is_generate_name
 from local.kubernetes_plugin.normalize import normalize
 from local.kubernetes_plugin.objects import (
     GVK,
@@ -25,7 +24,10 @@ from local.kubernetes_plugin.objects import (
 )
 from local.kubernetes_plugin.provider import Provider
 from local.kubernetes_plugin.settings import Settings
-from local.kubernetes_plugin.values import Object, mark_secrets
+from local.plugin.errors import PluginError
+from local.plugin.host import WARNING, Log
+from local.plugin.naming import NamingRequest
+from local.plugin.values import Object
 
 _HOOK: Final = "helm.sh/hook"
 _TEST_HOOK: Final = re.compile("test")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from local.kubernetes_plugin.errors import ApiError, NoMatchError, UnreachableError
 from local.kubernetes_plugin.kubeconfig import Connection
 from local.kubernetes_plugin.objects import GVK, is_crd, name, namespace, pluck
-from local.kubernetes_plugin.values import Json, Object
+from local.plugin.values import Json, Object
 
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from local.kubernetes_plugin.awaiting.job import job_done
-from local.kubernetes_plugin.diffing import Difference, Path, compare, to_object
-from local.kubernetes_plugin.errors import PluginError
-from local.kubernetes_plugin.host import WARNING, Log
+from local.kubernetes_plugin.diffing import compare, to_object
 from local.kubernetes_plugin.naming import is_autonamed, is_named
 from local.kubernetes_plugin.normalize import normalize
 from local.kubernetes_plugin.objects import (
@@ -27,7 +25,10 @@ from local.kubernetes_plugin.provider import Provider
 from local.kubernetes_plugin.replacing import IDENTITY, force_new
 from local.kubernetes_plugin.settings import Settings
 from local.kubernetes_plugin.state import State
-from local.kubernetes_plugin.values import Object
+from local.plugin.diffing import Difference, Path
+from local.plugin.errors import PluginError
+from local.plugin.host import WARNING, Log
+from local.plugin.values import Object
 
 _UNREADY = f'.metadata.annotations["{REPLACE_UNREADY}"]'
 

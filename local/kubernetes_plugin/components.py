@@ -12,20 +12,11 @@ import grpc
 from pulumi.runtime.proto import provider_pb2, resource_pb2, resource_pb2_grpc
 
 from local.kubernetes_plugin import helm, manifests
-from local.kubernetes_plugin.errors import PluginError
-from local.kubernetes_plugin.host import WARNING
 from local.kubernetes_plugin.objects import GVK, SKIP_AWAIT, annotation, with_annotation
 from local.kubernetes_plugin.session import Session
-from local.kubernetes_plugin.values import (
-    RESOURCE_REFERENCE,
-    SIGNATURE,
-    Object,
-    Secret,
-    decode,
-    encode,
-    has_unknown,
-    plain,
-)
+from local.plugin.errors import PluginError
+from local.plugin.host import WARNING
+from local.plugin.values import RESOURCE_REFERENCE, SIGNATURE, Object, Secret, decode, encode, has_unknown, plain
 
 _KEEP: Final = "helm.sh/resource-policy"
 _CHART: Final = "kubernetes:helm.sh/v4:Chart"

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from local.kubernetes_plugin.awaiting import kstatus
 from local.kubernetes_plugin.awaiting.base import Context, wait
 from local.kubernetes_plugin.cluster import Cluster, Resource
-from local.kubernetes_plugin.errors import ApiError, NoMatchError, NotReadyError, PluginError
-from local.kubernetes_plugin.host import INFO, WARNING, Log
+from local.kubernetes_plugin.errors import ApiError, NoMatchError, NotReadyError
 from local.kubernetes_plugin.informers import Event
 from local.kubernetes_plugin.objects import GVK, SKIP_AWAIT, is_true, meta, pluck, qualified_name
-from local.kubernetes_plugin.values import Object
 from local.kubernetes_plugin.writing import Writer
+from local.plugin.errors import PluginError
+from local.plugin.host import INFO, WARNING, Log
+from local.plugin.values import Object
 
 # Kinds for which `skipAwait` also means not to wait for their end.
 _MAY_SKIP = frozenset({"Namespace", "Pod", "ReplicationController", "DaemonSet", "Deployment", "StatefulSet", "Job"})

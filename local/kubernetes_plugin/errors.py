@@ -1,14 +1,11 @@
-"""What can go wrong with an object, and what the engine is told about it."""
+"""What can go wrong with an object."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from local.kubernetes_plugin.values import Object
-
-
-class PluginError(Exception):
-    """The operation failed and changed nothing that has to be remembered. The text is for people."""
+from local.plugin.errors import PluginError
+from local.plugin.values import Object
 
 
 @dataclass
@@ -57,20 +54,6 @@ class NotReadyError(PluginError):
     message: str
     obj: Object
     problems: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        return self.message
-
-
-@dataclass
-class PartialError(PluginError):
-    """The operation failed halfway: the engine must store `state` under `identifier`, and try again next time."""
-
-    identifier: str
-    message: str
-    reasons: list[str]
-    state: Object
-    inputs: Object | None = None
 
     def __str__(self) -> str:
         return self.message

@@ -14,9 +14,9 @@ from typing import Final
 
 import yaml
 
-from local.kubernetes_plugin.errors import PluginError
-from local.kubernetes_plugin.values import ASSET, SIGNATURE, Json, Object, plain
 from local.paths import Paths
+from local.plugin.errors import PluginError
+from local.plugin.values import ASSET, SIGNATURE, Json, Object, plain
 
 _MINUTES: Final = 10
 _FLAGS: Final = {"version": "--version", "keyring": "--keyring"}

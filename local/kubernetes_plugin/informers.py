@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from local.kubernetes_plugin.cluster import Cluster, Resource
-from local.kubernetes_plugin.errors import PluginError
 from local.kubernetes_plugin.objects import pluck
-from local.kubernetes_plugin.values import Object
+from local.plugin.errors import PluginError
+from local.plugin.values import Object
 
 _PAUSE: Final = 0.5
 _SYNC: Final = 10.0

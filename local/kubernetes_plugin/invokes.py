@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 from local.kubernetes_plugin import helm, manifests
-from local.kubernetes_plugin.errors import PluginError
 from local.kubernetes_plugin.objects import GVK
 from local.kubernetes_plugin.session import Session
-from local.kubernetes_plugin.values import Object, plain
+from local.plugin.errors import PluginError
+from local.plugin.values import Object, plain
 
 
 def invoke(token: str, arguments: Object, session: Session, folder: Path) -> Object:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from local.kubernetes_plugin.errors import PluginError
-from local.kubernetes_plugin.values import Json, Object
+from local.plugin.errors import PluginError
+from local.plugin.values import Json, Object
 
 if TYPE_CHECKING:
     from kubernetes.client.configuration import Configuration

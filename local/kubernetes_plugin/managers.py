@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from local.kubernetes_plugin.values import Object
+from local.plugin.values import Object
 
 # Who may have written an object before this plugin applied it: plain writes of Pulumi and of `kubectl`.
 _PREDECESSORS: Final = (

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from local.kubernetes_plugin.errors import PluginError
 from local.kubernetes_plugin.objects import GVK, annotation, is_crd, name, namespace, pluck, with_metadata
-from local.kubernetes_plugin.values import Json, Object
+from local.plugin.errors import PluginError
+from local.plugin.values import Json, Object
 
 DEPENDS_ON: Final = "config.kubernetes.io/depends-on"
 _GLOB: Final = re.compile(r"(?:^|[^\\])[*?\[]")

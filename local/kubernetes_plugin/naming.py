@@ -2,37 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from dataclasses import dataclass
-from enum import Enum
-
 from local.kubernetes_plugin.objects import AUTONAMED, annotation, is_true, meta, name, with_annotation, with_metadata
-from local.kubernetes_plugin.values import Object, Unknown
-
-
-class Autonaming(Enum):
-    """What the stack's settings say about automatic names."""
-
-    PROPOSE = 0
-    ENFORCE = 1
-    DISABLE = 2
-
-
-@dataclass(frozen=True)
-class NamingRequest:
-    """`base`: the resource's name in the program; `seed`: what makes preview and update agree on a name."""
-
-    base: str
-    seed: bytes = b""
-    mode: Autonaming = Autonaming.PROPOSE
-    proposed: str = ""
-
-
-def unique_name(prefix: str, seed: bytes = b"") -> str:
-    """The prefix and eight hex digits; the same for the same seed."""
-    digits = hashlib.sha256(seed + prefix.encode()).hexdigest()[:8] if seed else secrets.token_hex(4)
-    return f"{prefix}{digits}"
+from local.plugin.naming import Autonaming, NamingRequest, unique_name
+from local.plugin.values import Object, Unknown
 
 
 def needs_name(obj: Object) -> bool:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from local.kubernetes_plugin.objects import GVK, is_crd, pluck
-from local.kubernetes_plugin.values import Json, Object, has_unknown
+from local.plugin.values import Json, Object, has_unknown
 
 _READ_ONLY_METADATA: Final = frozenset(
     {

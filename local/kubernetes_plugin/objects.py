@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from local.kubernetes_plugin.values import Json, Object
+from local.plugin.values import Json, Object
 
 SKIP_AWAIT: Final = "pulumi.com/skipAwait"
 WAIT_FOR: Final = "pulumi.com/waitFor"
@@ -92,11 +92,6 @@ class GVK:
 def type_of(urn: str) -> str:
     """The resource type in a URN, without its parents' types."""
     return urn.split("::")[2].rpartition("$")[2]
-
-
-def name_of_urn(urn: str) -> str:
-    """The resource's name in the program."""
-    return urn.split("::", 3)[3]
 
 
 def is_patch(urn: str, kind: str) -> bool:

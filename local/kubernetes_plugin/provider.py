@@ -10,10 +10,10 @@ from local.kubernetes_plugin.awaiting.base import DEFAULT_TIMEOUT, Context
 from local.kubernetes_plugin.awaiting.kinds import TIMEOUTS, await_ready, check_ready
 from local.kubernetes_plugin.cluster import Cluster
 from local.kubernetes_plugin.deleting import delete
-from local.kubernetes_plugin.diffing import Path, to_object
-from local.kubernetes_plugin.errors import ApiError, NoMatchError, NotReadyError, PartialError, PluginError
-from local.kubernetes_plugin.host import Engine, ResourceLog
+from local.kubernetes_plugin.diffing import to_object
+from local.kubernetes_plugin.errors import ApiError, NoMatchError, NotReadyError
 from local.kubernetes_plugin.informers import Informers
+from local.kubernetes_plugin.marking import mark_secrets
 from local.kubernetes_plugin.normalize import normalize
 from local.kubernetes_plugin.objects import (
     GVK,
@@ -29,8 +29,11 @@ from local.kubernetes_plugin.objects import (
 )
 from local.kubernetes_plugin.settings import Settings
 from local.kubernetes_plugin.state import State, Stored, manager_name
-from local.kubernetes_plugin.values import Object, has_unknown, mark_secrets
 from local.kubernetes_plugin.writing import Update, Writer
+from local.plugin.diffing import Path
+from local.plugin.errors import PartialError, PluginError
+from local.plugin.host import Engine, ResourceLog
+from local.plugin.values import Object, has_unknown
 
 _EXISTS = """
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import yaml
 
 from local.kubernetes_plugin.diffing import to_object
-from local.kubernetes_plugin.errors import PluginError
-from local.kubernetes_plugin.host import INFO, WARNING, Log
 from local.kubernetes_plugin.objects import is_crd, name, namespace, qualified_name
 from local.kubernetes_plugin.provider import Operation
 from local.kubernetes_plugin.state import State, Stored, manager_name
-from local.kubernetes_plugin.values import Object, has_secret
+from local.plugin.errors import PluginError
+from local.plugin.host import INFO, WARNING, Log
+from local.plugin.values import Object, has_secret
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 from local.kubernetes_plugin.objects import GVK
-from local.kubernetes_plugin.values import Json
+from local.plugin.values import Json
 
 Pattern: TypeAlias = tuple[str, ...]
 

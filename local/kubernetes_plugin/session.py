@@ -6,13 +6,14 @@ import threading
 from dataclasses import dataclass
 
 from local.kubernetes_plugin.cluster import Cluster
-from local.kubernetes_plugin.errors import ApiError, PluginError, UnreachableError
-from local.kubernetes_plugin.host import INFO, WARNING, Engine, ResourceLog
+from local.kubernetes_plugin.errors import ApiError, UnreachableError
 from local.kubernetes_plugin.kubeconfig import connect
 from local.kubernetes_plugin.provider import Operation, Provider, Reading
 from local.kubernetes_plugin.rendering import Renderer
 from local.kubernetes_plugin.settings import Settings
-from local.kubernetes_plugin.values import Object
+from local.plugin.errors import PluginError
+from local.plugin.host import INFO, WARNING, Engine, ResourceLog
+from local.plugin.values import Object
 
 _REMOVE = (
     "If the cluster was deleted, you can remove this resource from Pulumi state by rerunning the operation with the "

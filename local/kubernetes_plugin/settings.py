@@ -7,9 +7,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from local.kubernetes_plugin.errors import PluginError
 from local.kubernetes_plugin.kubeconfig import Overrides, active_cluster, parse
-from local.kubernetes_plugin.values import Json, Object, Unknown, plain
+from local.plugin.errors import PluginError
+from local.plugin.values import Json, Object, Unknown, plain
 
 _CLUSTER_KEYS = ("kubeconfig", "context", "cluster")
 _IDENTIFIER = "clusterIdentifier"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from local.kubernetes_plugin.diffing import to_object, to_properties
-from local.kubernetes_plugin.naming import unique_name
+from local.kubernetes_plugin.marking import mark_secrets
 from local.kubernetes_plugin.objects import PATCH_FIELD_MANAGER, annotation
-from local.kubernetes_plugin.values import Object, mark_secrets
+from local.plugin.naming import unique_name
+from local.plugin.values import Object
 
 INPUTS = "__inputs"
 INITIAL_VERSION = "__initialApiVersion"

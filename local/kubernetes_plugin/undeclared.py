@@ -7,7 +7,7 @@ import json
 import re
 from typing import Final
 
-from local.kubernetes_plugin.values import Json, Object
+from local.plugin.values import Json, Object
 
 _FIELD: Final = re.compile(r"(\.\S+?): field not declared in schema")
 _PART: Final = re.compile(r"\.(?P<key>[^.\[]+)|\[(?P<item>[^\]]+)\]")

@@ -9,9 +9,7 @@ from typing import Final, TypeVar
 
 from local.kubernetes_plugin.cluster import JSON_PATCH, MERGE, Cluster
 from local.kubernetes_plugin.deprecated import DEPRECATED
-from local.kubernetes_plugin.diffing import Path
-from local.kubernetes_plugin.errors import ApiError, NoMatchError, PluginError
-from local.kubernetes_plugin.host import INFO, WARNING, Log
+from local.kubernetes_plugin.errors import ApiError, NoMatchError
 from local.kubernetes_plugin.managers import adopt_fields, manages
 from local.kubernetes_plugin.objects import (
     DELETION_PROPAGATION,
@@ -28,7 +26,10 @@ from local.kubernetes_plugin.objects import (
 )
 from local.kubernetes_plugin.settings import Settings
 from local.kubernetes_plugin.undeclared import undeclared, without
-from local.kubernetes_plugin.values import Json, Object
+from local.plugin.diffing import Path
+from local.plugin.errors import PluginError
+from local.plugin.host import INFO, WARNING, Log
+from local.plugin.values import Json, Object
 
 CLIENT_MANAGER: Final = "pulumi-kubernetes"
 _RETRIES: Final = 5
@@ -123,6 +124,10 @@ class Writer:
             with conflict_explained(self.manager):
                 return self.cluster.apply(inputs, self.manager, force=force, dry_run=dry_run)
         except ApiError as error:
+            if dry_run and error.code == 422 and self._written_by_us(live):
+                # Not adopted yet, so that fields which go are still there, and the kind may not take both (a oneOf).
+                patch = three_way_patch(change.old_inputs, inputs, live)
+                return self.cluster.patch(live, patch, MERGE, CLIENT_MANAGER, dry_run=True)
             unknown = undeclared(error.message) if GVK.of(inputs).built_in else []
             if not unknown:
                 raise

@@ -223,7 +223,7 @@ class Tenants:
         secrets = {
             (reference.secret, f"namespace {name}")
             for manifest in self._declared(name).agents
-            for reference in manifest.spec.secrets()
+            for reference in manifest.spec.references()
         }
         found = [DataReference(kind="Secret", name=secret, where=where) for secret, where in sorted(secrets)]
         operator = self._operator()

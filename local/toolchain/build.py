@@ -22,6 +22,7 @@ from local.toolchain.programs import Pin, Program
 _MEMORY_PER_JOB = 1536 * machine.MIB
 _PACKAGE = re.compile(r"^[a-z0-9][\w.+~-]*(/[\w.+~-]+)*$")
 _STOP_SECONDS = 10
+_SOURCES = "sources"
 
 
 @dataclass(kw_only=True)
@@ -54,7 +55,7 @@ def jobs() -> int:
 
 
 def command(go: Go, program: Program, out: Path) -> list[str]:
-    """The go command that builds a program. Run in the folder of its pin."""
+    """The go command that builds a program. Run in the folder of its pin, or in the copy that has its patches."""
     tags = ["-tags", program.pin.tags] if program.pin.tags else []
     flags = [*pins.BUILD_FLAGS, "-ldflags", pins.ldflags(program.pin), *tags]
     return [str(go.path), "build", "-v", "-p", str(jobs()), *flags, "-o", str(out), program.package]
@@ -79,11 +80,12 @@ def build(program: Program, shop: Workshop, work: Path, step: Step) -> Path:
     log_path = shop.toolchain / "log" / f"{program.name}.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     where = step.detail
+    sources = _patched(program.pin, shop, work) if program.pin.patches else program.pin.folder
     with log_path.open("w", encoding="utf-8") as file:
         log = _Log(file=file)
         process = subprocess.Popen(
             command(shop.go, program, out),
-            cwd=program.pin.folder,
+            cwd=sources,
             env=shop.go.environment(work),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -108,6 +110,17 @@ def build(program: Program, shop: Workshop, work: Path, step: Step) -> Path:
     return place
 
 
+def _patched(pin: Pin, shop: Workshop, work: Path) -> Path:
+    """A copy of the pin's module in which its patches stand: Go replaces no file of its module cache."""
+    copy = work / _SOURCES
+    shutil.copytree(shop.go.fetch(pin, work), copy, copy_function=shutil.copyfile)
+    for folder in (copy, *(path for path in copy.rglob("*") if path.is_dir())):  # the module cache is read-only
+        folder.chmod(0o755)
+    for path, own in pin.patches:
+        shutil.copyfile(pin.folder / own, copy / path)
+    return copy
+
+
 def _keep(pin: Pin, shop: Workshop, work: Path) -> None:
     """Copy the pin's files beside its programs, before the first of these: where a program is, they are."""
     folder = pins.folder(pin, shop.toolchain)
@@ -116,7 +129,7 @@ def _keep(pin: Pin, shop: Workshop, work: Path) -> None:
         if place.exists():
             continue
         copy.parent.mkdir(parents=True, exist_ok=True)
-        origin = shop.go.module(pin, work) / source
+        origin = (work / _SOURCES if pin.patches else shop.go.module(pin, work)) / source
         if origin.is_dir():
             shutil.copytree(origin, copy, copy_function=shutil.copyfile)
         else:

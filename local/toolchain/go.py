@@ -48,7 +48,7 @@ class Go:
         }
 
     def module(self, pin: Pin, work: Path) -> Path:
-        """Where the pin's module lies in Go's module cache; it is there once a program of it was built."""
+        """Where the pin's module lies in Go's module cache; there once a program of it was built, or `fetch`ed."""
         done = subprocess.run(
             [self.path, "list", "-m", "-f", "{{.Dir}}", pin.module],
             cwd=pin.folder,
@@ -59,6 +59,26 @@ class Go:
             timeout=60,
         )
         return Path(done.stdout.strip())
+
+    def fetch(self, pin: Pin, work: Path) -> Path:
+        """The same, downloaded where it is not there yet. Raises UserError."""
+        done = subprocess.run(
+            [self.path, "mod", "download", pin.module],
+            cwd=pin.folder,
+            env=self.environment(work),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode != 0:
+            raise UserError(
+                what=f"its sources cannot be had: {_last_line(done.stderr)}",
+                where=pin.name,
+                fix="check that the Go module proxy can be reached (GOPROXY names it), then run it again",
+                code=ExitCode.ERROR,
+            )
+        return self.module(pin, work)
 
     def folders(self, toolchain: Path) -> Folders:
         """Where this Go keeps sources and build cache. Raises UserError where it has no place for them."""

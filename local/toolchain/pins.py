@@ -70,11 +70,13 @@ def digest(parts: list[bytes]) -> str:
 
 
 def key(pin: Pin) -> str:
-    """What the pin's programs depend on: go.mod, go.sum, how they are built, and for which machine."""
+    """What the pin's programs depend on: go.mod, go.sum, sources beside them, how they are built, for which machine."""
     packages = sorted(f"{program.name}={program.package}" for program in PROGRAMS.values() if program.pin == pin)
     kept = [f"{path}={source}" for path, source in sorted(pin.files)]
     recipe = [*BUILD_FLAGS, ldflags(pin), pin.tags, *packages, *kept, *target()]
-    files = [(pin.folder / name).read_bytes() for name in ("go.mod", "go.sum")]
+    own = {*(path.name for path in pin.folder.glob("*.go")), *(file for _, file in pin.patches)}
+    files = [(pin.folder / name).read_bytes() for name in ("go.mod", "go.sum", *sorted(own))]
+    recipe += [path for path, _ in sorted(pin.patches)]
     return digest([*files, *(part.encode() for part in recipe)])
 
 

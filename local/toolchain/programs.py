@@ -17,7 +17,9 @@ class Pin:
     `module` names the requirement of the folder's go.mod that holds the version. `ldflags` may use {version} (with its
     v), {major} and {minor}. `together`: its programs serve from PATH all or none, as they speak to each other.
     `sources_mb`, `cache_mb`: what a cold build adds to Go's module cache and build cache, in MiB, measured. `files`:
-    what is kept beside the programs, by its path there: files or folders of the module.
+    what is kept beside the programs, by its path there: files or folders of the module. `patches`: files of the module,
+    by their path in it, in whose place stand files beside go.mod; the module is then built from a copy, with the
+    requirements of its own go.mod and go.sum.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Pin:
     sources_mb: int
     cache_mb: int
     files: tuple[tuple[str, str], ...] = ()
+    patches: tuple[tuple[str, str], ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -105,6 +108,58 @@ _PULUMI = Pin(
 
 _OPA = Pin(name="opa", module="github.com/open-policy-agent/opa", sources_mb=565, cache_mb=495)
 _RATELIMIT = Pin(name="ratelimit", module="github.com/envoyproxy/ratelimit", sources_mb=177, cache_mb=268)
+# What sees the platform: the builder made the main package that stands beside its go.mod (docs/toolchain.md).
+_COLLECTOR = Pin(name="collector", module="go.opentelemetry.io/collector/otelcol", sources_mb=330, cache_mb=420)
+_LOKI = Pin(
+    name="loki",
+    module="github.com/grafana/loki/v3",
+    ldflags="-X github.com/prometheus/common/version.Version={version}",
+    sources_mb=1400,
+    cache_mb=1900,
+)
+# Of the many ways to find targets, only the one that is used is compiled. Debian's Prometheus lacks just that one.
+_PROMETHEUS = Pin(
+    name="prometheus",
+    module="github.com/prometheus/prometheus",
+    ldflags="-X github.com/prometheus/common/version.Version={version}",
+    tags="remove_all_sd,enable_kubernetes_sd",
+    sources_mb=400,
+    cache_mb=600,
+)
+_JAEGER = Pin(
+    name="jaeger",
+    module="github.com/jaegertracing/jaeger",
+    ldflags="-X github.com/jaegertracing/jaeger/internal/version.latestVersion={version}",
+    sources_mb=330,
+    cache_mb=420,
+)
+_CRDS = "external-secrets.io"
+_ESO_CHART = "charts/external-secrets"
+# The last version whose module is whole: since 1.0 its parts are modules that the module proxy does not serve.
+# The chart has no CRD file in it; those that this project uses are put where helm looks for them.
+_EXTERNAL_SECRETS = Pin(
+    name="external-secrets",
+    module="github.com/external-secrets/external-secrets",
+    files=(
+        (_ESO_CHART, f"deploy/{_ESO_CHART}"),
+        *(
+            (f"{_ESO_CHART}/crds/{name}.yaml", f"config/crds/bases/{name}.yaml")
+            for name in (
+                f"{_CRDS}_externalsecrets",
+                f"{_CRDS}_secretstores",
+                f"generators.{_CRDS}_generatorstates",
+                f"generators.{_CRDS}_vaultdynamicsecrets",
+            )
+        ),
+    ),
+    patches=(
+        ("pkg/provider/register/register.go", "providers.go"),
+        ("pkg/generator/register/register.go", "generators.go"),
+        (f"deploy/{_ESO_CHART}/Chart.yaml", "Chart.yaml"),
+    ),
+    sources_mb=500,
+    cache_mb=900,
+)
 _CHARTS = "manifests/charts"
 _ISTIO = Pin(
     name="istio",
@@ -215,12 +270,40 @@ _ALL = (
     _istio("pilot-agent", "pilot/cmd/pilot-agent", 4, 31),
     Program(name="opa", pin=_OPA, package=_OPA.module, ask=("version",), fit=Fit.SAME_MAJOR, seconds=32, size_mb=41),
     Program(
+        name="external-secrets",
+        pin=_EXTERNAL_SECRETS,
+        package=_EXTERNAL_SECRETS.module,
+        ask=("--help",),
+        fit=Fit.SAME_MINOR,
+        seconds=122,
+        size_mb=62,
+    ),
+    Program(
         name="ratelimit",
         pin=_RATELIMIT,
         package=f"{_RATELIMIT.module}/src/service_cmd",
         fit=Fit.SAME_MAJOR,
         seconds=14,
         size_mb=23,
+    ),
+    Program(name="otelcol", pin=_COLLECTOR, package=".", fit=Fit.SAME_MINOR, seconds=200, size_mb=45),
+    Program(name="loki", pin=_LOKI, package=f"{_LOKI.module}/cmd/loki", fit=Fit.SAME_MINOR, seconds=400, size_mb=110),
+    Program(
+        name="prometheus",
+        pin=_PROMETHEUS,
+        package=f"{_PROMETHEUS.module}/cmd/prometheus",
+        fit=Fit.SAME_MINOR,
+        seconds=250,
+        size_mb=70,
+    ),
+    Program(
+        name="jaeger",
+        pin=_JAEGER,
+        package=f"{_JAEGER.module}/cmd/all-in-one",
+        ask=("version",),
+        fit=Fit.SAME_MINOR,
+        seconds=200,
+        size_mb=40,
     ),
 )
 
@@ -232,7 +315,7 @@ LOCAL_NODE = (*_CONTROL_PLANE, "kubelet", "kube-proxy", *_CONTAINERS, "coredns",
 SIMULATED = (*_CONTROL_PLANE, "kwok")
 ENGINE = ("pulumi", "helm")
 # What images carry, beside programs that the node runs itself.
-IMAGES = ("pilot-discovery", "pilot-agent", "opa", "ratelimit")
+IMAGES = ("pilot-discovery", "pilot-agent", "opa", "ratelimit", "external-secrets")
 # Istio's charts come with its module, beside whatever is built from it: this takes the least time.
 CHARTS = ("pilot-agent",)
 # What the engine tier runs as processes of its own.

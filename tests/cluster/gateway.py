@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -186,11 +186,18 @@ def echo_objects(namespace: str, image: str) -> list[Object]:
     return [{"apiVersion": version, "kind": kind, "metadata": meta, "spec": spec} for version, kind, spec in kinds]
 
 
+def own_echo(namespace: str) -> list[Object]:
+    """What answers for a tenant by itself, where nothing else is said."""
+    return echo_objects(namespace, agent_image())
+
+
 @contextmanager
-def guests(rates: Mapping[str, int], ca: Path, target: str = CONCIERGE) -> Iterator[dict[str, Guest]]:
+def guests(
+    rates: Mapping[str, int], ca: Path, target: str = CONCIERGE, own: Callable[[str], list[Object]] = own_echo
+) -> Iterator[dict[str, Guest]]:
     """Tenants with these limits (requests a second), known to the whole gateway; gone with all they have afterwards.
 
-    `target`: the Service that answers for them; `{namespace}` in it is the tenant's own.
+    `target`: the Service that answers for them; with `{namespace}` in it, it is the tenant's own, which `own` makes.
     """
     suffix = secrets.token_hex(2)
     made = {
@@ -200,9 +207,9 @@ def guests(rates: Mapping[str, int], ca: Path, target: str = CONCIERGE) -> Itera
     try:
         for guest in made.values():
             apply(guest_objects(guest, target.format(namespace=guest.name)))
-            if target == OWN_ECHO:
-                apply(echo_objects(guest.name, agent_image()))
-                kubectl("wait", "-n", guest.name, "--for=condition=Ready", "--timeout=120s", "pod/echo")
+            if "{namespace}" in target:
+                apply(own(guest.name))
+                kubectl("wait", "-n", guest.name, "--for=condition=Ready", "--timeout=120s", "pod", "-l", "app=echo")
         for guest in made.values():
             assert wait_until(partial(settled, guest.caller), SETTLED), f"{guest.host} is not served"
         yield made

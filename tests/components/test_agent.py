@@ -167,16 +167,19 @@ def rules(agent: AgentManifest) -> list[object]:
 
 
 def test_only_names_and_istiod_are_reached_where_no_egress_is_declared() -> None:
-    mesh, dns = rules(manifest())
+    mesh, dns, spans = rules(manifest())
     assert at(mesh, "ports") == [{"protocol": "TCP", "port": 15012}]
     assert at(mesh, "to", 0, "namespaceSelector", "matchLabels") == {"kubernetes.io/metadata.name": "istio-system"}
     assert at(dns, "ports") == [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
     assert at(dns, "to", 0, "namespaceSelector", "matchLabels") == {"kubernetes.io/metadata.name": "kube-system"}
+    assert at(spans, "ports") == [{"protocol": "TCP", "port": port} for port in (4317, 4318)]
+    collector = {"kubernetes.io/metadata.name": "groundwork-observability"}
+    assert at(spans, "to", 0, "namespaceSelector", "matchLabels") == collector
 
 
 def test_declared_egress_is_held_to_its_port_and_outside_the_cluster() -> None:
     outside, address, inside = rules(manifest(egress=["models.example.com:443", "10.1.2.3:5432", "llm.models.svc:80"]))[
-        2:
+        3:
     ]
     assert outside == {
         "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16", "10.244.0.0/16"]}}],

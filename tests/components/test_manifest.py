@@ -130,7 +130,7 @@ def test_an_unknown_key_is_named_with_its_place_and_what_was_meant() -> None:
     assert found.where == "a.yaml:4:43"
     assert found.what == "spec.teir: unknown key"
     assert found.allowed is not None
-    assert "scaling, tier, tools" in found.allowed
+    assert "scaling, secrets, tier, tools" in found.allowed
     assert found.fix == "did you mean tier?"
 
 

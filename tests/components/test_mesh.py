@@ -38,6 +38,7 @@ from tests.components.samples import DIGEST, FULL, manifest
 OWNER = Owner(environment="local", tenant="acme", cost_centre="guests")
 ISTIOD, PROXY = DIGEST.replace("agent-runtime", "istiod"), DIGEST.replace("agent-runtime", "proxy")
 LOCAL = Charts(source="/charts")
+COLLECTOR = "groundwork-observability/collector.groundwork-observability.svc.cluster.local"
 ISTIO_KINDS = ("PeerAuthentication", "AuthorizationPolicy", "Sidecar")
 
 
@@ -141,7 +142,7 @@ def test_a_tenant_lets_in_its_own_pods_and_the_gateway_alone() -> None:
 
 def test_a_tenants_pods_see_their_own_namespace_only() -> None:
     hosts = tenant().one("Sidecar").at("spec", "egress", 0, "hosts")
-    assert hosts == ["./*.acme.svc.cluster.local", "istio-system/*"]
+    assert hosts == ["./*.acme.svc.cluster.local", COLLECTOR, "istio-system/*"]
 
 
 def test_an_agent_sees_what_it_declares_and_no_more() -> None:
@@ -150,6 +151,7 @@ def test_an_agent_sees_what_it_declares_and_no_more() -> None:
         "./*.acme.svc.cluster.local",
         "./models.example.com",
         "globex/store.globex.svc.cluster.local",
+        COLLECTOR,
         "istio-system/*",
     ]
 

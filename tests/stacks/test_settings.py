@@ -46,7 +46,9 @@ def test_an_unknown_setting_is_named_with_its_place_and_what_was_meant(tmp_path:
     error = refusal(tmp_path, f"{DOMAIN}  groundwork:tenant: acme\n")
     assert error.where == "Pulumi.local.yaml:4:3"
     assert error.what == "tenant: unknown key"
-    assert error.allowed == "clusterNetworks, dns, domain, images, kubeconfig, layers, tenants"
+    assert error.allowed == (
+        "aws, clusterNetworks, dns, domain, images, kubeconfig, layers, observability, secrets, tenants"
+    )
     assert error.fix == "did you mean tenants?"
 
 

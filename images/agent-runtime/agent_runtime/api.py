@@ -18,7 +18,7 @@ from starlette.types import Send
 from agent_runtime.agent import Agent, Wish
 from agent_runtime.call import current_call
 from agent_runtime.errors import ApiError, ErrorType, error_body, error_response
-from agent_runtime.metrics import CONTENT_TYPE, Metrics
+from agent_runtime.metrics import Metrics
 from agent_runtime.models.base import Finish
 from agent_runtime.state import State
 from agent_runtime.wire import DONE, ChatRequest, ChatWriter, InvokeRequest, event, invoke_body, parse
@@ -149,7 +149,8 @@ def api_app(api: Api, observed: Middleware) -> Starlette:
 def metrics_app(metrics: Metrics) -> Starlette:
     """The application of the metrics listener."""
 
-    async def show(_: Request) -> Response:
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
+    async def show(request: Request) -> Response:
+        text, content_type = metrics.text(request.headers.get("accept", ""))
+        return Response(text, headers={"content-type": content_type})
 
     return Starlette(routes=[Route("/metrics", show)])

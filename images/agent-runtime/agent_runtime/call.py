@@ -41,6 +41,11 @@ class Call:
         return format_trace_id(self.span.get_span_context().trace_id)
 
     @property
+    def sampled(self) -> bool:
+        """Whether the trace is recorded, so that it can be looked up by its id."""
+        return self.span.get_span_context().trace_flags.sampled
+
+    @property
     def span_id(self) -> str:
         """16 hexadecimal digits."""
         return format_span_id(self.span.get_span_context().span_id)

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 
 from agent_runtime.call import Call
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
 # Seconds; close together around the tiers' promises, 200 ms and 1 s.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 0.9, 1.0, 1.1, 1.5, 2.5, 5.0, 10.0, 30.0)
 
@@ -56,8 +55,9 @@ class Metrics:
             self._errors.labels(**self._common, route=call.route, type=call.error.value).inc()
 
     def timed(self, call: Call, seconds: float) -> None:
-        """Record how long an accepted request took in all."""
-        self._duration.labels(**self._common, route=call.route).observe(seconds)
+        """Record how long an accepted request took in all; the trace that is kept of it is its exemplar."""
+        exemplar = {"trace_id": call.trace_id} if call.sampled else None
+        self._duration.labels(**self._common, route=call.route).observe(seconds, exemplar)
         if call.model_seconds:
             self._model.labels(**self._common, route=call.route).observe(call.model_seconds)
         if call.first_byte_seconds is not None and call.overhead_seconds is not None:
@@ -82,9 +82,10 @@ class Metrics:
         self._sessions.labels(**self._common).set_function(sessions)
         self._draining.labels(**self._common).set_function(lambda: float(draining()))
 
-    def text(self) -> bytes:
-        """Everything, in the Prometheus text format."""
-        return generate_latest(self.registry)
+    def text(self, accept: str = "") -> tuple[bytes, str]:
+        """Everything and its content type: OpenMetrics, which alone has exemplars, where `accept` asks for it."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
 
     def _start_at_zero(self) -> None:
         """Without this a rate over the first request is unknown rather than right."""

@@ -11,10 +11,10 @@ from typing import Final, Protocol
 
 from local.kubernetes_plugin.cluster import Cluster, Resource
 from local.kubernetes_plugin.errors import NotReadyError
-from local.kubernetes_plugin.host import Log
 from local.kubernetes_plugin.informers import Event, Informers
 from local.kubernetes_plugin.objects import name, namespace
-from local.kubernetes_plugin.values import Object
+from local.plugin.host import Log
+from local.plugin.values import Object
 
 DEFAULT_TIMEOUT: Final = 600.0
 _POLL: Final = 0.25

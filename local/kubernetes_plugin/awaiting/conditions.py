@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from local.kubernetes_plugin.errors import PluginError
-from local.kubernetes_plugin.values import Json, Object
+from local.plugin.errors import PluginError
+from local.plugin.values import Json, Object
 
 Judge = Callable[[Object], tuple[bool, str]]
 

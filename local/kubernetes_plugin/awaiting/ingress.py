@@ -8,10 +8,10 @@ from typing import Final
 
 from local.kubernetes_plugin.awaiting.service import ENDPOINT_SLICES, SERVICES, SETTLE
 from local.kubernetes_plugin.cluster import Resource
-from local.kubernetes_plugin.host import INFO, WARNING, Log
 from local.kubernetes_plugin.informers import Event
 from local.kubernetes_plugin.objects import name, pluck
-from local.kubernetes_plugin.values import Object
+from local.plugin.host import INFO, WARNING, Log
+from local.plugin.values import Object
 
 INGRESSES: Final = Resource("networking.k8s.io", "v1", "ingresses", namespaced=True)
 # A rule may name a service that never comes; after this many seconds with no endpoints at all, go on without.

@@ -7,10 +7,10 @@ from typing import Final
 
 from local.kubernetes_plugin.awaiting.pods import PodWatch, condition, pod_state, short_name
 from local.kubernetes_plugin.cluster import PODS, Resource
-from local.kubernetes_plugin.host import INFO, Log
 from local.kubernetes_plugin.informers import Event
 from local.kubernetes_plugin.objects import name, owned_by, pluck
-from local.kubernetes_plugin.values import Object
+from local.plugin.host import INFO, Log
+from local.plugin.values import Object
 
 JOBS: Final = Resource("batch", "v1", "jobs", namespaced=True)
 _PASSING: Final = "containers with unready status"

@@ -28,7 +28,7 @@ from local.kubernetes_plugin.awaiting.statefulset import StatefulSetAwaiter
 from local.kubernetes_plugin.cluster import Cluster
 from local.kubernetes_plugin.errors import ApiError, NotReadyError
 from local.kubernetes_plugin.objects import GVK, SKIP_AWAIT, WAIT_FOR, annotation, is_true, name, owned_by, pluck
-from local.kubernetes_plugin.values import Object
+from local.plugin.values import Object
 
 # Kinds that wait for less than the usual ten minutes, in seconds.
 TIMEOUTS: Final = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from local.kubernetes_plugin.awaiting.pods import condition
 from local.kubernetes_plugin.objects import pluck
-from local.kubernetes_plugin.values import Object
+from local.plugin.values import Object
 
 
 @dataclass(frozen=True)

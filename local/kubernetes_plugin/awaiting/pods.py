@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from local.kubernetes_plugin.cluster import EVENTS, Cluster
-from local.kubernetes_plugin.errors import PluginError
-from local.kubernetes_plugin.host import INFO, WARNING
 from local.kubernetes_plugin.objects import name, namespace, pluck, qualified_name
-from local.kubernetes_plugin.values import Object
+from local.plugin.errors import PluginError
+from local.plugin.host import INFO, WARNING
+from local.plugin.values import Object
 
 LOG_LINES: Final = 10
 _QUIET_REASONS: Final = frozenset({"ContainerCreating", "PodInitializing", ""})

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from local.kubernetes_plugin.cluster import Resource
-from local.kubernetes_plugin.host import INFO, Log
 from local.kubernetes_plugin.informers import Event
 from local.kubernetes_plugin.objects import name, pluck
-from local.kubernetes_plugin.values import Object
+from local.plugin.host import INFO, Log
+from local.plugin.values import Object
 
 SERVICES: Final = Resource("", "v1", "services", namespaced=True)
 ENDPOINT_SLICES: Final = Resource("discovery.k8s.io", "v1", "endpointslices", namespaced=True)

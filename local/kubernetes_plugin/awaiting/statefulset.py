@@ -7,10 +7,10 @@ from typing import Final
 
 from local.kubernetes_plugin.awaiting.pods import PodWatch
 from local.kubernetes_plugin.cluster import PODS, Resource
-from local.kubernetes_plugin.host import INFO, Log
 from local.kubernetes_plugin.informers import Event
 from local.kubernetes_plugin.objects import name, owned_by, pluck
-from local.kubernetes_plugin.values import Object
+from local.plugin.host import INFO, Log
+from local.plugin.values import Object
 
 STATEFUL_SETS: Final = Resource("apps", "v1", "statefulsets", namespaced=True)
 

@@ -16,6 +16,7 @@ BOOT_ID = PROC_SYS / "kernel/random/boot_id"
 
 # Kernel settings that the node's role, kubelet, kube-proxy or the CNI plugins change.
 SYSCTLS = (
+    "fs/inotify/max_user_instances",
     "kernel/keys/root_maxbytes",
     "kernel/keys/root_maxkeys",
     "kernel/panic",

@@ -114,6 +114,16 @@ class Supervisord:
         for name in names:
             proxy.addProcessGroup(name)
 
+    def stop(self, name: str) -> None:
+        """Stop a service, which stays stopped until it is started."""
+        if self.pid(name) is not None:
+            self._proxy().supervisor.stopProcess(name)
+
+    def start(self, name: str) -> None:
+        """Start a service that was stopped."""
+        if self.pid(name) is None:
+            self._proxy().supervisor.startProcess(name)
+
     def log_tail(self, name: str) -> str:
         """The last lines of the service's log."""
         return last_lines(self.logs / f"{name}.log")

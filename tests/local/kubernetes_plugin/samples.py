@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from local.kubernetes_plugin.awaiting.base import Awaiter
 from local.kubernetes_plugin.cluster import Resource
 from local.kubernetes_plugin.informers import Event
-from local.kubernetes_plugin.values import Json, Object
+from local.plugin.values import Json, Object
 
 REVISION = "deployment.kubernetes.io/revision"
 

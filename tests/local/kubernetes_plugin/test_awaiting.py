@@ -18,7 +18,7 @@ from local.kubernetes_plugin.awaiting.simple import (
 )
 from local.kubernetes_plugin.awaiting.statefulset import STATEFUL_SETS, StatefulSetAwaiter
 from local.kubernetes_plugin.cluster import PODS
-from local.kubernetes_plugin.values import Json, Object
+from local.plugin.values import Json, Object
 from tests.local.kubernetes_plugin.samples import Clock, Heard, deployment, pod, replica_set, tell
 
 AVAILABLE = {"Available": ("True", "MinimumReplicasAvailable"), "Progressing": ("True", "NewReplicaSetAvailable")}

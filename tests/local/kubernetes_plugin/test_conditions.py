@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from local.kubernetes_plugin.awaiting.conditions import PathCondition, parse_wait_for
-from local.kubernetes_plugin.errors import PluginError
-from local.kubernetes_plugin.values import Object
+from local.plugin.errors import PluginError
+from local.plugin.values import Object
 
 OBJ: Object = {
     "metadata": {"name": "w", "labels": {"a.b/c": "x"}},

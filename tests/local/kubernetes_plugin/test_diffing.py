@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.kubernetes_plugin.diffing import Change, compare, covers, parse_path, path_text, to_object, to_properties
+from local.kubernetes_plugin.diffing import compare, to_object, to_properties
 from local.kubernetes_plugin.objects import keep_dropped, prune
 from local.kubernetes_plugin.replacing import force_new
-from local.kubernetes_plugin.values import UNKNOWN, Json, Object, Secret
+from local.plugin.diffing import Change, covers, parse_path, path_text
+from local.plugin.values import UNKNOWN, Json, Object, Secret
 
 _KEYS = st.text(min_size=1, max_size=6).filter(lambda key: "\\" not in key)
 _JSON: st.SearchStrategy[Json] = st.recursive(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.kubernetes_plugin.errors import PluginError
 from local.kubernetes_plugin.manifests import DEPENDS_ON, arrange, decode_yaml, normalize, read_files
-from local.kubernetes_plugin.values import Json, Object
+from local.plugin.errors import PluginError
+from local.plugin.values import Json, Object
 
 
 def _object(kind: str, name: str, namespace: str = "", api_version: str = "v1", **more: Json) -> Object:

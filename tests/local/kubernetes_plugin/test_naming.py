@@ -6,17 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.kubernetes_plugin.naming import (
-    Autonaming,
-    NamingRequest,
-    adopt_old_name,
-    assign_name,
-    is_autonamed,
-    is_generate_name,
-    is_named,
-)
+from local.kubernetes_plugin.naming import adopt_old_name, assign_name, is_autonamed, is_generate_name, is_named
 from local.kubernetes_plugin.objects import name
-from local.kubernetes_plugin.values import UNKNOWN
+from local.plugin.naming import Autonaming, NamingRequest
+from local.plugin.values import UNKNOWN
 
 
 @given(st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True), st.binary(max_size=16))

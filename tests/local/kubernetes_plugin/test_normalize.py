@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.kubernetes_plugin.normalize import normalize, quantity
-from local.kubernetes_plugin.values import UNKNOWN, Object
+from local.plugin.values import UNKNOWN, Object
 
 _SCALE: dict[str, Decimal | int] = {
     "": 1,

@@ -6,11 +6,12 @@ from typing import cast
 import pytest
 
 from local.kubernetes_plugin.cluster import Cluster
-from local.kubernetes_plugin.errors import ApiError, NoMatchError, PluginError
+from local.kubernetes_plugin.errors import ApiError, NoMatchError
 from local.kubernetes_plugin.objects import GVK
 from local.kubernetes_plugin.settings import Settings
-from local.kubernetes_plugin.values import Object
 from local.kubernetes_plugin.writing import Writer
+from local.plugin.errors import PluginError
+from local.plugin.values import Object
 from tests.local.kubernetes_plugin.samples import Heard
 
 OBJ: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "nowhere"}}

@@ -9,7 +9,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from local.kubernetes_plugin.servicer import Servicer
-from local.kubernetes_plugin.values import SECRET, SIGNATURE, Object, decode, encode
+from local.plugin.values import SECRET, SIGNATURE, Object, decode, encode
 
 NOWHERE = """
 apiVersion: v1

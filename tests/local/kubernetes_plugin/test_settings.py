@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from local.kubernetes_plugin.errors import PluginError
 from local.kubernetes_plugin.kubeconfig import Overrides, active_cluster, ambient, apply_overrides, connect, parse
 from local.kubernetes_plugin.settings import Settings, check, compare
-from local.kubernetes_plugin.values import UNKNOWN, Object
+from local.plugin.errors import PluginError
+from local.plugin.values import UNKNOWN, Object
 
 URN = "urn:pulumi:s::p::pulumi:providers:kubernetes::kube"
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from local.kubernetes_plugin.objects import keep_dropped
 from local.kubernetes_plugin.undeclared import undeclared, without
-from local.kubernetes_plugin.values import Object
+from local.plugin.values import Object
 
 REFUSAL = """failed to create typed patch object (rec/d; apps/v1, Kind=Deployment): errors:
   .spec.replcas: field not declared in schema

@@ -3,18 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.kubernetes_plugin.values import (
-    UNKNOWN,
-    Json,
-    Object,
-    Secret,
-    decode,
-    encode,
-    has_secret,
-    has_unknown,
-    mark_secrets,
-    plain,
-)
+from local.kubernetes_plugin.marking import mark_secrets
+from local.plugin.values import UNKNOWN, Json, Object, Secret, decode, encode, has_secret, has_unknown, plain
 
 _KEYS = st.text(min_size=1, max_size=8).filter(lambda key: key != "value" and len(key) < 9)
 _LEAVES: st.SearchStrategy[Json] = st.one_of(

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from typing import cast
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.kubernetes_plugin.cluster import Cluster
+from local.kubernetes_plugin.errors import ApiError
 from local.kubernetes_plugin.managers import adopt_fields, manages
-from local.kubernetes_plugin.values import Json, Object
-from local.kubernetes_plugin.writing import keep_ignored, leave_ignored, three_way_patch
+from local.kubernetes_plugin.settings import Settings
+from local.kubernetes_plugin.writing import Update, Writer, keep_ignored, leave_ignored, three_way_patch
+from local.plugin.values import Json, Object
+from tests.local.kubernetes_plugin.samples import Heard
 
 _TREES: st.SearchStrategy[Json] = st.recursive(
     st.one_of(st.integers(0, 3), st.text("ab", max_size=2), st.lists(st.integers(0, 3), max_size=2)),
@@ -93,3 +100,35 @@ def test_managing_a_parent_is_not_managing_every_child() -> None:
     entry = _entry("me", "Apply", {"f:spec": {"f:a": {}}})
     assert manages(entry, ["spec"])
     assert not manages(entry, ["spec", "b"])
+
+
+class OneOf:
+    """An API server whose kind takes `a` or `b`: an apply adds to what another manager wrote, and is refused."""
+
+    def apply(self, _obj: Object, _manager: str, **_how: bool) -> Object:
+        raise ApiError(422, "Invalid", "spec: must validate one and only one schema (oneOf)")
+
+    def patch(self, live: Object, patch: Object, _kind: str, _manager: str, *, dry_run: bool) -> Object:
+        assert dry_run
+        merged = _merge(live, patch)
+        assert isinstance(merged, dict)
+        return merged
+
+
+def _swapped(manager: str, *, dry_run: bool) -> Object:
+    """What becomes of an object with `a`, written by this manager, whose program now says `b`."""
+    head: Object = {"apiVersion": "example.com/v1", "kind": "Choice", "metadata": {"name": "c"}}
+    entries = [_entry(manager, "Update", {"f:spec": {"f:a": {}}})]
+    live = head | {"metadata": {"name": "c", "managedFields": entries}, "spec": {"a": 1}}
+    writer = Writer(cast("Cluster", OneOf()), Settings(), Heard(), "m", patch=False, pause=lambda _seconds: True)
+    change = Update(inputs=head | {"spec": {"b": 2}}, old_inputs=head | {"spec": {"a": 1}}, live=live)
+    return writer.update(change, dry_run=dry_run)
+
+
+def test_a_preview_can_swap_alternatives_that_exclude_each_other() -> None:
+    assert _swapped("pulumi-kubernetes", dry_run=True)["spec"] == {"b": 2}
+
+
+def test_what_another_wrote_is_refused_as_it_will_be() -> None:
+    with pytest.raises(ApiError, match="oneOf"):
+        _swapped("kubectl", dry_run=True)

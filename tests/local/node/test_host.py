@@ -9,6 +9,7 @@ import pytest
 
 from groundwork.errors import UserError
 from local.node import NodeSettings, check
+from local.node.host import network
 from local.node.host.objects import condition, path_of
 from local.node.host.teardown import StillMountedError, delete, mounts_below
 from local.node.preflight import in_use
@@ -96,3 +97,19 @@ def test_a_node_is_one_process_work_at_a_time(tmp_path: Path) -> None:
         raise AssertionError("the second got in")
     with alone(tmp_path):
         pass  # the lock went with the first
+
+
+def test_a_kernel_setting_that_is_high_enough_is_left_and_a_low_one_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in network.WANTED.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{value}\n")
+    setting = tmp_path / "fs/inotify/max_user_instances"
+    setting.parent.mkdir(parents=True)
+    monkeypatch.setattr(network, "PROC_SYS", tmp_path)
+    setting.write_text("65536\n")
+    assert network.ensure_sysctls() == []
+    setting.write_text("128\n")
+    assert network.ensure_sysctls() == ["fs/inotify/max_user_instances"]
+    assert setting.read_text() == "1024"

@@ -5,13 +5,13 @@ In memory a value is plain JSON (`None`, `bool`, `int`, `float`, `str`, `list`, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from google.protobuf import struct_pb2
 
-# Free-form JSON: Kubernetes objects have as many shapes as there are kinds.
+# Free-form JSON: properties have as many shapes as there are types.
 Json: TypeAlias = Any
 Object: TypeAlias = dict[str, Json]
 
@@ -130,21 +130,27 @@ def has_secret(value: Json) -> bool:
     return isinstance(value, Secret) or any(has_secret(child) for child in _children(value))
 
 
-def mark_secrets(outputs: Object, inputs: Mapping[str, Json]) -> Object:
-    """`outputs` with everything marked that was secret in `inputs`, and all data of a Kubernetes `Secret`.
+def _nothing(_outputs: Object) -> Iterable[str]:
+    return ()
 
-    Objects are walked side by side. A list with one secret in it becomes secret as a whole, because the API server
-    may reorder it.
+
+def mark_secrets(
+    outputs: Object, inputs: Mapping[str, Json], always: Callable[[Object], Iterable[str]] = _nothing
+) -> Object:
+    """`outputs` with everything marked that was secret in `inputs`. `always`: keys of an object that are secret anyway.
+
+    Objects are walked side by side. A list with one secret in it becomes secret as a whole, because the service may
+    reorder it.
     """
-    if outputs.get("kind") == "Secret":
-        marked: Object = {key: Secret(plain(outputs[key])) for key in ("data", "stringData") if key in outputs}
-        return {**outputs, **marked}
     result = dict(outputs)
+    for key in always(outputs):
+        if key in result:
+            result[key] = Secret(plain(result[key]))
     for key, given in inputs.items():
         if key not in result:
             continue
         if isinstance(result[key], dict) and isinstance(given, dict):
-            result[key] = mark_secrets(result[key], given)
+            result[key] = mark_secrets(result[key], given, always)
         elif has_secret(given) and not isinstance(result[key], Secret):
             result[key] = Secret(result[key])
     return result

@@ -1,0 +1,260 @@
+"""The task of an agent on ECS: its containers, what they are given, and by which roles.  (docs/ecs.md)"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import ecs, iam
+from pydantic import JsonValue
+
+from components.agents.fargate import MIB, TaskSize, task_size
+from components.agents.manifest import AgentManifest, OpenAIModel, SecretRef, dump
+from components.aws import Scope, child, document, statement, trust
+from components.workload import USER, refuse_other_than_digest
+
+PORT, METRICS_PORT = 8080, 9090
+FOLDER, TMP = "/run/agent", "/tmp"  # noqa: S108 – in the container
+MANIFEST, SECRETS = f"{FOLDER}/manifest.yaml", f"{FOLDER}/secrets"
+# What Service Connect's own proxy takes of a task: a quarter of a core and 64 MiB, as AWS recommends.
+PROXY_CPU, PROXY_MEMORY = 250, 64 * MIB
+# Writes what a cluster would mount: the manifest, and secrets as files. Shared folders of Fargate belong to root.
+WRITE_FILES = """\
+import json, os, pathlib
+folder = pathlib.Path(os.environ["FOLDER"])
+(folder / "manifest.yaml").write_text(os.environ["MANIFEST"], "utf-8")
+for name, variable in json.loads(os.environ["FILES"]).items():
+    file = folder / "secrets" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(os.environ[variable], "utf-8")
+os.chmod("/tmp", 0o1777)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collector:
+    """The sidecar that takes the agent's telemetry away. `image`: by digest; `config`: of the OpenTelemetry collector.
+
+    `cpu`: thousandths of a core; `memory`: bytes.
+    """
+
+    image: pulumi.Input[str]
+    config: str
+    cpu: int = 100
+    memory: int = 128 * MIB
+
+    def __post_init__(self) -> None:
+        refuse_other_than_digest(self.image)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskArgs:
+    """As in EcsAgentArgs. `physical`: the name of the task's family and roles."""
+
+    manifest: AgentManifest
+    tenant: str
+    scope: Scope
+    physical: str
+    tags: Mapping[str, str]
+    image: pulumi.Input[str]
+    runtime_image: pulumi.Input[str]
+    secrets: Mapping[str, pulumi.Input[str]]
+    secrets_key: pulumi.Input[str]
+    log_group: pulumi.Input[str]
+    architecture: str
+    collector: Collector | None
+
+
+class Task(pulumi.ComponentResource):
+    """The task definition and its two roles: one starts it, the other is the agent's own identity, with no rights.
+
+    `arn`: of this revision; `ready`: what a task cannot start without.
+    """
+
+    arn: pulumi.Output[str]
+    ready: list[pulumi.Resource]
+
+    def __init__(self, name: str, args: TaskArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:agents:EcsTask", name, None, opts)
+        self._name, self._args, self._spec = name, args, args.manifest.spec
+        execution = self._role("start")
+        identity = self._role("agent")
+        definition = ecs.TaskDefinition(
+            name,
+            family=args.physical,
+            requires_compatibilities=["FARGATE"],
+            network_mode="awsvpc",
+            cpu=str(self._size.cpu),
+            memory=str(self._size.memory),
+            runtime_platform=ecs.TaskDefinitionRuntimePlatformArgs(
+                operating_system_family="LINUX", cpu_architecture=args.architecture
+            ),
+            execution_role_arn=execution.arn,
+            task_role_arn=identity.arn,
+            volumes=[ecs.TaskDefinitionVolumeArgs(name=volume) for volume in ("files", "tmp")],
+            container_definitions=self._containers(),
+            tags=dict(args.tags),
+            opts=child(self),
+        )
+        self.arn = definition.arn
+        self.ready = [self._rights(execution)]
+        self.register_outputs({"arn": self.arn})
+
+    @property
+    def _size(self) -> TaskSize:
+        amounts, collector = self._spec.resources, self._args.collector
+        beside_cpu, beside_memory = (collector.cpu, collector.memory) if collector else (0, 0)
+        return task_size(
+            amounts.cpu_limit + PROXY_CPU + beside_cpu, amounts.memory_limit + PROXY_MEMORY + beside_memory
+        )
+
+    def _role(self, part: str) -> iam.Role:
+        return iam.Role(
+            f"{self._name}-{part}",
+            name=f"{self._args.physical}-{part}",
+            assume_role_policy=trust("ecs-tasks.amazonaws.com", account=self._args.scope.account),
+            tags=dict(self._args.tags),
+            opts=child(self),
+        )
+
+    def _rights(self, role: iam.Role) -> pulumi.Resource:
+        """To start it: pull images, write its logs, read the secrets that its manifest names and no other."""
+        args = self._args
+        named = {reference.secret: args.secrets[reference.secret] for reference in self._spec.references()}
+        policy = pulumi.Output.all(group=args.log_group, key=args.secrets_key, **named).apply(
+            lambda known: self._policy(known["group"], known["key"], [known[name] for name in named])
+        )
+        made = iam.Policy(
+            f"{self._name}-start",
+            name=f"{args.physical}-start",
+            policy=policy,
+            tags=dict(args.tags),
+            opts=child(self),
+        )
+        return iam.RolePolicyAttachment(f"{self._name}-start", role=role.name, policy_arn=made.arn, opts=child(self))
+
+    def _policy(self, group: str, key: str, secrets: list[str]) -> str:
+        scope = self._args.scope
+        pull = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+        statements = [
+            statement("ecr:GetAuthorizationToken", sid="Login"),
+            statement(pull, scope.arn("ecr", "repository/*"), sid="Pull"),
+            statement(
+                ("logs:CreateLogStream", "logs:PutLogEvents"), scope.arn("logs", f"log-group:{group}:*"), sid="Logs"
+            ),
+        ]
+        if secrets:
+            through: dict[str, JsonValue] = {
+                "StringEquals": {"kms:ViaService": f"secretsmanager.{scope.region}.amazonaws.com"}
+            }
+            statements += [
+                statement("secretsmanager:GetSecretValue", secrets, sid="Secrets"),
+                statement("kms:Decrypt", key, condition=through, sid="SecretsKey"),
+            ]
+        return document(*statements)
+
+    def _containers(self) -> pulumi.Output[str]:
+        args = self._args
+        given = pulumi.Output.all(
+            image=args.image,
+            runtime=args.runtime_image,
+            collector=args.collector.image if args.collector else "",
+            group=args.log_group,
+            **{f"secret:{name}": arn for name, arn in args.secrets.items()},
+        )
+        return given.apply(lambda known: json.dumps(self._listed(known), sort_keys=True))
+
+    def _listed(self, known: Mapping[str, str]) -> list[JsonValue]:
+        containers: list[JsonValue] = [self._writer(known), self._agent(known)]
+        if self._args.collector is not None:
+            containers.append(self._sidecar(self._args.collector, known))
+        return containers
+
+    def _writer(self, known: Mapping[str, str]) -> dict[str, JsonValue]:
+        model = self._spec.model
+        keys = [model.api_key_from] if isinstance(model, OpenAIModel) and model.api_key_from is not None else []
+        files = {f"{key.secret}/{key.key}": f"SECRET_{index}" for index, key in enumerate(keys)}
+        text: dict[str, str] = {"FOLDER": FOLDER, "MANIFEST": dump(self._args.manifest), "FILES": json.dumps(files)}
+        return self._base("files", known["runtime"], known["group"]) | {
+            "essential": False,
+            "user": "0",
+            "entryPoint": ["/opt/agent/bin/python", "-c", WRITE_FILES],
+            "command": [],
+            "environment": _variables(text),
+            "secrets": [_secret(f"SECRET_{index}", key, known) for index, key in enumerate(keys)],
+            "mountPoints": [_mount("files", FOLDER), _mount("tmp", TMP)],
+        }
+
+    def _agent(self, known: Mapping[str, str]) -> dict[str, JsonValue]:
+        args, amounts = self._args, self._spec.resources
+        plain = {key: value for key, value in self._spec.env.items() if isinstance(value, str)}
+        hidden = {key: value for key, value in self._spec.env.items() if isinstance(value, SecretRef)}
+        platform = {
+            "AGENT_MANIFEST": MANIFEST,
+            "AGENT_SECRETS": SECRETS,
+            "AGENT_NAME": args.manifest.name,
+            "AGENT_TENANT": args.tenant,
+            "AGENT_ENVIRONMENT": args.scope.environment,
+        }
+        return self._base("agent", known["image"], known["group"]) | {
+            "essential": True,
+            "user": f"{USER}:{USER}",
+            "cpu": amounts.cpu_limit * 1024 // 1000,
+            "memory": amounts.memory_limit // MIB,
+            "dependsOn": [{"containerName": "files", "condition": "SUCCESS"}],
+            "portMappings": [
+                {"name": "http", "containerPort": PORT, "protocol": "tcp", "appProtocol": "http"},
+                {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "tcp"},
+            ],
+            "environment": _variables(platform | plain),
+            "secrets": [_secret(key, value, known) for key, value in sorted(hidden.items())],
+            "mountPoints": [_mount("files", FOLDER, read_only=True), _mount("tmp", TMP)],
+            "stopTimeout": max(2, math.ceil(self._spec.drain.total_seconds())),
+        }
+
+    def _sidecar(self, collector: Collector, known: Mapping[str, str]) -> dict[str, JsonValue]:
+        return self._base("telemetry", known["collector"], known["group"]) | {
+            # Without it an agent answers on; what it would have said is lost, and the alarm on its metrics says so.
+            "essential": False,
+            "user": f"{USER}:{USER}",
+            "cpu": collector.cpu * 1024 // 1000,
+            "memory": collector.memory // MIB,
+            "command": ["--config=env:COLLECTOR_CONFIG"],
+            "environment": _variables({"COLLECTOR_CONFIG": collector.config}),
+        }
+
+    def _base(self, name: str, image: str, group: str) -> dict[str, JsonValue]:
+        return {
+            "name": name,
+            "image": image,
+            "readonlyRootFilesystem": True,
+            "privileged": False,
+            "linuxParameters": {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}},
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {
+                    "awslogs-group": group,
+                    "awslogs-region": self._args.scope.region,
+                    "awslogs-stream-prefix": f"{self._args.tenant}/{self._args.manifest.name}",
+                    # A log that cannot be written must not hold up an answer.
+                    "mode": "non-blocking",
+                    "max-buffer-size": "4m",
+                },
+            },
+        }
+
+
+def _variables(values: Mapping[str, str]) -> list[JsonValue]:
+    return [{"name": name, "value": value} for name, value in sorted(values.items())]
+
+
+def _secret(variable: str, reference: SecretRef, known: Mapping[str, str]) -> JsonValue:
+    """One key of a secret whose value is a JSON object."""
+    return {"name": variable, "valueFrom": f"{known[f'secret:{reference.secret}']}:{reference.key}::"}
+
+
+def _mount(volume: str, path: str, *, read_only: bool = False) -> JsonValue:
+    return {"sourceVolume": volume, "containerPath": path, "readOnly": read_only}

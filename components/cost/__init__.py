@@ -1,0 +1,1 @@
+"""What an AWS environment may cost.  (docs/aws.md)"""

@@ -1,0 +1,1 @@
+"""Data: the stores that run in the cluster, and those that AWS keeps."""

@@ -1,0 +1,1 @@
+"""Metrics, logs, traces and alerts of everything that an environment runs.  (docs/observability.md)"""

@@ -1,0 +1,190 @@
+"""What CloudWatch watches: alarms that reach somebody, and a dashboard.  (docs/aws.md)"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch, sns
+from pydantic import JsonValue
+
+from components.aws import Scope, child, document, statement
+
+COMPONENT = "observability"
+SENDERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com", "backup.amazonaws.com", "events.amazonaws.com")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopicArgs:
+    """`addresses`: e-mail addresses that confirm once and are told from then on."""
+
+    scope: Scope
+    key: pulumi.Input[str]
+    addresses: Sequence[str]
+
+
+class AlarmTopic(pulumi.ComponentResource):
+    """Where alarms go. `arn`: of the topic."""
+
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: TopicArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:observability:AlarmTopic", name, None, opts)
+        scope = args.scope
+        topic = sns.Topic(
+            name,
+            name=scope.name("alarms"),
+            kms_master_key_id=args.key,
+            tags=scope.tags(COMPONENT),
+            opts=child(self),
+        )
+        own: dict[str, JsonValue] = {"StringEquals": {"aws:SourceAccount": scope.account}}
+        sns.TopicPolicy(
+            name,
+            arn=topic.arn,
+            policy=document(
+                statement(
+                    "sns:Publish",
+                    scope.arn("sns", scope.name("alarms")),
+                    principal={"Service": [*SENDERS]},
+                    condition=own,
+                    sid="Senders",
+                )
+            ),
+            opts=child(self),
+        )
+        for index, address in enumerate(args.addresses):
+            sns.TopicSubscription(
+                f"{name}-{index}", topic=topic.arn, protocol="email", endpoint=address, opts=child(self)
+            )
+        self.arn = topic.arn
+        self.register_outputs({"arn": self.arn})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """One alarm: a metric, and the limit that it may not pass for `minutes` together."""
+
+    metric: str
+    namespace: str
+    dimensions: Mapping[str, pulumi.Input[str]]
+    limit: float
+    meaning: str
+    below: bool = False
+    statistic: str = "Average"
+    percentile: str | None = None
+    minutes: int = 5
+    silence_is_bad: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogWatch:
+    """One alarm on lines of a log. `pattern`: CloudWatch's filter syntax; `lines`: how many a minute are many."""
+
+    group: pulumi.Input[str]
+    pattern: str
+    meaning: str
+    lines: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmsArgs:
+    """`watches`, `logs`: by the alarm's name."""
+
+    scope: Scope
+    topic: pulumi.Input[str]
+    watches: Mapping[str, Watch]
+    logs: Mapping[str, LogWatch]
+
+
+class Alarms(pulumi.ComponentResource):
+    """The alarms of an environment, and a dashboard of the same metrics."""
+
+    def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:observability:Alarms", name, None, opts)
+        self._name, self._args = name, args
+        for short, watch in args.watches.items():
+            self._alarm(short, watch)
+        for short, log in args.logs.items():
+            self._alarm(short, self._filter(short, log))
+        cloudwatch.Dashboard(
+            name,
+            dashboard_name=args.scope.name("overview"),
+            dashboard_body=self._dashboard(),
+            opts=child(self),
+        )
+        self.register_outputs({})
+
+    def _filter(self, short: str, log: LogWatch) -> Watch:
+        namespace = f"Groundwork/{self._args.scope.environment}"
+        cloudwatch.LogMetricFilter(
+            f"{self._name}-{short}",
+            name=self._args.scope.name(short),
+            log_group_name=log.group,
+            pattern=log.pattern,
+            metric_transformation=cloudwatch.LogMetricFilterMetricTransformationArgs(
+                name=short, namespace=namespace, value="1", default_value="0"
+            ),
+            opts=child(self),
+        )
+        return Watch(
+            metric=short,
+            namespace=namespace,
+            dimensions={},
+            limit=log.lines,
+            meaning=log.meaning,
+            statistic="Sum",
+        )
+
+    def _alarm(self, short: str, watch: Watch) -> None:
+        topic = self._args.topic
+        cloudwatch.MetricAlarm(
+            f"{self._name}-{short}",
+            name=self._args.scope.name(short),
+            alarm_description=f"{watch.meaning} (docs/runbooks/aws.md)",
+            namespace=watch.namespace,
+            metric_name=watch.metric,
+            dimensions=dict(watch.dimensions) or None,
+            statistic=None if watch.percentile else watch.statistic,
+            extended_statistic=watch.percentile,
+            period=60,
+            evaluation_periods=watch.minutes,
+            threshold=watch.limit,
+            comparison_operator="LessThanThreshold" if watch.below else "GreaterThanThreshold",
+            treat_missing_data="breaching" if watch.silence_is_bad else "notBreaching",
+            alarm_actions=[topic],
+            ok_actions=[topic],
+            tags=self._args.scope.tags(COMPONENT),
+            opts=child(self),
+        )
+
+    def _dashboard(self) -> pulumi.Output[str]:
+        """A graph an alarm, its limit drawn in; in the order in which the alarms are named."""
+        watches = dict(self._args.watches)
+        dimensions = pulumi.Output.all(**{short: dict(watch.dimensions) for short, watch in watches.items()})
+        return dimensions.apply(lambda known: json.dumps({"widgets": self._widgets(known)}))
+
+    def _widgets(self, dimensions: Mapping[str, Mapping[str, str]]) -> list[JsonValue]:
+        widgets: list[JsonValue] = []
+        for index, (short, watch) in enumerate(self._args.watches.items()):
+            pairs = [part for pair in dimensions[short].items() for part in pair]
+            widgets.append(
+                {
+                    "type": "metric",
+                    "x": 12 * (index % 2),
+                    "y": 6 * (index // 2),
+                    "width": 12,
+                    "height": 6,
+                    "properties": {
+                        "title": watch.meaning,
+                        "region": self._args.scope.region,
+                        "period": 60,
+                        "stat": watch.percentile or watch.statistic,
+                        "metrics": [[watch.namespace, watch.metric, *pairs]],
+                        "annotations": {"horizontal": [{"label": short, "value": watch.limit}]},
+                    },
+                }
+            )
+        return widgets

@@ -1,0 +1,1 @@
+"""Where an AWS environment's images are kept.  (docs/aws.md)"""

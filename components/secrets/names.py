@@ -1,0 +1,31 @@
+"""Names of the secrets capability that other parts point to."""
+
+from __future__ import annotations
+
+from components.mesh.names import service_host
+
+NAMESPACE = "groundwork-secrets"
+OPENBAO = "openbao"
+API_PORT, CLUSTER_PORT, METRICS_PORT = 8200, 8201, 8202
+HOST = service_host(OPENBAO, NAMESPACE)
+ADDRESS = f"https://{HOST}:{API_PORT}"
+TLS_SECRET = "openbao-tls"  # noqa: S105 – a name; written by `groundwork up`, in no stack's state
+# The service account of a tenant's that its store logs in as, and the one of people and playbooks.
+TENANT_ACCOUNT = "secrets"
+OPERATOR = "openbao-operator"
+ROTATOR = "secret-rotator"
+AUDIENCE = "openbao"
+STORE = "openbao"
+
+# Mounts.
+KV, DATABASE, TRANSIT, KUBERNETES = "secret", "database", "transit", "kubernetes"
+
+
+def tenant_path(tenant: str, name: str = "") -> str:
+    """Where a tenant's secrets stand below the KV mount."""
+    return f"tenants/{tenant}/{name}".rstrip("/")
+
+
+def tenant_role(tenant: str) -> str:
+    """A tenant's policy, role and entity have one name."""
+    return f"tenant-{tenant}"

@@ -1,0 +1,77 @@
+"""Who may talk to whom in the namespace of secrets: closed, but for what each server is there for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
+from pulumi_kubernetes.networking.v1 import (
+    NetworkPolicyEgressRuleArgs,
+    NetworkPolicyIngressRuleArgs,
+    NetworkPolicyPeerArgs,
+    NetworkPolicyPortArgs,
+    NetworkPolicySpecArgs,
+)
+
+from components.data.names import NAMESPACE as DATA_NAMESPACE
+from components.data.names import POSTGRES_PORT
+from components.labels import ROLE
+from components.secrets.names import API_PORT, CLUSTER_PORT, METRICS_PORT
+
+_NAME = "kubernetes.io/metadata.name"
+_API_SERVER = (443, 6443)
+
+
+def policies(openbao: Mapping[str, str]) -> dict[str, NetworkPolicySpecArgs]:
+    """By name: one that closes the namespace, and one for OpenBao. Its callers are all in this namespace."""
+    peers = NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels=dict(openbao)))
+    scrapers = NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels={ROLE: "observability"}))
+    database = NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels={_NAME: DATA_NAMESPACE}))
+    return {
+        "closed": NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=["Ingress", "Egress"]),
+        "openbao": NetworkPolicySpecArgs(
+            pod_selector=LabelSelectorArgs(match_labels=dict(openbao)),
+            policy_types=["Ingress", "Egress"],
+            ingress=[
+                NetworkPolicyIngressRuleArgs(
+                    from_=[NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs())], ports=[tcp(API_PORT)]
+                ),
+                NetworkPolicyIngressRuleArgs(from_=[peers], ports=[tcp(CLUSTER_PORT)]),
+                NetworkPolicyIngressRuleArgs(from_=[scrapers], ports=[tcp(METRICS_PORT)]),
+            ],
+            egress=[
+                *names_and_api_server(),
+                NetworkPolicyEgressRuleArgs(to=[peers], ports=[tcp(API_PORT), tcp(CLUSTER_PORT)]),
+                NetworkPolicyEgressRuleArgs(to=[database], ports=[tcp(POSTGRES_PORT)]),
+            ],
+        ),
+    }
+
+
+def caller(
+    selector: Mapping[str, str], openbao: Mapping[str, str], metrics: int, *, api_server: bool
+) -> NetworkPolicySpecArgs:
+    """Of a server that asks OpenBao, and the API server where it must; only its metrics are asked for."""
+    bao = NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels=dict(openbao)))
+    scrapers = NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels={ROLE: "observability"}))
+    own = names_and_api_server() if api_server else _names()
+    return NetworkPolicySpecArgs(
+        pod_selector=LabelSelectorArgs(match_labels=dict(selector)),
+        policy_types=["Ingress", "Egress"],
+        ingress=[NetworkPolicyIngressRuleArgs(from_=[scrapers], ports=[tcp(metrics)])],
+        egress=[*own, NetworkPolicyEgressRuleArgs(to=[bao], ports=[tcp(API_PORT)])],
+    )
+
+
+def names_and_api_server() -> list[NetworkPolicyEgressRuleArgs]:
+    """DNS, and the API server, whose address no policy can name: its ports stand for it."""
+    return [*_names(), NetworkPolicyEgressRuleArgs(ports=[tcp(port) for port in _API_SERVER])]
+
+
+def _names() -> list[NetworkPolicyEgressRuleArgs]:
+    return [NetworkPolicyEgressRuleArgs(ports=[NetworkPolicyPortArgs(protocol="UDP", port=53), tcp(53)])]
+
+
+def tcp(port: int) -> NetworkPolicyPortArgs:
+    """A TCP port."""
+    return NetworkPolicyPortArgs(protocol="TCP", port=port)

@@ -1,0 +1,106 @@
+"""The rotator of static secrets.  (docs/secrets.md)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import Deployment, DeploymentStrategyArgs
+from pulumi_kubernetes.core.v1 import (
+    EnvVarArgs,
+    KeyToPathArgs,
+    ProjectedVolumeSourceArgs,
+    ResourceRequirementsArgs,
+    SecretVolumeSourceArgs,
+    ServiceAccount,
+    ServiceAccountTokenProjectionArgs,
+    VolumeArgs,
+    VolumeMountArgs,
+    VolumeProjectionArgs,
+)
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
+
+from components.labels import platform_labels
+from components.secrets import network
+from components.secrets.names import ADDRESS, AUDIENCE, KV, NAMESPACE, OPENBAO, ROTATOR, TLS_SECRET
+from components.workload import ServerArgs, deployment_spec, refuse_other_than_digest
+
+SELECTOR = {"app.kubernetes.io/name": ROTATOR}
+PORT = 8080
+_TOKEN, _AUTHORITY = "/run/openbao", "/run/authority"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotatorArgs:
+    """`image`: by digest. `round_seconds`: how often it looks at all secrets."""
+
+    environment: str
+    image: pulumi.Input[str]
+    round_seconds: int = 30
+
+    def __post_init__(self) -> None:
+        refuse_other_than_digest(self.image)
+
+
+class Rotator(pulumi.ComponentResource):
+    """One process, which asks OpenBao with a token of its own account, and is asked by nobody but for its metrics."""
+
+    def __init__(self, name: str, args: RotatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:secrets:Rotator", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        labels = platform_labels(args.environment, ROTATOR)
+        meta = ObjectMetaArgs(name=ROTATOR, namespace=NAMESPACE, labels=labels)
+        policy = network.caller(SELECTOR, {"app.kubernetes.io/name": OPENBAO}, PORT, api_server=False)
+        guards: list[pulumi.Resource] = [
+            ServiceAccount(name, metadata=meta, automount_service_account_token=False, opts=child),
+            NetworkPolicy(name, metadata=meta, spec=policy, opts=child),
+        ]
+        notes = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT)}
+        Deployment(
+            name,
+            metadata=meta,
+            spec=deployment_spec(
+                _server(args),
+                ObjectMetaArgs(labels=labels, annotations=notes),
+                replicas=1,
+                # Two at once would only refuse each other's writes, and are not needed.
+                strategy=DeploymentStrategyArgs(type="Recreate"),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=guards),
+        )
+        self.register_outputs({})
+
+
+def _server(args: RotatorArgs) -> ServerArgs:
+    token = ServiceAccountTokenProjectionArgs(path="token", audience=AUDIENCE, expiration_seconds=600)
+    source = ProjectedVolumeSourceArgs(default_mode=0o440, sources=[VolumeProjectionArgs(service_account_token=token)])
+    # The authority alone: the key beside it is OpenBao's own.
+    authority = SecretVolumeSourceArgs(
+        secret_name=TLS_SECRET, default_mode=0o440, items=[KeyToPathArgs(key="ca.crt", path="ca.crt")]
+    )
+    settings = {
+        "OPENBAO_ADDRESS": ADDRESS,
+        "OPENBAO_AUTHORITY": f"{_AUTHORITY}/ca.crt",
+        "OPENBAO_TOKEN": f"{_TOKEN}/token",
+        "OPENBAO_ROLE": ROTATOR,
+        "OPENBAO_MOUNT": KV,
+        "ROUND_SECONDS": str(args.round_seconds),
+    }
+    return ServerArgs(
+        name=ROTATOR,
+        image=args.image,
+        service_account=ROTATOR,
+        selector=SELECTOR,
+        ports={"http": PORT},
+        resources=ResourceRequirementsArgs(
+            requests={"cpu": "10m", "memory": "48Mi"}, limits={"cpu": "200m", "memory": "96Mi"}
+        ),
+        drain_seconds=10,
+        env=[EnvVarArgs(name=key, value=value) for key, value in settings.items()],
+        volumes=[VolumeArgs(name="openbao", projected=source), VolumeArgs(name="authority", secret=authority)],
+        mounts=[
+            VolumeMountArgs(name="openbao", mount_path=_TOKEN, read_only=True),
+            VolumeMountArgs(name="authority", mount_path=_AUTHORITY, read_only=True),
+        ],
+    )

@@ -1,0 +1,212 @@
+"""Runs an experiment under constant load: what users noticed, how long until it was as before, and a clean end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from groundwork.console import Progress
+from groundwork.errors import ExitCode, UserError
+from groundwork.verdict import Check, Outcome, Verdict
+from groundwork.waiting import wait_until
+from loadtests.execute import Request, reached
+from loadtests.experiment import Experiment
+from loadtests.gate import judge
+from loadtests.plan import Plan, read_plan
+from loadtests.running import Run, Target, run
+from loadtests.samples import Samples, percentile
+
+# Before the fault: what the load looks like when nothing is wrong.
+CALM_SECONDS = 12.0
+# After the last bad second it must have been good for so long.
+GOOD_SECONDS = 10.0
+# A second is bad where a request fails, or its median is so many times that before the fault, and by so much.
+TIMES, SECONDS = 3.0, 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What Chaos Toolkit did. `began`, `ended`: Unix times of the method; `journal`: its own."""
+
+    began: float | None
+    ended: float | None
+    journal: Mapping[str, Any]
+
+
+def try_experiment(
+    experiment: Experiment,
+    environment: str,
+    progress: Progress,
+    declared: Callable[[], Mapping[str, str]],
+    about: Mapping[str, str],
+) -> tuple[Verdict, Run | None]:
+    """`declared`: what must be the same before and after. Roll-backs run whatever happens. Raises UserError."""
+    plan = read_plan(experiment.expects.load)
+    before = declared()
+    with progress.step(experiment.title) as step, reached(Request(plan=plan, environment=environment)) as target:
+        load = Load(plan, target)
+        load.start()
+        step.update("load without a fault")
+        fault: Fault | None = None
+        if load.has_sent(plan.warm_up.total_seconds() + CALM_SECONDS):
+            step.update("the fault")
+            fault = do(experiment)
+        step.update("waiting for the load's end")
+        measured = load.end()
+    checks = outcome(experiment, measured, fault) if fault is not None else [_no_load()]
+    checks.append(_clean(before, declared()))
+    verdict = Verdict.of("resilience", environment, datetime.now(UTC), {"experiment": experiment.name, **about}, checks)
+    return verdict, measured
+
+
+class Load:
+    """A load run in a thread of its own."""
+
+    def __init__(self, plan: Plan, target: Target) -> None:
+        self._plan, self._target = plan, target
+        self._found: list[Run] = []
+        self._errors: list[UserError] = []
+        self._passed = 0.0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def has_sent(self, seconds: float) -> bool:
+        """Wait until the load has run for so long; False where it has ended before."""
+        wait_until(lambda: self._passed >= seconds or not self._thread.is_alive(), seconds + 60)
+        return self._passed >= seconds and self._thread.is_alive()
+
+    def end(self) -> Run:
+        """Wait for its end. Raises UserError where it failed."""
+        self._thread.join()
+        if self._errors:
+            raise self._errors[0]
+        return self._found[0]
+
+    def _run(self) -> None:
+        try:
+            self._found.append(run(self._plan, self._target, self._watch))
+        except UserError as error:
+            self._errors.append(error)
+        except Exception as error:  # noqa: BLE001 – said by end(), in the thread that asks
+            self._errors.append(UserError(what=f"the load failed: {error!r}", code=ExitCode.ERROR))
+
+    def _watch(self, _: Samples, passed: float) -> str | None:
+        self._passed = passed
+        return None
+
+
+def do(experiment: Experiment) -> Fault:
+    """Steady state, method, steady state, roll-backs: by Chaos Toolkit, roll-backs always."""
+    from chaoslib.experiment import run_experiment
+
+    settings = {"runtime": {"rollbacks": {"strategy": "always"}}}
+    journal: Mapping[str, Any] = run_experiment(dict(experiment.document), settings=settings)
+    activities = journal.get("run", [])
+    times = [(each["start"], each["end"]) for each in activities if each.get("start") and each.get("end")]
+    return Fault(
+        began=_unix(times[0][0]) if times else None,
+        ended=_unix(times[-1][1]) if times else None,
+        journal=journal,
+    )
+
+
+def outcome(experiment: Experiment, measured: Run, fault: Fault) -> list[Check]:
+    """What Chaos Toolkit saw, what users noticed, and how long it took."""
+    return [
+        *_steady(fault.journal),
+        *judge(measured, experiment.expects.rules(), None),
+        _recovery(experiment, measured, fault),
+    ]
+
+
+def recovered(samples: Samples, began: float, end: float, calm: float) -> float | None:
+    """Seconds from the fault to the end of the last bad second; None where it was bad to the end.
+
+    All times are from the run's start; `calm`: the median before the fault, seconds.
+    """
+    last = began
+    for second in range(int(began), int(end)):
+        numbers = samples.select({}, second, second + 1)
+        times = samples.times(numbers)
+        slow = bool(times) and percentile(times, 0.5) > max(TIMES * calm, calm + SECONDS)
+        if slow or samples.errors(numbers):
+            last = second + 1.0
+    return last - began if last + GOOD_SECONDS <= end else None
+
+
+def _recovery(experiment: Experiment, measured: Run, fault: Fault) -> Check:
+    name, limit = "recovery", f"within {experiment.recovery.total_seconds():.0f} s"
+    if fault.began is None:
+        return Check(name=name, outcome=Outcome.INCONCLUSIVE, limit=limit, why="nothing was done")
+    begin, end = measured.plan.warm_up.total_seconds(), measured.plan.seconds
+    at = fault.began - measured.began.timestamp()
+    calm = measured.samples.times(measured.samples.select({}, begin, at))
+    if not calm or at >= end:
+        return Check(name=name, outcome=Outcome.INCONCLUSIVE, limit=limit, why="there was no load before the fault")
+    took = recovered(measured.samples, at, end, percentile(calm, 0.5))
+    if took is None:
+        held = end - at
+        outcome_ = Outcome.FAIL if held >= experiment.recovery.total_seconds() + GOOD_SECONDS else Outcome.INCONCLUSIVE
+        return Check(
+            name=name, outcome=outcome_, limit=limit, why=f"not within the {held:.0f} s of load after the fault"
+        )
+    outcome_ = Outcome.PASS if took <= experiment.recovery.total_seconds() else Outcome.FAIL
+    return Check(
+        name=name, outcome=outcome_, measured=f"{took:.1f} s", limit=limit, why="from the fault to the last bad second"
+    )
+
+
+def _steady(journal: Mapping[str, Any]) -> list[Check]:
+    """The steady state before and after, every activity, every roll-back."""
+    states = journal.get("steady_states") or {}
+    checks = []
+    for moment in ("before", "after"):
+        met = (states.get(moment) or {}).get("steady_state_met")
+        bad = Outcome.INCONCLUSIVE if moment == "before" else Outcome.FAIL
+        outcome_ = Outcome.PASS if met else bad
+        checks.append(Check(name=f"steady state {moment}", outcome=outcome_, why=str(journal.get("status", ""))))
+    for title, found in (("method", journal.get("run") or []), ("roll-back", journal.get("rollbacks") or [])):
+        checks.append(_activities(title, found))
+    return checks
+
+
+def _activities(title: str, found: Sequence[Mapping[str, Any]]) -> Check:
+    bad = [f"{each['activity']['name']}: {_last_line(each)}" for each in found if not _worked(each)]
+    if not found:
+        return Check(name=title, outcome=Outcome.INCONCLUSIVE, why="nothing was done")
+    outcome_ = Outcome.FAIL if bad else Outcome.PASS
+    return Check(name=title, outcome=outcome_, why="; ".join(bad) or f"{len(found)} activities")
+
+
+def _worked(activity: Mapping[str, Any]) -> bool:
+    """An activity that ends, and that says no where it has something to say."""
+    return activity.get("status") == "succeeded" and activity.get("output") is not False
+
+
+def _last_line(activity: Mapping[str, Any]) -> str:
+    lines = [str(line).strip() for line in activity.get("exception") or [] if str(line).strip()]
+    return lines[-1] if lines else str(activity.get("status"))
+
+
+def _clean(before: Mapping[str, str], after: Mapping[str, str]) -> Check:
+    """Everything that is declared is as it was."""
+    names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    if not before:
+        return Check(name="clean end", outcome=Outcome.INCONCLUSIVE, why="nothing is declared")
+    why = f"left changed: {', '.join(names)}" if names else f"{len(before)} objects are as they were"
+    return Check(name="clean end", outcome=Outcome.FAIL if names else Outcome.PASS, why=why)
+
+
+def _no_load() -> Check:
+    return Check(name="load", outcome=Outcome.INCONCLUSIVE, why="it ended before the fault: nothing was done")
+
+
+def _unix(text: str) -> float:
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,175 @@
+"""Sends a plan's load from several processes, and gathers what they measured."""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from groundwork.errors import ExitCode, UserError
+from loadtests.job import Caller, Job, Row, WorkerEnd, series
+from loadtests.plan import Plan
+from loadtests.samples import Samples
+from local.paths import CHECKOUT
+
+# Processes start, Locust is imported and connections are spawned in it.
+LEAD_SECONDS = 4.0
+GRACE_SECONDS = 30.0
+Watch = Callable[[Samples, float], str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where a plan's users ask. `callers`: in the order of the plan's users; the rest as in `Job`."""
+
+    callers: tuple[Caller, ...]
+    connect: Mapping[str, str]
+    authority: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What was sent and measured. `began`: when the load began; `aborted`: why it ended early."""
+
+    plan: Plan
+    samples: Samples
+    began: datetime
+    seconds: float
+    workers: tuple[WorkerEnd, ...]
+    aborted: str | None
+
+
+def run(plan: Plan, target: Target, watch: Watch | None = None) -> Run:
+    """Send the plan to the target. `watch`: asked each second with what is there and the time; a text ends the run.
+
+    Raises UserError where a worker fails: what is then missing would make every figure wrong.
+    """
+    samples = Samples(series=series(plan, target.callers))
+    start = time.time() + LEAD_SECONDS
+    jobs = [
+        Job(
+            plan=plan,
+            callers=target.callers,
+            index=index,
+            count=plan.workers,
+            start=start,
+            connect=target.connect,
+            authority=target.authority,
+        )
+        for index in range(plan.workers)
+    ]
+    with _processes(jobs) as workers:
+        aborted, ends = _gather(workers, samples, start, plan, watch)
+    return Run(
+        plan=plan,
+        samples=samples,
+        began=datetime.fromtimestamp(start, UTC),
+        seconds=max((end.seconds for end in ends), default=0.0),
+        workers=tuple(sorted(ends, key=lambda end: end.index)),
+        aborted=aborted,
+    )
+
+
+class _Worker:
+    """A process, and the thread that reads what it says into a queue that all share."""
+
+    def __init__(self, job: Job, said: queue.Queue[tuple[int, str | None]]) -> None:
+        self.index = job.index
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "loadtests.worker"],
+            cwd=CHECKOUT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.complaints: list[str] = []
+        threading.Thread(target=self._read, args=(said,), daemon=True).start()
+        threading.Thread(target=self._read_complaints, daemon=True).start()
+        assert self.process.stdin is not None  # noqa: S101 – asked for above
+        self.process.stdin.write(job.model_dump_json(by_alias=True) + "\n")
+        self.process.stdin.flush()
+
+    def stop(self) -> None:
+        """Ask it to end what is under way and send no more: its standard input closes."""
+        if self.process.stdin is not None and not self.process.stdin.closed:
+            self.process.stdin.close()
+
+    def end(self) -> None:
+        """It must not go on, whatever it does."""
+        self.stop()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def _read(self, said: queue.Queue[tuple[int, str | None]]) -> None:
+        for line in self.process.stdout or ():
+            said.put((self.index, line))
+        said.put((self.index, None))
+
+    def _read_complaints(self) -> None:
+        for line in self.process.stderr or ():
+            self.complaints = [*self.complaints[-50:], line.rstrip()]
+
+
+@dataclass(kw_only=True)
+class _Workers:
+    all: list[_Worker]
+    said: queue.Queue[tuple[int, str | None]]
+
+
+@contextmanager
+def _processes(jobs: list[Job]) -> Iterator[_Workers]:
+    said: queue.Queue[tuple[int, str | None]] = queue.Queue()
+    workers = _Workers(all=[], said=said)
+    try:
+        for job in jobs:
+            workers.all.append(_Worker(job, said))
+        yield workers
+    finally:
+        for worker in workers.all:
+            worker.end()
+
+
+def _gather(
+    workers: _Workers, samples: Samples, start: float, plan: Plan, watch: Watch | None
+) -> tuple[str | None, list[WorkerEnd]]:
+    """Take in what the workers say until all have ended. Returns why the run was ended early, and how each ended."""
+    ends: dict[int, WorkerEnd] = {}
+    gone: set[int] = set()
+    aborted: str | None = None
+    last = start + plan.seconds + plan.timeout.total_seconds() + GRACE_SECONDS
+    asked = start
+    while len(gone) < len(workers.all):
+        if time.time() > last:
+            raise UserError(what="the workers of a load run did not end in time", code=ExitCode.ERROR)
+        try:
+            index, line = workers.said.get(timeout=0.5)
+        except queue.Empty:
+            continue
+        if line is None:
+            gone.add(index)
+            continue
+        message = json.loads(line)
+        samples.add(Row(*row) for row in message.get("rows", ()))
+        if "end" in message:
+            ends[index] = WorkerEnd(**message["end"])
+        now = time.time()
+        if watch is not None and aborted is None and now - asked >= 1:
+            asked = now
+            aborted = watch(samples, now - start)
+            if aborted is not None:
+                for worker in workers.all:
+                    worker.stop()
+    for worker in workers.all:
+        if worker.index not in ends:
+            said = "\n".join(worker.complaints[-8:])
+            raise UserError(what=f"worker {worker.index} of a load run failed\n{said}", code=ExitCode.ERROR)
+    return aborted, list(ends.values())

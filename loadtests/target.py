@@ -1,0 +1,94 @@
+"""Where a plan's users ask: the agents of an environment that is up, or one address for all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from groundwork.errors import UserError
+from loadtests.job import Caller
+from loadtests.plan import Plan, Users
+from loadtests.running import Target
+
+if TYPE_CHECKING:
+    from local.cluster import Cluster
+
+
+def at_address(plan: Plan, address: str, keys: Mapping[str, str], authority: Path | None) -> Target:
+    """One address for all, `{tenant}` and `{agent}` in it replaced. `keys`: tenant/agent → key. Raises UserError."""
+    callers = []
+    for users in plan.users:
+        filled = address.replace("{tenant}", users.tenant).replace("{agent}", users.agent).rstrip("/")
+        if urlsplit(filled).scheme not in {"http", "https"}:
+            raise UserError(what=f"{address!r} is no address", allowed="https://{tenant}.example.com/agents/{agent}")
+        callers.append(Caller(address=filled, key=keys.get(f"{users.tenant}/{users.agent}", "")))
+    pem = authority.read_text("utf-8") if authority is not None else None
+    return Target(callers=tuple(callers), connect={}, authority=pem)
+
+
+def read_keys(file: Path) -> dict[str, str]:
+    """A JSON object: tenant/agent → API key. Raises UserError."""
+    try:
+        found: object = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise UserError(what="is not a file of keys", where=str(file), allowed='{"tenant/agent": "key"}')
+    return {str(name): str(key) for name, key in found.items()}
+
+
+@contextmanager
+def of_environment(plan: Plan, environment: str) -> Iterator[Target]:
+    """The environment that is up on this machine, through its gateway on 127.0.0.1.
+
+    Each of the plan's users gets an API key for its one agent, which lasts as long as the run and is deleted after it.
+    Raises UserError where the environment is not up, or has no such agent.
+    """
+    from local.front_door import GATEWAY, authority
+    from local.paths import Paths
+    from local.up import cluster_of, require_up
+    from stacks.preflight import check, check_tenant
+
+    paths = Paths.for_user()
+    cluster = cluster_of(require_up(environment, paths), paths)
+    domain = check(environment).domain
+    tiers = {
+        (users.tenant, manifest.name): manifest.spec.tier
+        for users in plan.users
+        for manifest in check_tenant(environment, users.tenant).agents
+    }
+    life = timedelta(seconds=plan.seconds) + plan.timeout + timedelta(minutes=10)
+    made: list[tuple[str, str]] = []
+    try:
+        callers = []
+        for users in plan.users:
+            tier = tiers.get((users.tenant, users.agent))
+            if tier is None:
+                known = ", ".join(agent for tenant, agent in tiers if tenant == users.tenant)
+                raise UserError(what=f"tenant {users.tenant} has no agent {users.agent!r}", allowed=known or "none")
+            name, key = _make_key(cluster, users, life)
+            made.append((users.tenant, name))
+            address = f"https://{users.tenant}.{domain}/agents/{users.agent}"
+            callers.append(Caller(address=address, key=key, tier=tier))
+        connect = {f"{users.tenant}.{domain}": GATEWAY for users in plan.users}
+        yield Target(callers=tuple(callers), connect=connect, authority=authority(cluster))
+    finally:
+        from components.platform.specs import GROUP
+
+        for tenant, name in made:
+            cluster.delete(f"apikeys.{GROUP}", name, tenant)
+
+
+def _make_key(cluster: Cluster, users: Users, life: timedelta) -> tuple[str, str]:
+    from components.gateway.keys import Wish, made, manifest
+    from components.platform.specs import Scope
+
+    wish = Wish(scope=Scope(org=users.tenant, agents=[users.agent]), lifetime=life, note="a load run")
+    key, spec = made(wish, datetime.now(UTC))
+    cluster.apply(manifest(key.id, spec))
+    return key.id, key.text

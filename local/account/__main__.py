@@ -1,0 +1,54 @@
+"""Serve the emulated account on a free port of 127.0.0.1, and print the port as the first line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+PARENT_SECONDS = 1.0
+
+
+def supplement() -> dict[str, list[str]]:
+    """Add what moto lacks; API → operations that are ours."""
+    from local.account import operations
+    from local.account.supplement import add
+
+    added = {
+        "eks": ("eks", operations.EKS, "EKSResponse"),
+        "elasticache": ("elasticache", operations.ELASTICACHE, "ElastiCacheResponse"),
+        "backup": ("backup", operations.BACKUP, "BackupResponse"),
+        "route53": ("route53", operations.ROUTE53, "Route53"),
+        "logs": ("logs", operations.LOGS, "LogsResponse"),
+        "budgets": ("budgets", operations.BUDGETS, "BudgetsResponse"),
+        "secretsmanager": ("secretsmanager", operations.SECRETS, "SecretsManagerResponse"),
+    }
+    for api, (package, functions, response) in added.items():
+        add(api, package, functions, response)
+    return {api: sorted(functions) for api, (_, functions, _) in added.items()}
+
+
+def main() -> None:
+    """Serve until the process that started this one is gone, or ends it."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
+
+    supplement()
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
+    parent = os.getppid()
+
+    def end_with_parent() -> None:
+        stopped = threading.Event()
+        while not stopped.wait(PARENT_SECONDS):
+            if os.getppid() != parent:
+                os._exit(0)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    sys.stdout.write(f"{server.port}\n")
+    sys.stdout.flush()
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What a type's properties are, read off the vendor's typed SDK: names, kinds, and which must be given."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from importlib import import_module
+
+from pulumi import _types as sdk
+
+from local.plugin.errors import PluginError
+
+
+class Form(Enum):
+    """The shapes a property can have."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    FLAG = "flag"
+    LIST = "list"
+    MAP = "map"
+    OBJECT = "object"
+    ANY = "any"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A property's shape. `item`: of a list's or map's items; `source`: the SDK's class of an object."""
+
+    form: Form
+    item: Kind | None = None
+    source: type | None = None
+
+    @property
+    def members(self) -> Mapping[str, Kind]:
+        """An object's properties."""
+        return _members(self.source) if self.source is not None else {}
+
+
+ANY = Kind(Form.ANY)
+_SCALARS = {str: Kind(Form.TEXT), bool: Kind(Form.FLAG), int: Kind(Form.NUMBER), float: Kind(Form.NUMBER)}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A resource type. `inputs`: what a program may give; `outputs`: all that it can read, the inputs too."""
+
+    token: str
+    inputs: frozenset[str]
+    required: frozenset[str]
+    outputs: Mapping[str, Kind]
+
+
+@cache
+def schema_of(token: str) -> Schema:
+    """The schema of `aws:<module>/<name>:<Class>`. Raises `PluginError` for a type that the SDK does not have."""
+    resource, arguments = _classes(token)
+    names = sdk.input_type_py_to_pulumi_names(arguments)
+    parameters = inspect.signature(arguments.__init__).parameters
+    required = {names[key] for key, value in parameters.items() if key in names and value.default is value.empty}
+    outputs = {name: _kind(hint) for name, hint in sdk.resource_types(resource).items()}
+    return Schema(token, frozenset(names.values()), frozenset(required), outputs)
+
+
+def _classes(token: str) -> tuple[type, type]:
+    module, _, name = token.removeprefix("aws:").rpartition(":")
+    package = module.partition("/")[0]
+    try:
+        found = import_module(f"pulumi_aws.{package}" if package != "index" else "pulumi_aws")
+        resource = getattr(found, name)
+        beside = import_module(resource.__module__)
+        # Where a block has the name of the type's arguments, those have a longer one.
+        return resource, getattr(beside, f"{name}InitArgs", None) or getattr(beside, f"{name}Args")
+    except (ImportError, AttributeError):
+        raise PluginError(f"the SDK pulumi_aws has no type {token}") from None
+
+
+def _kind(hint: object) -> Kind:
+    if isinstance(hint, type) and hint in _SCALARS:
+        return _SCALARS[hint]
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        known = [argument for argument in arguments if argument is not type(None)]
+        return _kind(known[0]) if len(known) == 1 else ANY
+    if origin in (list, Sequence):
+        return Kind(Form.LIST, _kind(arguments[0]))
+    if origin in (dict, Mapping):
+        return Kind(Form.MAP, _kind(arguments[1]))
+    if isinstance(hint, type) and sdk.is_output_type(hint):
+        return Kind(Form.OBJECT, source=hint)
+    return ANY
+
+
+# When asked for: a firewall's statements nest in each other through thousands of classes.
+@cache
+def _members(hint: type) -> Mapping[str, Kind]:
+    return {name: _kind(inner) for name, inner in sdk.output_type_types(hint).items()}

@@ -1,0 +1,225 @@
+"""What is set up inside OpenBao, once by root and for each tenant by the operator. Each can be run twice."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from pydantic import JsonValue
+
+from components.data.names import DATABASE as DATABASE_NAME
+from components.data.names import POSTGRES_HOST, POSTGRES_PORT
+from components.secrets.names import (
+    AUDIENCE,
+    DATABASE,
+    KUBERNETES,
+    KV,
+    NAMESPACE,
+    OPERATOR,
+    ROTATOR,
+    TENANT_ACCOUNT,
+    TRANSIT,
+    tenant_role,
+)
+from components.secrets.server import TLS
+from groundwork.errors import UserError
+from groundwork.waiting import wait_until
+from local.secrets import rules
+from local.secrets.api import Api, Refused, data
+
+CONNECTION = "postgres"
+MARK = f"{KV}/data/platform/configuration"
+MOUNT_SECONDS = 30.0
+LOGIN_TTL = "15m"
+# An agent is handed a new user a quarter of an hour before its last one ends (components/agents/secrets.py).
+CREDENTIAL_TTL, CREDENTIAL_MAX_TTL = "1h", "2h"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """The role that makes roles, and its password of the moment, which OpenBao changes as soon as it has it."""
+
+    username: str
+    password: str
+
+
+def fingerprint() -> str:
+    """Another for any other set-up by root."""
+    text = (
+        rules.OPERATOR_POLICY
+        + rules.ROTATOR_POLICY
+        + inspect.getsource(base)
+        + inspect.getsource(mounts)
+        + inspect.getsource(_role)
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_current(asking: Api) -> bool:
+    """Whether root's part is what this version wants. `asking`: the operator."""
+    found = data(asking.find(MARK) or {}).get("data")
+    return isinstance(found, dict) and found.get("fingerprint") == fingerprint()
+
+
+def base(asking: Api) -> None:
+    """Root's part: mounts, the way in by service account, the operator and the rotator."""
+    mounts(asking)
+    if f"{KUBERNETES}/" not in data(asking.read("sys/auth")):
+        asking.write(f"sys/auth/{KUBERNETES}", {"type": "kubernetes"})
+    # Its own token and the cluster's authority stand in its pod, and are read again when they change.
+    asking.write(f"auth/{KUBERNETES}/config", {"kubernetes_host": "https://kubernetes.default.svc"})
+    for name, policy in ((OPERATOR, rules.OPERATOR_POLICY), (ROTATOR, rules.ROTATOR_POLICY)):
+        asking.write(f"sys/policies/acl/{name}", {"policy": policy})
+        asking.write(f"auth/{KUBERNETES}/role/{name}", _role(name, NAMESPACE, name))
+
+
+def mounts(asking: Api) -> None:
+    """The engines: versioned secrets, database users, encryption."""
+    _mount(asking, KV, {"type": "kv", "options": {"version": "2"}})
+    _settled(asking)
+    _mount(asking, DATABASE, {"type": "database"})
+    _mount(asking, TRANSIT, {"type": "transit"})
+
+
+def mark(asking: Api) -> None:
+    """Say that root's part is done. Written last."""
+    asking.write(MARK, {"data": {"fingerprint": fingerprint()}})
+
+
+def has_database(asking: Api) -> bool:
+    """Whether OpenBao knows the way into the database."""
+    return asking.find(f"{DATABASE}/config/{CONNECTION}") is not None
+
+
+def database(asking: Api, given: Database) -> None:
+    """Let OpenBao make the database's users; from here on it alone knows the password."""
+    asking.write(
+        f"{DATABASE}/config/{CONNECTION}",
+        {
+            "plugin_name": "postgresql-database-plugin",
+            "allowed_roles": ["tenant-*"],
+            "connection_url": "postgresql://{{username}}:{{password}}"
+            f"@{POSTGRES_HOST}:{POSTGRES_PORT}/{DATABASE_NAME}"
+            # Signed by the authority that signs OpenBao's own.
+            f"?sslmode=verify-full&sslrootcert={TLS}/ca.crt",
+            "username": given.username,
+            "password": given.password,
+            "password_authentication": "scram-sha-256",
+        },
+    )
+    asking.write(f"{DATABASE}/rotate-root/{CONNECTION}")
+
+
+def tenants(asking: Api, wanted: Iterable[str], *, all_: bool = False) -> list[str]:
+    """The operator's part: what each tenant needs; gives those that something was done for.
+
+    `all_`: also for those that are known already.
+    """
+    known = set(asking.names(f"auth/{KUBERNETES}/role"))
+    new = [tenant for tenant in wanted if all_ or tenant_role(tenant) not in known]
+    if new:
+        accessor = data(asking.read("sys/auth"))[f"{KUBERNETES}/"]
+        mount = str(accessor["accessor"]) if isinstance(accessor, dict) else ""
+        for tenant in new:
+            _tenant(asking, tenant, mount)
+    return new
+
+
+def forget(asking: Api, tenant: str) -> None:
+    """Take away a tenant's way in, then all versions of its secrets."""
+    role = tenant_role(tenant)
+    for path in (
+        f"auth/{KUBERNETES}/role/{role}",
+        f"{DATABASE}/roles/{role}",
+        f"identity/entity/name/{role}",
+        f"sys/policies/acl/{role}",
+    ):
+        asking.delete(path)
+    _forget_below(asking, f"tenants/{tenant}/")
+
+
+def _forget_below(asking: Api, folder: str) -> None:
+    for name in asking.names(f"{KV}/metadata/{folder}"):
+        if name.endswith("/"):
+            _forget_below(asking, folder + name)
+        else:
+            asking.delete(f"{KV}/metadata/{folder}{name}")
+
+
+def _tenant(asking: Api, tenant: str, accessor: str) -> None:
+    name = tenant_role(tenant)
+    asking.write(f"sys/policies/acl/{name}", {"policy": rules.tenant_policy(tenant)})
+    asking.write(f"identity/entity/name/{name}", {"metadata": {"tenant": tenant}, "disabled": False})
+    entity = data(asking.read(f"identity/entity/name/{name}"))
+    alias = f"{tenant}/{TENANT_ACCOUNT}"
+    asking.write("identity/entity-alias", {"name": alias, "canonical_id": entity["id"], "mount_accessor": accessor})
+    asking.write(f"{DATABASE}/roles/{name}", _database_role(tenant))
+    asking.write(f"{TRANSIT}/keys/{name}", {"type": "aes256-gcm96"})
+    # The way in last: who is known there has all the rest.
+    asking.write(f"auth/{KUBERNETES}/role/{name}", _role(TENANT_ACCOUNT, tenant, name))
+
+
+def _role(account: str, namespace: str, policy: str) -> dict[str, JsonValue]:
+    return {
+        "bound_service_account_names": [account],
+        "bound_service_account_namespaces": [namespace],
+        "audience": AUDIENCE,
+        "alias_name_source": "serviceaccount_name",
+        "token_policies": [policy],
+        "token_no_default_policy": False,
+        "token_ttl": LOGIN_TTL,
+        "token_max_ttl": LOGIN_TTL,
+    }
+
+
+def _database_role(tenant: str) -> dict[str, JsonValue]:
+    """Users that come and go, all of them one role, which owns all that the tenant's agents make."""
+    owner = f"tenant_{tenant.replace('-', '_')}"
+    create = [
+        f"DO $$ BEGIN CREATE ROLE {owner} NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;",
+        f"GRANT {owner} TO CURRENT_USER;",
+        f"CREATE SCHEMA IF NOT EXISTS {owner} AUTHORIZATION {owner};",
+        f"CREATE ROLE \"{{{{name}}}}\" LOGIN PASSWORD '{{{{password}}}}' IN ROLE {owner};",
+        "ALTER ROLE \"{{name}}\" VALID UNTIL '{{expiration}}';",
+        f'ALTER ROLE "{{{{name}}}}" SET role = {owner};',
+        f'ALTER ROLE "{{{{name}}}}" SET search_path = {owner};',
+    ]
+    revoke = [
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{{name}}';",
+        'DROP ROLE IF EXISTS "{{name}}";',
+    ]
+    return {
+        "db_name": CONNECTION,
+        "creation_statements": [*create],
+        "revocation_statements": [*revoke],
+        "default_ttl": CREDENTIAL_TTL,
+        "max_ttl": CREDENTIAL_MAX_TTL,
+    }
+
+
+def _settled(asking: Api) -> None:
+    """A new KV mount refuses everything until it has made itself ready for versions."""
+
+    def taken() -> bool:
+        try:
+            asking.write(f"{KV}/config", {"max_versions": 10})
+        except Refused as error:
+            if error.status != HTTPStatus.BAD_REQUEST or "Upgrading" not in error.what:
+                raise
+            return False
+        return True
+
+    if not wait_until(taken, MOUNT_SECONDS):
+        raise UserError(what="OpenBao's store does not become ready", fix="groundwork vault status")
+
+
+def _mount(asking: Api, path: str, body: dict[str, JsonValue]) -> None:
+    if f"{path}/" not in data(asking.read("sys/mounts")):
+        try:
+            asking.write(f"sys/mounts/{path}", body)
+        except Refused as error:
+            if error.status != HTTPStatus.BAD_REQUEST or "in use" not in error.what:
+                raise

@@ -1,0 +1,169 @@
+"""The layer `secrets` comes up by itself: what is there before its stack, and what is done once its servers run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.data import names as data
+from components.secrets.names import NAMESPACE, OPENBAO, TLS_SECRET
+from components.secrets.server import names as served_names
+from groundwork.console import Progress, Step
+from groundwork.errors import UserError
+from local.cluster import Cluster
+from local.paths import Paths
+from local.record import Way
+from local.secrets import configure, tls
+from local.secrets.api import Api
+from local.secrets.configure import Database
+from local.secrets.life import initialise, root, seal_of, unseal, wait_active
+from local.secrets.reach import Reach
+from local.secrets.shares import Shares
+from stacks.secrets_settings import SecretsSettings
+
+USER = 65532
+_ADMINISTRATOR = "openbao"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """OpenBao of the environment that is up, as this machine keeps and reaches it. `named`: a file for each share."""
+
+    cluster: Cluster
+    paths: Paths
+    settings: SecretsSettings
+    named: tuple[Path, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """This user's authority, shares and snapshots."""
+        return self.paths.openbao
+
+    @property
+    def shares(self) -> Shares:
+        """Where shares are: in the places that were named, otherwise below this user's folder."""
+        wanted = self.settings.shares
+        if self.named:
+            return Shares(files=self.named, threshold=wanted.threshold)
+        return Shares.below(self.folder / "shares", wanted.count, wanted.threshold)
+
+    @property
+    def reach(self) -> Reach:
+        """The way to its API."""
+        return Reach(cluster=self.cluster, authority=tls.Keeper(folder=self.folder).authority(_now()).certificate)
+
+
+def prepare(place: Place, way: Way, progress: Progress) -> None:
+    """Before the layer's stack: certificates, and the node's folders for volumes."""
+    now = _now()
+    with progress.step("OpenBao's certificates") as step:
+        authority = tls.Keeper(folder=place.folder).authority(now)
+        own = [tls.Served(secret=TLS_SECRET, namespace=NAMESPACE, names=served_names(place.settings.replicas))]
+        if place.settings.postgres:
+            hosts = [data.POSTGRES_HOST, f"{data.POSTGRES}.{data.NAMESPACE}.svc", f"{data.POSTGRES}.{data.NAMESPACE}"]
+            own.append(tls.Served(secret=data.POSTGRES_TLS, namespace=data.NAMESPACE, names=hosts))
+        made = [tls.ensure(place.cluster, authority, each, now) for each in own]
+        step.update("written" if any(made) else "nothing changed")
+    if way is not Way.KUBECONFIG:
+        for folder in _volumes(place):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, parents=True)
+                shutil.chown(folder, USER, USER)
+
+
+def settle(place: Place, tenants: Sequence[str], progress: Progress) -> None:
+    """After the layer's stack: initialise, unseal, set up, give the tenants what they need. Quick where all is done.
+
+    Where a person keeps the shares elsewhere, a sealed OpenBao is an error that says what to run.
+    """
+    with progress.step("OpenBao") as step:
+        reach = place.reach
+        reach.wait_running()
+        first, *others = reach.pods()
+        with reach.node(first) as api:
+            token = _open(api, place, step)
+            for pod in others:
+                with reach.node(pod) as other:
+                    unseal(other, place.shares)
+            asking = None if token else _operator(reach, api)
+            if asking is None:
+                step.update("set-up by root")
+                with root(api, place.shares, token) as by_root:
+                    configure.base(by_root)
+                    if place.settings.postgres and not configure.has_database(by_root):
+                        configure.database(by_root, _administrator(place))
+                    configure.mark(by_root)
+                asking = reach.operator(api)
+                done = configure.tenants(asking, tenants, all_=True)
+                step.update("initialised" if token else "set up anew")
+            else:
+                done = configure.tenants(asking, tenants)
+                step.update(f"set up {', '.join(done)}" if done else "nothing changed")
+
+
+def bring_tenants(place: Place, tenants: Sequence[str], progress: Progress) -> None:
+    """Before a tenant's stack that is brought up alone."""
+    with progress.step("OpenBao") as step:
+        reach = place.reach
+        with reach.any() as api:
+            done = configure.tenants(reach.operator(api), tenants)
+        step.update(f"set up {', '.join(done)}" if done else "nothing changed")
+
+
+def remove(paths: Paths) -> None:
+    """The node is gone, and its volumes with it: so are shares that open nothing any more."""
+    shutil.rmtree(paths.volumes, ignore_errors=True)
+    shutil.rmtree(paths.openbao, ignore_errors=True)
+
+
+def _open(api: Api, place: Place, step: Step) -> str | None:
+    """Initialise and unseal; the first root token, where there is one."""
+    seal = seal_of(api)
+    step.update(seal.word)
+    token = initialise(api, place.shares)
+    if token is not None or seal.sealed:
+        unseal(api, place.shares)
+        wait_active(api)
+    return token
+
+
+def _operator(reach: Reach, api: Api) -> Api | None:
+    """The operator, where root's part of the set-up is this version's."""
+    try:
+        asking = reach.operator(api)
+        return asking if configure.is_current(asking) else None
+    except UserError:  # the way in is not set up yet, or not for this
+        return None
+
+
+def _administrator(place: Place) -> Database:
+    """The role that makes the database's users, with a new password: over the server's socket, by standard input."""
+    password = secrets.token_urlsafe(32)
+    text = f"""
+DO $$ BEGIN CREATE ROLE {_ADMINISTRATOR} CREATEROLE LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+ALTER ROLE {_ADMINISTRATOR} PASSWORD '{password}';
+GRANT pg_signal_backend TO {_ADMINISTRATOR};
+SELECT 'CREATE DATABASE {data.DATABASE} OWNER {_ADMINISTRATOR}'
+  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{data.DATABASE}') \\gexec
+REVOKE ALL ON DATABASE {data.DATABASE} FROM PUBLIC;
+GRANT CONNECT ON DATABASE {data.DATABASE} TO PUBLIC;
+REVOKE CONNECT ON DATABASE postgres FROM PUBLIC;
+"""  # noqa: S608 – constants, and a password of letters that need no quoting
+    pod = f"{data.POSTGRES}-0"
+    command = ["psql", "-h", "/tmp", "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-q", "-X", "postgres"]  # noqa: S108 – in the pod
+    place.cluster.execute(pod, data.NAMESPACE, data.POSTGRES, command, stdin=text)
+    return Database(username=_ADMINISTRATOR, password=password)
+
+
+def _volumes(place: Place) -> list[Path]:
+    base = place.paths.volumes
+    found = [base / OPENBAO / f"{part}-{n}" for n in range(place.settings.replicas) for part in ("data", "audit")]
+    return [*found, base / data.POSTGRES / "data-0"] if place.settings.postgres else found
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC).replace(microsecond=0)

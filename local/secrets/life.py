@@ -1,0 +1,248 @@
+"""The life of an OpenBao: init, unseal, root's end, rekey, snapshot, restore. Each can be run twice."""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from groundwork.errors import ExitCode, UserError
+from groundwork.waiting import wait_until
+from local.secrets.api import PATIENT_SECONDS, Api, Refused
+from local.secrets.shares import NEW, Shares
+
+ACTIVE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seal:
+    """How a server stands. `auto`: a key service unseals it, so that its shares recover and do not unseal."""
+
+    initialized: bool
+    sealed: bool
+    auto: bool
+    version: str
+
+    @property
+    def word(self) -> str:
+        """For people."""
+        if not self.initialized:
+            return "not initialised"
+        return "sealed" if self.sealed else "unsealed"
+
+
+def seal_of(api: Api) -> Seal:
+    """Ask a server. Raises UserError."""
+    found = api.read("sys/seal-status")
+    return Seal(
+        initialized=bool(found["initialized"]),
+        sealed=bool(found["sealed"]),
+        auto=str(found["type"]) != "shamir",
+        version=str(found["version"]),
+    )
+
+
+def initialise(api: Api, shares: Shares) -> str | None:
+    """Make the unseal key and keep its shares; gives the first root token, or None where it was initialised before.
+
+    The token is given to the caller alone, to be revoked when what needs it is done.
+    """
+    seal = seal_of(api)
+    if seal.initialized:
+        return None
+    shares.discard(NEW)
+    left = next((file for file in shares.files if file.exists()), None)
+    if left is not None:
+        raise UserError(
+            what="there is a share of another OpenBao", where=str(left), fix="move it away; restore needs it"
+        )
+    kind = "recovery" if seal.auto else "secret"
+    body: dict[str, JsonValue] = {f"{kind}_shares": len(shares.files), f"{kind}_threshold": shares.threshold}
+    made = api.write("sys/init", body, seconds=PATIENT_SECONDS)
+    shares.write(_keys(made, "recovery_keys_base64" if seal.auto else "keys_base64"))
+    return str(made["root_token"])
+
+
+def unseal(api: Api, shares: Shares) -> bool:
+    """Unseal one server with the threshold; False where it was unsealed. Raises UserError where shares are wanting."""
+    seal = seal_of(api)
+    if not seal.sealed:
+        return False
+    if not seal.initialized:
+        raise UserError(what="OpenBao is not initialised", fix="groundwork vault init", code=ExitCode.ERROR)
+    if seal.auto:
+        raise UserError(
+            what="its key service has not unsealed it", fix="check the key and the right to use it", code=ExitCode.ERROR
+        )
+    keys = shares.enough()
+    api.write("sys/unseal", {"reset": True})
+    for key in keys:
+        api.write("sys/unseal", {"key": key})
+    if seal_of(api).sealed:
+        raise UserError(
+            what="the shares do not unseal it", fix="use the shares of this OpenBao's last rekey", code=ExitCode.ERROR
+        )
+    return True
+
+
+def wait_active(api: Api) -> None:
+    """Wait until requests are served. Raises UserError after half a minute."""
+
+    def active() -> bool:
+        try:
+            leader = api.read("sys/leader")
+            if not leader.get("is_self"):
+                return bool(leader.get("leader_address"))
+            # 429 from a standby, so that this is the leader's own word that it serves.
+            return bool(api.read("sys/health")["initialized"])
+        except Refused:
+            return False
+
+    if not wait_until(active, ACTIVE_SECONDS):
+        raise UserError(what="OpenBao is unsealed and serves nothing", fix="kubectl logs", code=ExitCode.ERROR)
+
+
+@contextmanager
+def root(api: Api, shares: Shares, first: str | None = None) -> Iterator[Api]:
+    """A root token for as long as it is needed: `first`, or a new one made with the threshold. It ends revoked."""
+    token = first or _generate_root(api, shares)
+    asking = api.as_(token)
+    try:
+        yield asking
+    finally:
+        revoke(asking)
+
+
+def revoke(asking: Api) -> None:
+    """Revoke the token that asks, and see that its next call is refused."""
+    asking.write("auth/token/revoke-self")
+    try:
+        asking.read("auth/token/lookup-self")
+    except Refused as error:
+        if error.status == HTTPStatus.FORBIDDEN:
+            return
+        raise
+    raise UserError(what="a revoked token is still taken", fix="seal OpenBao and ask its makers", code=ExitCode.ERROR)
+
+
+def rekey(api: Api, shares: Shares, new: Shares) -> None:
+    """Make a new key with new shares. `api`: asked by one who may.
+
+    The new shares are written, read back and proven before the old ones stop to count.
+    """
+    kind = "rotate/recovery" if seal_of(api).auto else "rotate/root"
+    old = shares.enough()
+    new.discard()
+    _cancel(api, kind)
+    begun = _inner(
+        api.write(
+            f"sys/{kind}/init",
+            {"secret_shares": len(new.files), "secret_threshold": new.threshold, "require_verification": True},
+        )
+    )
+    made: dict[str, JsonValue] = {}
+    for key in old:
+        made = _inner(api.write(f"sys/{kind}/update", {"key": key, "nonce": begun["nonce"]}))
+    new.write(_keys(made, "keys_base64"), suffix=NEW)
+    proof = Shares(files=tuple(file.with_name(file.name + NEW) for file in new.files), threshold=new.threshold)
+    for key in proof.enough():
+        api.write(f"sys/{kind}/verify", {"key": key, "nonce": made["verification_nonce"]})
+    new.replace()
+    for file in set(shares.files) - set(new.files):
+        file.unlink(missing_ok=True)
+
+
+def snapshot(api: Api, file: Path) -> int:
+    """Write all that OpenBao holds, encrypted under its own key, to a file of mode 0600; gives its bytes."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # mode 0600
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as target, api.stream("sys/storage/raft/snapshot") as parts:
+            for part in parts:
+                target.write(part)
+            target.flush()
+            os.fsync(target.fileno())
+        size = temporary.stat().st_size
+        if size == 0:
+            raise UserError(what="OpenBao gave an empty snapshot", fix="groundwork vault status", code=ExitCode.ERROR)
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return size
+
+
+def restore(api: Api, file: Path, shares: Shares) -> None:
+    """Put a snapshot in the place of all that is there, then unseal with the shares that belong to it.
+
+    Where nothing is there yet, OpenBao is initialised with shares that are thrown away: the snapshot brings its own.
+    """
+    if not file.is_file():
+        raise UserError(what="there is no such snapshot", where=str(file), fix="groundwork vault snapshot makes one")
+    shares.enough()
+    seal = seal_of(api)
+    if seal.initialized:
+        unseal(api, shares)
+        wait_active(api)
+        # Revoked by the restore itself: what the snapshot holds was written before this token was made.
+        asking = api.as_(_generate_root(api, shares))
+    else:
+        kind = "recovery" if seal.auto else "secret"
+        # Split as the snapshot's key is: the server holds on to the numbers that it began with.
+        split: dict[str, JsonValue] = {f"{kind}_shares": len(shares.files), f"{kind}_threshold": shares.threshold}
+        made = api.write("sys/init", split, seconds=PATIENT_SECONDS)
+        if not seal.auto:
+            for key in _keys(made, "keys_base64")[: shares.threshold]:
+                api.write("sys/unseal", {"key": key})
+        wait_active(api)
+        asking = api.as_(str(made["root_token"]))
+    with file.open("rb") as content:
+        asking.send("sys/storage/raft/snapshot-force", content)
+    if not seal.auto and not wait_until(lambda: seal_of(api).sealed, ACTIVE_SECONDS):
+        raise UserError(what="OpenBao did not take the snapshot's key", fix="groundwork vault unseal")
+    unseal(api, shares)
+    wait_active(api)
+
+
+def _generate_root(api: Api, shares: Shares) -> str:
+    """A root token, made with the threshold of shares: its one-time pad stays in this process."""
+    keys = shares.enough()
+    api.delete("sys/generate-root/attempt")
+    begun = api.write("sys/generate-root/attempt")
+    pad = str(begun["otp"])
+    answer: dict[str, JsonValue] = {}
+    for key in keys:
+        answer = api.write("sys/generate-root/update", {"key": key, "nonce": begun["nonce"]})
+    encoded = str(answer.get("encoded_token") or answer.get("encoded_root_token"))
+    mixed = base64.b64decode(encoded + "=" * (-len(encoded) % 4))
+    return bytes(one ^ other for one, other in zip(mixed, pad.encode(), strict=True)).decode()
+
+
+def _cancel(api: Api, kind: str) -> None:
+    """End a rekey that was begun and not ended."""
+    for part in ("verify", "init"):
+        try:
+            api.delete(f"sys/{kind}/{part}")
+        except Refused as error:
+            if error.status not in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
+                raise
+
+
+def _inner(answer: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Authenticated endpoints answer within `data`, others do not."""
+    found = answer.get("data")
+    return found if isinstance(found, dict) else answer
+
+
+def _keys(answer: dict[str, JsonValue], name: str) -> list[str]:
+    found = answer.get(name)
+    if not isinstance(found, list) or not found:
+        raise UserError(what="OpenBao gave no shares", code=ExitCode.ERROR)
+    return [str(key) for key in found]

@@ -1,0 +1,112 @@
+"""How this machine reaches OpenBao in a cluster: through the API server, to one pod, whatever networks are between."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from components.secrets.names import API_PORT, AUDIENCE, KUBERNETES, NAMESPACE, OPENBAO, OPERATOR
+from groundwork.errors import ExitCode, UserError
+from groundwork.waiting import wait_until
+from local.cluster import Cluster
+from local.secrets.api import Api
+
+RUNNING_SECONDS = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """OpenBao of a cluster. `authority`: PEM, what its certificate must be signed by."""
+
+    cluster: Cluster
+    authority: str
+
+    def pods(self) -> list[str]:
+        """Its nodes, in order."""
+        return sorted(self.cluster.names("pods", NAMESPACE, f"app.kubernetes.io/name={OPENBAO}"))
+
+    @contextmanager
+    def node(self, pod: str) -> Iterator[Api]:
+        """One node's API, asked by nobody. Raises UserError where it does not run."""
+        command = [
+            str(self.cluster.kubectl),
+            "--kubeconfig",
+            str(self.cluster.kubeconfig),
+            "port-forward",
+            "-n",
+            NAMESPACE,
+            f"pod/{pod}",
+            f":{API_PORT}",
+        ]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                first = process.stdout.readline() if process.stdout else ""
+                port = re.search(r"127\.0\.0\.1:(\d+)", first)
+                if port is None:
+                    told = process.stderr.read().strip() if process.stderr else ""
+                    raise UserError(
+                        what=f"OpenBao's {pod} is not reached: {told}",
+                        fix=f"kubectl get pods -n {NAMESPACE}",
+                        code=ExitCode.ERROR,
+                    )
+                yield Api(f"https://localhost:{port[1]}", self.authority)
+            finally:
+                process.terminate()
+
+    @contextmanager
+    def any(self) -> Iterator[Api]:
+        """The first node that there is; a standby hands what it is asked to the active one."""
+        pods = self.pods()
+        if not pods:
+            raise UserError(
+                what="there is no OpenBao in this cluster", fix="add the layer `secrets` to the environment, then up"
+            )
+        with self.node(pods[0]) as api:
+            yield api
+
+    def wait_running(self) -> None:
+        """Wait until every node's server runs, sealed or not. Raises UserError after two minutes."""
+
+        def running() -> bool:
+            found = self.cluster.items("pods", NAMESPACE)
+            states = [_ready(pod) for pod in found if OPENBAO in _name(pod)]
+            return bool(states) and all(states)
+
+        if not wait_until(running, RUNNING_SECONDS):
+            raise UserError(
+                what="OpenBao's pods do not run",
+                fix=f"kubectl describe pods -n {NAMESPACE}",
+                code=ExitCode.ERROR,
+            )
+
+    def token_of(self, account: str, namespace: str) -> str:
+        """A short-lived token of a service account, for OpenBao alone. Who may ask for it: the cluster's own rules."""
+        return self.cluster.token(account, namespace, AUDIENCE)
+
+    def operator(self, api: Api) -> Api:
+        """The same node, asked by the operator, whose token ends by itself."""
+        return login(api, OPERATOR, self.token_of(OPERATOR, NAMESPACE))
+
+
+def login(api: Api, role: str, token: str) -> Api:
+    """Who a service account's token says, in a role. Raises Refused where it may not be."""
+    answer = api.write(f"auth/{KUBERNETES}/login", {"role": role, "jwt": token})
+    given = answer.get("auth")
+    return api.as_(str(given["client_token"] if isinstance(given, dict) else ""))
+
+
+def _name(pod: object) -> str:
+    meta = pod.get("metadata") if isinstance(pod, dict) else None
+    return str(meta.get("name", "")) if isinstance(meta, dict) else ""
+
+
+def _ready(pod: object) -> bool:
+    status = pod.get("status") if isinstance(pod, dict) else None
+    conditions = status.get("conditions") if isinstance(status, dict) else None
+    return any(
+        isinstance(each, dict) and each.get("type") == "Ready" and each.get("status") == "True"
+        for each in (conditions if isinstance(conditions, list) else [])
+    )

@@ -1,0 +1,48 @@
+"""OpenBao's policies: who may do what, in its own language."""
+
+from __future__ import annotations
+
+from components.secrets.names import DATABASE, KUBERNETES, KV, TRANSIT, tenant_path, tenant_role
+
+# People and playbooks: they bring tenants and write their secrets, and read none. What root set up they cannot change.
+OPERATOR_POLICY = f"""
+path "sys/health" {{ capabilities = ["read", "sudo"] }}
+path "sys/seal" {{ capabilities = ["update", "sudo"] }}
+path "sys/step-down" {{ capabilities = ["update", "sudo"] }}
+path "sys/storage/raft/configuration" {{ capabilities = ["read"] }}
+path "sys/storage/raft/snapshot" {{ capabilities = ["read"] }}
+path "sys/rotate/root/*" {{ capabilities = ["create", "read", "update", "delete", "sudo"] }}
+path "sys/rotate/recovery/*" {{ capabilities = ["create", "read", "update", "delete", "sudo"] }}
+path "sys/auth" {{ capabilities = ["read"] }}
+path "sys/audit" {{ capabilities = ["read", "sudo"] }}
+path "sys/policies/acl/tenant-*" {{ capabilities = ["create", "read", "update", "delete"] }}
+path "sys/policies/acl" {{ capabilities = ["list"] }}
+path "auth/{KUBERNETES}/role" {{ capabilities = ["list"] }}
+path "auth/{KUBERNETES}/role/tenant-*" {{ capabilities = ["create", "read", "update", "delete"] }}
+path "identity/entity/name/tenant-*" {{ capabilities = ["create", "read", "update", "delete"] }}
+path "identity/entity-alias" {{ capabilities = ["create", "update"] }}
+path "{DATABASE}/roles/tenant-*" {{ capabilities = ["create", "read", "update", "delete"] }}
+path "{TRANSIT}/keys/tenant-*" {{ capabilities = ["create", "read", "update"] }}
+path "{KV}/data/tenants/*" {{ capabilities = ["create", "update", "patch"] }}
+path "{KV}/delete/tenants/*" {{ capabilities = ["update"] }}
+path "{KV}/metadata/tenants/*" {{ capabilities = ["create", "read", "update", "patch", "delete", "list"] }}
+path "{KV}/data/platform/configuration" {{ capabilities = ["read"] }}
+"""
+
+# The rotator reads a secret only to keep it for its grace beside the new one.
+ROTATOR_POLICY = f"""
+path "{KV}/data/tenants/*" {{ capabilities = ["create", "read", "update"] }}
+path "{KV}/metadata/tenants/*" {{ capabilities = ["read", "list", "update", "patch"] }}
+"""
+
+
+def tenant_policy(tenant: str) -> str:
+    """What a tenant's store may: read its own secrets, get credentials of its own database role, use its own key."""
+    path, role = tenant_path(tenant), tenant_role(tenant)
+    return f"""
+path "{KV}/data/{path}/*" {{ capabilities = ["read"] }}
+path "{KV}/metadata/{path}/*" {{ capabilities = ["read", "list"] }}
+path "{DATABASE}/creds/{role}" {{ capabilities = ["read"] }}
+path "{TRANSIT}/encrypt/{role}" {{ capabilities = ["create", "update"] }}
+path "{TRANSIT}/decrypt/{role}" {{ capabilities = ["create", "update"] }}
+"""

@@ -1,0 +1,110 @@
+"""The policies asked about a graph whose values are all known: a stack's state, in this process.
+
+The engine asks the pack while it works; this asks the same rules afterwards, without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from groundwork.errors import ExitCode, UserError
+from policies.exceptions import Exceptions
+from policies.pack.rules import rules
+from policies.rule import Resource, Rule, Value, entries, items
+
+# How the engine writes a secret into a state: https://www.pulumi.com/docs/concepts/secrets/
+_SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+HIDDEN = "[secret]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One breach. `excepted`: an exception that has not expired covers it."""
+
+    rule: Rule
+    urn: str
+    message: str
+    excepted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """All breaches of a graph, and how many resources some policy is about."""
+
+    listed: tuple[Finding, ...]
+    looked_at: int
+
+    @classmethod
+    def of_state(cls, deployment: Mapping[str, Value], exceptions: Exceptions | None = None) -> Findings:
+        """What a stack's state breaks. `deployment`: as the engine exports it."""
+        return cls.of(from_state(deployment), exceptions or Exceptions.read())
+
+    @classmethod
+    def of(
+        cls, resources: Sequence[Resource], exceptions: Exceptions, chosen: Sequence[Rule] | None = None
+    ) -> Findings:
+        """What the resources of one stack break."""
+        asked = rules() if chosen is None else chosen
+        listed = [
+            Finding(rule=rule, urn=resource.urn, message=message, excepted=exceptions.allow(rule.id, resource.urn))
+            for rule in asked
+            for resource, message in breaches(rule, resources)
+        ]
+        looked_at = sum(any(rule.concerns(each.type) for rule in asked) for each in resources)
+        return cls(listed=tuple(listed), looked_at=looked_at)
+
+    @property
+    def stopping(self) -> tuple[Finding, ...]:
+        """Those that stop an update: critical and high, without an exception."""
+        return tuple(each for each in self.listed if each.rule.severity.stops and not each.excepted)
+
+    def refuse(self, stack: str) -> None:
+        """Raise UserError where something stops an update."""
+        if not self.stopping:
+            return
+        raise UserError(
+            what="\n".join(f"{short(each.urn)}: {each.message} [{each.rule.id}]" for each in self.stopping),
+            where=f"policies on the state of {stack}",
+            fix="; ".join(dict.fromkeys(each.rule.remediation for each in self.stopping)),
+            code=ExitCode.FAIL,
+        )
+
+
+def breaches(rule: Rule, resources: Sequence[Resource]) -> Iterable[tuple[Resource, str]]:
+    """What breaks one policy."""
+    if rule.stack is not None:
+        yield from rule.stack(resources)
+    if rule.check is not None:
+        for resource in resources:
+            if rule.concerns(resource.type):
+                yield from ((resource, message) for message in rule.check(resource))
+
+
+def from_state(deployment: Mapping[str, Value]) -> list[Resource]:
+    """The resources of a state, by their inputs; what is secret is hidden."""
+    found = []
+    for row in items(deployment.get("resources")):
+        fields = dict(entries(row))
+        # What is only read was made by somebody else; what is about to be deleted is no part of the stack any more.
+        if fields.get("external") or fields.get("delete"):
+            continue
+        urn, kind = str(fields.get("urn")), str(fields.get("type"))
+        found.append(
+            Resource(type=kind, urn=urn, name=urn.rpartition("::")[2], props=_open(fields.get("inputs") or {}))
+        )
+    return found
+
+
+def short(urn: str) -> str:
+    """`urn:pulumi:local::groundwork::a$kubernetes:apps/v1:Deployment::web` → `Deployment web`."""
+    parts = urn.split("::")
+    return f"{parts[2].rpartition(':')[2]} {'::'.join(parts[3:])}" if len(parts) > 3 else urn
+
+
+def _open(value: Value) -> Value:
+    if isinstance(value, Mapping):
+        if value.get(_SIGNATURE) == _SECRET:
+            return HIDDEN
+        return {str(key): _open(item) for key, item in value.items()}
+    return [_open(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Policies about AWS resources, by their properties alone."""

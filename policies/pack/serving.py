@@ -1,0 +1,123 @@
+"""The policies as Pulumi's policy pack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from unittest import mock
+
+import grpc
+import pulumi_policy.policy
+from pulumi.runtime.proto import analyzer_pb2
+from pulumi_policy import (
+    EnforcementLevel,
+    Policy,
+    PolicyComplianceFramework,
+    PolicyPack,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    Severity,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+
+from policies.exceptions import Exceptions
+from policies.pack.rules import rules
+from policies.rule import Check, Resource, Rule, StackCheck
+
+NAME = "groundwork"
+# They say what other objects look like, are large, and no policy is about them.
+_SCHEMAS = ":CustomResourceDefinition"
+
+
+def serve() -> None:
+    """Serve the pack to the engine that started this process, until it ends it.
+
+    Raises UserError where the file of exceptions cannot be read.
+    """
+    pack(rules(), Exceptions.read())
+
+
+def pack(chosen: Sequence[Rule], exceptions: Exceptions) -> PolicyPack:
+    """A pack of some policies; what is excepted is not reported. Returns only where serving is prevented (tests)."""
+    with mock.patch.object(pulumi_policy.policy, "_PolicyAnalyzerServicer", _narrowed(chosen)):
+        return PolicyPack(NAME, [as_policy(rule, exceptions) for rule in chosen])
+
+
+def _narrowed(chosen: Sequence[Rule]) -> type[pulumi_policy.policy._PolicyAnalyzerServicer]:
+    """The library's servicer, which is asked only about resources that a policy can be about.
+
+    It decodes a resource anew for each policy: for the CRDs of one environment alone that took 7 s (docs/policies.md).
+    """
+
+    class Narrowed(pulumi_policy.policy._PolicyAnalyzerServicer):
+        def Analyze(  # noqa: N802 – gRPC's name
+            self, request: analyzer_pb2.AnalyzeRequest, context: grpc.ServicerContext
+        ) -> analyzer_pb2.AnalyzeResponse:
+            if not any(rule.check is not None and rule.concerns(request.type) for rule in chosen):
+                return analyzer_pb2.AnalyzeResponse()
+            answer: analyzer_pb2.AnalyzeResponse = super().Analyze(request, context)
+            return answer
+
+        def AnalyzeStack(  # noqa: N802 – gRPC's name
+            self, request: analyzer_pb2.AnalyzeStackRequest, context: grpc.ServicerContext
+        ) -> analyzer_pb2.AnalyzeResponse:
+            kept = [each for each in request.resources if not each.type.endswith(_SCHEMAS)]
+            answer: analyzer_pb2.AnalyzeResponse = super().AnalyzeStack(
+                analyzer_pb2.AnalyzeStackRequest(resources=kept), context
+            )
+            return answer
+
+    return Narrowed
+
+
+def as_policy(rule: Rule, exceptions: Exceptions) -> Policy:
+    """A policy as the library's class. `critical` and `high` are mandatory, the others advisory."""
+    level = EnforcementLevel.MANDATORY if rule.severity.stops else EnforcementLevel.ADVISORY
+    framework = PolicyComplianceFramework(name="groundwork", specification=", ".join(rule.frameworks))
+    if rule.check is not None:
+        return ResourceValidationPolicy(
+            name=rule.id,
+            description=f"{rule.title}. Fix: {rule.remediation}",
+            validate=_of_resource(rule, rule.check, exceptions),
+            enforcement_level=level,
+            severity=Severity(rule.severity.value),
+            framework=framework,
+        )
+    if rule.stack is None:
+        raise ValueError(f"{rule.id} has no check")
+    return StackValidationPolicy(
+        name=rule.id,
+        description=f"{rule.title}. Fix: {rule.remediation}",
+        validate=_of_stack(rule, rule.stack, exceptions),
+        enforcement_level=level,
+        severity=Severity(rule.severity.value),
+        framework=framework,
+    )
+
+
+def _of_resource(
+    rule: Rule, check: Check, exceptions: Exceptions
+) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
+    def validate(args: ResourceValidationArgs, report_violation: ReportViolation) -> None:
+        if not rule.concerns(args.resource_type) or exceptions.allow(rule.id, args.urn):
+            return
+        resource = Resource(type=args.resource_type, urn=args.urn, name=args.name, props=args.props)
+        for message in check(resource):
+            report_violation(message, None)
+
+    return validate
+
+
+def _of_stack(
+    rule: Rule, check: StackCheck, exceptions: Exceptions
+) -> Callable[[StackValidationArgs, ReportViolation], None]:
+    def validate(args: StackValidationArgs, report_violation: ReportViolation) -> None:
+        seen = [
+            Resource(type=each.resource_type, urn=each.urn, name=each.name, props=each.props) for each in args.resources
+        ]
+        for resource, message in check(seen):
+            if not exceptions.allow(rule.id, resource.urn):
+                report_violation(message, resource.urn)
+
+    return validate

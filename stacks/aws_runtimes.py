@@ -1,0 +1,138 @@
+"""What an AWS environment has because of where its containers run: EKS, or ECS.  (docs/aws.md)"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+from pulumi_kubernetes import Provider
+
+from components.aws import Scope
+from components.cluster.ecs import Ecs
+from components.cluster.eks import Eks
+from components.cluster.storage import StorageClasses, StorageClassesArgs
+from components.edge.gateway_target import GatewayTarget, GatewayTargetArgs
+from components.edge.load_balancer import LoadBalancer
+from components.edge.service_access import ServiceAccess, ServiceAccessArgs
+from components.network.network import Network
+from components.network.plan import Tier
+from components.observability.aws import LogWatch, Watch
+from groundwork.errors import UserError
+from local.record import Way
+from stacks.aws_settings import AwsSettings, GatewaySettings, MeshSettings
+from stacks.aws_watches import ecs_logs, ecs_watches, eks_logs, target_watches
+from stacks.environment import cluster as cluster_of_file
+from stacks.environment import find_way
+from stacks.settings import Settings
+from stacks.shared import Shared, Sizes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """What both have below them. `opts`: with the region's provider."""
+
+    environment: str
+    settings: Settings
+    aws: AwsSettings
+    images: Mapping[str, str]
+    scope: Scope
+    keys: Mapping[str, pulumi.Input[str]]
+    network: Network
+    balancer: LoadBalancer
+    opts: pulumi.ResourceOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """What is to be watched, and what tenants' stacks read."""
+
+    watches: Mapping[str, Watch]
+    logs: Mapping[str, LogWatch]
+    outputs: Mapping[str, pulumi.Input[object]]
+
+
+def on_eks(site: Site, cluster: Eks) -> Running:
+    """The way from the load balancer to the gateway, and the platform as on every cluster."""
+    target = GatewayTargetArgs(
+        scope=site.scope,
+        vpc_id=site.network.vpc_id,
+        listener_arn=site.balancer.listener_arn,
+        balancer_group_id=site.balancer.security_group_id,
+        node_group_id=cluster.security_group_id,
+        hosts=[f"*.{site.settings.domain}"],
+        node_groups={short: group.group for short, group in cluster.node_groups.items()},
+    )
+    into = GatewayTarget("gateway-target", target, site.opts)
+    _platform(site, cluster)
+    return Running(
+        watches=target_watches(site.balancer.arn_suffix, into.arn_suffix),
+        logs=eks_logs(cluster.log_group),
+        outputs={"kubeconfig": cluster.kubeconfig},
+    )
+
+
+def _platform(site: Site, cluster: Eks) -> None:
+    """Mesh, gateway, access and domains, with this environment's sizes. Nothing of it is there without nodes."""
+    mesh, gateway = site.aws.mesh or MeshSettings(), site.aws.gateway or GatewaySettings()
+    provider, way = kubernetes_provider(cluster.kubeconfig)
+    opts = pulumi.ResourceOptions(provider=provider, depends_on=cluster.ready)
+    storage = StorageClassesArgs(environment=site.environment, key=site.keys["data"])
+    StorageClasses("storage", storage, opts)
+    Shared(
+        environment=site.environment,
+        domain=site.settings.domain,
+        dns=site.settings.dns,
+        images=site.images,
+        way=way,
+        sizes=Sizes(
+            istiod=mesh.replicas,
+            mesh_mode=mesh.mode,
+            gateway=gateway.replicas,
+            gateway_max=gateway.max_replicas,
+            access=max(2, mesh.replicas),
+            behind_balancer=True,
+        ),
+    ).declare(opts)
+
+
+def on_ecs(site: Site, cluster: Ecs) -> Running:
+    """The way from the load balancer to services; tenants' stacks put those in."""
+    access = ServiceAccessArgs(
+        scope=site.scope,
+        balancer_group_id=site.balancer.security_group_id,
+        service_group_id=cluster.security_group_id,
+    )
+    ServiceAccess("service-access", access, site.opts)
+    outputs: dict[str, pulumi.Input[object]] = {
+        "clusterArn": cluster.arn,
+        "clusterName": cluster.name,
+        "namespaceArn": cluster.namespace_arn,
+        "authorityArn": cluster.authority_arn,
+        "tlsRoleArn": cluster.tls_role_arn,
+        "serviceGroupId": cluster.security_group_id,
+        "logGroup": cluster.log_group,
+        "vpcId": site.network.vpc_id,
+        "vpcCidr": site.aws.network.cidr,
+        "s3PrefixList": site.network.s3_prefix_list,
+        "subnetIds": site.network.subnet_ids(Tier.PRIVATE),
+        "listenerArn": site.balancer.listener_arn,
+        "balancerSuffix": site.balancer.arn_suffix,
+        "secretsKey": site.keys["secrets"],
+    }
+    return Running(
+        watches=ecs_watches(site.scope.name("cluster")), logs=ecs_logs(cluster.log_group), outputs={"ecs": outputs}
+    )
+
+
+def kubernetes_provider(kubeconfig: pulumi.Input[str]) -> tuple[Provider, Way]:
+    """The cluster that EKS made, or the one that GROUNDWORK_KUBECONFIG names in its place; and what is real in it."""
+    given = os.environ.get("GROUNDWORK_KUBECONFIG")
+    if given is None:
+        return Provider("cluster", kubeconfig=kubeconfig, enable_server_side_apply=True), Way.KUBECONFIG
+    file = Path(given)
+    if not file.is_file():
+        raise UserError(what="there is no kubeconfig", where=given, fix="unset GROUNDWORK_KUBECONFIG")
+    return cluster_of_file(file), find_way(file)

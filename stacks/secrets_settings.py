@@ -1,0 +1,41 @@
+"""What stands under `secrets:` in an environment's settings.  (docs/secrets.md)"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from components.documents import StrictModel
+from components.units import refusal
+
+
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise refusal(f"{value} nodes can lose no more than {value - 1}", "1, 3, 5 or 7")
+    return value
+
+
+class KmsSettings(StrictModel):
+    """A key of AWS KMS that unseals OpenBao by itself."""
+
+    key_id: Annotated[str, Field(min_length=1, max_length=2048)]
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+
+
+class ShareSettings(StrictModel):
+    """Into how many shares the key is split, and how many of them unseal (or, with KMS, recover)."""
+
+    count: Annotated[int, Field(ge=1, le=10)] = 5
+    threshold: Annotated[int, Field(ge=1, le=10)] = 3
+
+
+class SecretsSettings(StrictModel):
+    """The layer `secrets`. `size`: of each volume; `storage_class`: the cluster's default, where none is named."""
+
+    replicas: Annotated[int, Field(ge=1, le=7), AfterValidator(_odd)] = 3
+    kms: KmsSettings | None = None
+    shares: ShareSettings = ShareSettings()
+    size: Annotated[str, Field(pattern=r"^\d+[MG]i$")] = "10Gi"
+    storage_class: str | None = None
+    postgres: bool = True

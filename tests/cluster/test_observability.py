@@ -1,0 +1,254 @@
+"""Metrics, logs, traces and alerts of the running platform, and that it serves as well while they are away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from pydantic import JsonValue
+
+from components.mesh.names import GATEWAY_NAMESPACE
+from components.observability.names import NAMESPACE
+from components.observability.scraping import Scraping
+from groundwork.waiting import wait_until
+from local.cluster import Cluster
+from local.observability import Prometheus, Sight, Target, connect, prometheus
+from local.paths import CHECKOUT
+from stacks.settings import from_file
+from tests import load
+from tests.cluster.authority import authority
+from tests.cluster.gateway import Guest, Object, agent_image, guests
+from tests.cluster.node import SETTINGS, kubectl, tools
+
+pytestmark = pytest.mark.cluster
+
+ASK = "/agents/concierge/v1/invoke"
+QUESTION = json.dumps({"input": "Hello"}).encode()
+# More than one scrape of every target.
+SCRAPED = 90.0
+BURST_SECONDS = 120.0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Cluster:
+    return Cluster(kubectl=tools().path("kubectl"), kubeconfig=SETTINGS.kubeconfig)
+
+
+@pytest.fixture(scope="module")
+def sight(cluster: Cluster) -> Iterator[Sight]:
+    with connect(cluster) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return authority(tmp_path_factory.mktemp("ca") / "ca.crt")
+
+
+@pytest.fixture(scope="module")
+def guest(ca: Path) -> Iterator[Guest]:
+    with guests({"seen": 1000}, ca) as made:
+        yield made["seen"]
+
+
+@pytest.fixture(scope="module")
+def targets(sight: Sight) -> Sequence[Target]:
+    """What is scraped, once all of it was asked."""
+    wait_until(lambda: all(one.health == "up" for one in sight.prometheus.targets()), SCRAPED)
+    return sight.prometheus.targets()
+
+
+@pytest.mark.parametrize("job", Scraping(own_node=True).names())
+def test_every_target_is_scraped(job: str, targets: Sequence[Target]) -> None:
+    mine = [one for one in targets if one.job == job]
+    assert mine, "nothing of this job was found"
+    assert {one.address: one.error for one in mine if one.health != "up"} == {}
+
+
+def test_no_target_is_scraped_that_no_job_names(targets: Sequence[Target]) -> None:
+    assert {one.job for one in targets} == set(Scraping(own_node=True).names())
+
+
+def test_every_pod_in_the_mesh_has_its_sidecar_scraped(targets: Sequence[Target]) -> None:
+    path = '{range .items[?(@.status.phase=="Running")]}{.metadata.name} {.spec.initContainers[*].name}{"\\n"}{end}'
+    rows = [line.split() for line in kubectl("get", "pods", "-A", "-o", f"jsonpath={path}").stdout.splitlines()]
+    inside = {name for name, *containers in rows if "istio-proxy" in containers}
+    seen = {one.labels["pod"] for one in targets if one.job == "sidecars"}
+    assert {pod for pod in inside if not pod.startswith("echo")} - seen == set()
+
+
+def test_one_request_is_followed_from_the_gateway_to_its_logs_and_its_exemplar(sight: Sight, guest: Guest) -> None:
+    began = time.time()
+    expression = 'agent_request_duration_seconds_bucket{tenant="acme"}'
+    # One in ten is traced: none of sixty is one run in five hundred, so more are sent until one is.
+    traced: list[str] = []
+
+    def one_is_traced() -> bool:
+        for _ in range(20):
+            assert guest.caller.ask(ASK, QUESTION).status_code == 200
+        found = sight.prometheus.exemplars(expression, began, time.time())
+        traced[:] = [one.labels["trace_id"] for one in found if one.time >= began]
+        return bool(traced)
+
+    assert wait_until(one_is_traced, SCRAPED), "no exemplar"
+    trace = traced[0]
+
+    def services() -> set[str]:
+        return {span.service.partition(".")[0] for span in sight.traces.get(trace)}
+
+    assert wait_until(lambda: {"gateway", "concierge"} <= services(), 30), services()
+    for namespace, word in (("acme", '"route":"/v1/invoke"'), (GATEWAY_NAMESPACE, '"status":200')):
+        question = f'{{k8s_namespace_name="{namespace}"}} | trace_id="{trace}"'
+        assert wait_until(
+            lambda asked=question, said=word: any(said in line.text for line in sight.logs.query(asked)), 30
+        )
+
+
+def p99(guest: Guest, seconds: float = 8) -> float:
+    """Of requests at 25 a second that the agent answers itself; seconds."""
+    plan = guest.plan(rate=25, seconds=seconds, warm=2, start=time.time() + 0.5)
+    return asyncio.run(load.send(plan)).percentile(0.99)
+
+
+@contextmanager
+def without(server: str) -> Iterator[None]:
+    """Killed, and gone until the end."""
+    deployment = f"deployment/{server}"
+    kubectl("scale", "-n", NAMESPACE, deployment, "--replicas=0")
+    kubectl("delete", "pod", "-n", NAMESPACE, "-l", f"app.kubernetes.io/name={server}", "--force", "--grace-period=0")
+    try:
+        yield
+    finally:
+        kubectl("scale", "-n", NAMESPACE, deployment, "--replicas=1")
+        kubectl("rollout", "status", "-n", NAMESPACE, deployment, "--timeout=120s")
+
+
+@pytest.mark.parametrize("server", ["collector", "loki", "prometheus"])
+def test_requests_are_not_slowed_while_a_server_is_away_and_its_data_go_on(
+    server: str, cluster: Cluster, guest: Guest
+) -> None:
+    before = [p99(guest), p99(guest)]
+    with without(server):
+        during = min(p99(guest), p99(guest))
+        answer = guest.caller.ask(ASK, QUESTION)
+        assert answer.status_code == 200
+        request = answer.headers["x-request-id"]
+    # Two runs of the same differ too: by as much they may differ here.
+    assert during <= max(before) * 1.1, (before, during)
+    if server == "prometheus":
+        assert wait_until(lambda: resumed(cluster), SCRAPED)
+        return
+    with connect(cluster) as sight:
+        question = f'{{k8s_namespace_name="acme"}} |= "{request}"'
+        assert wait_until(lambda: bool(sight.logs.query(question)), 60), "what was written meanwhile is lost"
+
+
+def resumed(cluster: Cluster) -> bool:
+    with prometheus(cluster) as opened:
+        return _value(opened, 'sum(up{job="agents"})') > 0
+
+
+def _value(asked: Prometheus, expression: str) -> float:
+    return sum(sample.value for sample in asked.query(expression))
+
+
+@contextmanager
+def webhook() -> Iterator[list[dict[str, str]]]:
+    """The labels of every alert that Alertmanager tells this environment's webhook while it listens."""
+    settings = from_file(CHECKOUT / "Pulumi.local.yaml").observability
+    assert settings.webhook is not None
+    host, port = settings.webhook.removeprefix("http://").partition("/")[0].split(":")
+    told: list[dict[str, str]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            told.extend(alert["labels"] for alert in body["alerts"] if alert["status"] == "firing")
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 – the library's name
+            pass
+
+    server = ThreadingHTTPServer((host, int(port)), Hook)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield told
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+# An agent like any other, whose model nobody serves: each request ends in an error of the agent's own.
+BROKEN = """\
+apiVersion: groundwork/v1
+kind: Agent
+metadata: {name: broken}
+spec:
+  image: agent-runtime
+  tier: standard
+  model:
+    provider: openai
+    name: none
+    baseUrl: http://127.0.0.1:9/v1
+    timeout: 1s
+    price: {inputPerMillionTokens: 1, outputPerMillionTokens: 1, currency: USD}
+  egress: ["127.0.0.1:9"]
+"""
+
+
+def broken_objects(namespace: str) -> list[Object]:
+    """The agent's pod, its address, and who may reach it."""
+    labels: Object = {"app": "echo", "groundwork/tenant": namespace, "groundwork/agent": "broken"}
+    container: Object = {
+        "name": "agent",
+        "image": agent_image(),
+        "env": [
+            {"name": "AGENT_MANIFEST", "value": "/etc/agent/manifest.yaml"},
+            {"name": "AGENT_TENANT", "value": namespace},
+        ],
+        "resources": {"requests": {"cpu": "10m", "memory": "96Mi"}, "limits": {"cpu": "500m", "memory": "192Mi"}},
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 1},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [{"name": "manifest", "mountPath": "/etc/agent"}],
+    }
+    pod: Object = {
+        "terminationGracePeriodSeconds": 1,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "volumes": [{"name": "manifest", "configMap": {"name": "broken"}}],
+    }
+    sources: list[JsonValue] = [{"source": {"namespaces": [each]}} for each in (GATEWAY_NAMESPACE, NAMESPACE)]
+    parts: list[tuple[str, str, str, JsonValue]] = [
+        ("v1", "ConfigMap", "data", {"manifest.yaml": BROKEN}),
+        ("security.istio.io/v1", "AuthorizationPolicy", "spec", {"action": "ALLOW", "rules": [{"from": sources}]}),
+        ("v1", "Service", "spec", {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}),
+        ("v1", "Pod", "spec", pod),
+    ]
+    meta: Object = {"name": "broken", "namespace": namespace, "labels": labels}
+    return [{"apiVersion": version, "kind": kind, "metadata": meta, key: value} for version, kind, key, value in parts]
+
+
+def test_a_tenant_whose_requests_fail_is_told_of_in_two_minutes_and_nobody_else(guest: Guest, ca: Path) -> None:
+    with guests({"burst": 1000}, ca, "broken.{namespace}.svc.cluster.local", broken_objects) as made, webhook() as told:
+        failing, began = made["burst"], time.monotonic()
+
+        def heard() -> bool:
+            for _ in range(5):
+                assert failing.caller.ask(ASK, QUESTION).status_code >= 500
+                assert guest.caller.ask(ASK, QUESTION).status_code == 200
+            return any(labels.get("tenant") == failing.name for labels in told)
+
+        assert wait_until(heard, BURST_SECONDS), "the webhook heard nothing"
+        assert time.monotonic() - began <= BURST_SECONDS
+    pages = [labels for labels in told if labels.get("tenant") == failing.name]
+    assert {labels["severity"] for labels in pages} >= {"page"}
+    assert [labels for labels in told if labels.get("tenant") not in {failing.name, None}] == []

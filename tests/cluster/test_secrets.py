@@ -1,0 +1,203 @@
+"""Secrets on the running cluster: who reads what, rotation, sealing, and a wipe that loses nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.agents.manifest import Secret
+from components.secrets.names import NAMESPACE, OPENBAO, TENANT_ACCOUNT, tenant_role
+from components.secrets.server import METRICS_PATH
+from groundwork.waiting import wait_until
+from local import record
+from local.paths import CHECKOUT, Paths
+from local.secrets import configure
+from local.secrets.api import Api, Refused, data
+from local.secrets.install import Place, settle
+from local.secrets.life import restore, root, seal_of, snapshot, unseal, wait_active
+from local.secrets.reach import login
+from local.secrets.values import put
+from local.up import cluster_of
+from stacks.settings import from_file, settings_file
+from tests.cluster.node import kubectl
+from tests.cluster.secrets import Tenant, of
+from tests.command import have_up
+from tests.local.node.quiet import Quiet
+
+pytestmark = pytest.mark.cluster
+CANARY = f"canary-{secrets.token_hex(12)}"
+NAMES = ("gwsec-one", "gwsec-two")
+
+
+@pytest.fixture(scope="module")
+def place() -> Place:
+    have_up()
+    paths = Paths.for_user()
+    made = record.require(paths)
+    settings = from_file(settings_file(made.stack, CHECKOUT)).secrets
+    return Place(cluster=cluster_of(made, paths), paths=paths, settings=settings)
+
+
+@pytest.fixture(scope="module")
+def tenants(place: Place) -> Iterator[tuple[Tenant, Tenant]]:
+    """Two tenants, each with a secret and a client that asks the database."""
+    image = json.loads(Paths.for_user().image_digests.read_text())["postgres"]
+    reach = place.reach
+    with reach.any() as api:
+        asking = reach.operator(api)
+        configure.tenants(asking, NAMES)
+        for name in NAMES:
+            put(asking, name, "key", json.dumps({"value": f"{CANARY}-{name}"}), None)
+    one, two = (of(place, name, image) for name in NAMES)
+    for tenant in (one, two):
+        tenant.deliver("key", Secret(path="key"))
+    one.deliver("database", Secret(database="postgres"))
+    for tenant in (one, two):
+        tenant.wait_synced("key")
+    one.wait_synced("database")
+    one.run_client()
+    yield one, two
+    for tenant in (one, two):
+        tenant.remove()
+    with reach.any() as api:
+        for name in NAMES:
+            configure.forget(reach.operator(api), name)
+
+
+def test_a_secret_reaches_its_tenant(tenants: tuple[Tenant, Tenant]) -> None:
+    for tenant in tenants:
+        assert tenant.secret("key") == {"value": f"{CANARY}-{tenant.name}"}
+
+
+def test_a_tenant_reads_nothing_of_another_s(place: Place, tenants: tuple[Tenant, Tenant]) -> None:
+    one, two = tenants
+    token = place.reach.token_of(TENANT_ACCOUNT, one.name)
+    with place.reach.any() as api:
+        asking = login(api, tenant_role(one.name), token)
+        own = asking.read(f"secret/data/tenants/{one.name}/key")
+        assert data(data(own))["value"] == f"{CANARY}-{one.name}"
+        for path in (f"secret/data/tenants/{two.name}/key", f"database/creds/{tenant_role(two.name)}"):
+            with pytest.raises(Refused) as refused:
+                asking.read(path)
+            assert refused.value.status == 403
+        with pytest.raises(Refused) as refused:
+            login(api, tenant_role(two.name), token)
+        assert refused.value.status in {400, 403}
+    # and by its own store, which is what a tenant's people could write
+    one.deliver("stolen", Secret.model_construct(path=f"../{two.name}/key", database=None, refresh=None))
+    assert wait_until(lambda: one.status("stolen") == ("False", "SecretSyncedError"), 60.0), one.status("stolen")
+
+
+def test_a_pod_of_a_tenant_does_not_even_reach_openbao(tenants: tuple[Tenant, Tenant]) -> None:
+    ask = f"timeout 3 bash -c '</dev/tcp/openbao-nodes.{NAMESPACE}.svc.cluster.local/8200'"
+    assert kubectl("exec", "-n", tenants[0].name, "client", "--", "sh", "-c", ask, check=False).returncode != 0
+
+
+def test_a_rotated_database_user_reaches_the_client_with_no_failed_request(tenants: tuple[Tenant, Tenant]) -> None:
+    one, _ = tenants
+    before = one.users()
+    one.renew("database")
+    assert wait_until(lambda: len(one.users()) > len(before), 90.0)
+    assert set(one.requests(2000)) == {"ok"}, one.logs()
+
+
+def test_sealed_it_stops_nobody_who_runs(place: Place, tenants: tuple[Tenant, Tenant]) -> None:
+    one, _ = tenants
+    reach = place.reach
+    with reach.any() as api:
+        reach.operator(api).write("sys/seal")
+        assert seal_of(api).sealed
+    count = len(one.requests(100_000))
+    assert _unsealed() == 0
+    assert wait_until(lambda: len(one.requests(100_000)) > count + 5, 60.0)
+    with reach.any() as api:
+        unseal(api, place.shares)
+        wait_active(api)
+    assert _unsealed() == 1
+    assert set(one.requests(100_000)) == {"ok"}, one.logs()
+
+
+def test_after_a_wipe_a_snapshot_brings_every_secret_back(
+    place: Place, tenants: tuple[Tenant, Tenant], tmp_path: Path
+) -> None:
+    one, _ = tenants
+    reach, file = place.reach, tmp_path / "snapshot"
+    with reach.any() as api:
+        snapshot(reach.operator(api), file)
+        with root(api, place.shares) as asking:
+            before = _all(asking)
+    assert f"tenants/{one.name}/key" in before
+    _wipe(place)
+    with reach.any() as api:
+        assert not seal_of(api).initialized
+        restore(api, file, place.shares)
+        with root(api, place.shares) as asking:
+            assert _all(asking) == before
+    one.renew("database")
+    assert set(one.requests(100_000)) == {"ok"}, one.logs()
+
+
+def test_up_finds_nothing_to_do_afterwards(place: Place) -> None:
+    settle(place, NAMES, Quiet())
+    with place.reach.any() as api:
+        assert not seal_of(api).sealed
+
+
+def test_no_secret_stands_where_it_must_not(place: Place, tenants: tuple[Tenant, Tenant]) -> None:
+    one, _ = tenants
+    hidden = [CANARY, one.secret("database")["password"], *place.shares.present()]
+    seen = {
+        "events": kubectl("get", "events", "-A", "-o", "json").stdout,
+        "objects": kubectl("get", "pods,configmaps,externalsecrets,secretstores", "-A", "-o", "json").stdout,
+        "processes": "".join(_read(file) for file in Path("/proc").glob("[0-9]*/cmdline")),
+        "environments": "".join(_read(file) for file in Path("/proc").glob("[0-9]*/environ")),
+        "state": "".join(_read(file) for file in place.paths.pulumi_state.rglob("*") if file.is_file()),
+    }
+    for namespace in (NAMESPACE, "groundwork-data", one.name):
+        for pod in kubectl("get", "pods", "-n", namespace, "-o", "name").stdout.split():
+            seen[f"log of {pod}"] = kubectl("logs", "-n", namespace, pod, "--all-containers", check=False).stdout
+    own = [str(word) for word in hidden]
+    found = [(where, len(word)) for where, text in seen.items() for word in own if word in text]
+    assert found == []
+    assert seen["log of pod/openbao-0"], "an audit device writes there"
+
+
+def _unsealed() -> float:
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{OPENBAO}-0:8202/proxy{METRICS_PATH}?format=prometheus"
+    text = kubectl("get", "--raw", path).stdout
+    return max(float(each) for each in re.findall(r"^vault_core_unsealed\{[^}]*\} (\S+)$", text, re.MULTILINE))
+
+
+def _wipe(place: Place) -> None:
+    """The node's disk is lost: both volumes, with all that is in them."""
+    kubectl("scale", "statefulset", OPENBAO, "-n", NAMESPACE, "--replicas=0")
+    assert wait_until(lambda: not place.reach.pods(), 90.0)
+    for folder in (place.paths.volumes / OPENBAO).iterdir():
+        for each in folder.iterdir():
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
+    kubectl("scale", "statefulset", OPENBAO, "-n", NAMESPACE, "--replicas=1")
+    assert wait_until(lambda: bool(place.reach.pods()), 60.0)
+    place.reach.wait_running()
+
+
+def _all(asking: Api, folder: str = "tenants/") -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name in asking.names(f"secret/metadata/{folder}"):
+        if name.endswith("/"):
+            found |= _all(asking, folder + name)
+        else:
+            found[folder + name] = data(data(asking.read(f"secret/data/{folder}{name}")))
+    return found
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return ""

@@ -1,0 +1,103 @@
+"""Real workers against a server on 127.0.0.1 whose latencies are known."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from loadtests.job import Caller
+from loadtests.plan import Plan
+from loadtests.running import Run, Target, run
+from loadtests.samples import Samples, percentile
+from tests.loadtests import made
+from tests.loadtests.server import KnownServer, known_server
+
+
+def sent(plan: Plan, server: KnownServer, key: str = "") -> Run:
+    callers = tuple(Caller(address=server.address, key=key) for _ in plan.users)
+    return run(plan, Target(callers=callers, connect={}))
+
+
+def test_percentiles_are_the_servers_own() -> None:
+    """The gate's accuracy: a known distribution, two workers, within 2 %.
+
+    Long latencies, so that what a busy machine adds is small beside them: 1 s to 4 s, evenly.
+    """
+    count = 300
+    # Each latency once, in an order that has nothing to do with time.
+    delays = [1 + 3 * (number * 77 % count) / count for number in range(count)]
+    plan = made.plan(shape={"kind": "soak", "level": 60}, duration="5s", workers=2, connections=320)
+    with known_server(lambda number: delays[number % count]) as server:
+        measured = sent(plan, server)
+    times = measured.samples.times(measured.samples.select())
+    assert len(times) == count
+    assert not measured.samples.errors(range(count))
+    # What a full machine adds is milliseconds, a greater share of the median than of the 99th percentile.
+    for share, within in ((0.5, 0.05), (0.9, 0.02), (0.99, 0.02)):
+        assert percentile(times, share) == pytest.approx(sorted(delays)[int(share * count) - 1], rel=within)
+
+
+def test_waiting_is_counted_from_the_intended_start() -> None:
+    """A server that stands still for a second: everybody who would have come in it has waited, and it is seen."""
+    stood: list[float] = []
+
+    def delay(_: int) -> float:
+        now = time.monotonic()
+        stood.append(now)
+        return max(0.0, stood[0] + 2 - now) if now - stood[0] > 1 else 0.0
+
+    plan = made.plan(shape={"kind": "soak", "level": 50}, duration="3s", connections=2)
+    with known_server(delay) as server:
+        measured = sent(plan, server)
+    samples = measured.samples
+    assert len(samples) == 150
+    slow = [value for value in samples.latency if value > 100_000]
+    # 50 arrivals in the second; a closed loop with its two connections would have seen two slow answers.
+    assert 40 <= len(slow) <= 70
+    assert sum(samples.waited) > 30
+
+
+def test_errors_keys_and_streams() -> None:
+    users = [{"tenant": "acme", "agent": "concierge", "mix": {"short": 1, "streaming": 1}}]
+    plan = made.plan(shape={"kind": "soak", "level": 100}, duration="2s", users=users)
+    with known_server(status=lambda number: 503 if number % 10 == 0 else 200) as server:
+        measured = sent(plan, server, key="the-key")
+    samples = measured.samples
+    errors = samples.errors(range(len(samples)))
+    assert len(samples) == server.asked == 200
+    assert sum(errors.values()) == 20
+    assert set(errors) == {"http 503", "stream broken"}
+    assert set(server.keys) == {"the-key"}
+    streams = samples.select({"kind": "streaming"})
+    assert all(0 < samples.first[n] <= samples.latency[n] for n in streams)
+    assert not samples.times(samples.select({"kind": "short"}), "first")
+
+
+def test_nobody_there_is_an_error_each() -> None:
+    with known_server() as server:
+        pass
+    measured = sent(made.plan(shape={"kind": "soak", "level": 20}, duration="1s"), server)
+    assert measured.samples.errors(range(20)) == {"connection refused": 20}
+
+
+def test_closed_loop_has_as_many_callers_as_its_level() -> None:
+    plan = made.plan(mode="closed", shape={"kind": "soak", "level": 5}, duration="2s")
+    with known_server(lambda _: 0.1) as server:
+        measured = sent(plan, server)
+    assert 60 <= len(measured.samples) <= 105
+    assert not measured.samples.errors(range(len(measured.samples)))
+
+
+def test_a_run_ends_early_when_told() -> None:
+    plan = made.plan(duration="60s")
+    began = time.monotonic()
+
+    def watch(_: Samples, passed: float) -> str | None:
+        return "enough" if passed > 1 else None
+
+    with known_server() as server:
+        measured = run(plan, Target(callers=(Caller(address=server.address),), connect={}), watch)
+    assert measured.aborted == "enough"
+    assert time.monotonic() - began < 30
+    assert 50 < len(measured.samples) < 3000

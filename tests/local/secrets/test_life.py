@@ -1,0 +1,182 @@
+"""The life of a real OpenBao: what must be refused is refused, and nothing that was written is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from groundwork.errors import UserError
+from local.secrets import configure, rules
+from local.secrets.api import Api, Refused, data
+from local.secrets.life import initialise, rekey, restore, root, seal_of, snapshot, unseal, wait_active
+from local.secrets.shares import Shares
+from tests.local.secrets.bao import Bao, openbao
+
+pytestmark = pytest.mark.engine
+SECRET = "canary-7d1f0c5e"
+
+
+@pytest.fixture(scope="module")
+def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
+    with openbao(tmp_path_factory.mktemp("openbao")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def unsealed(bao: Bao) -> Bao:
+    """Initialised and unsealed, with root's part done but for the way in by service accounts, and root revoked."""
+    token = initialise(bao.api, bao.shares)
+    assert token is not None
+    unseal(bao.api, bao.shares)
+    wait_active(bao.api)
+    with root(bao.api, bao.shares, token) as asking:
+        configure.mounts(asking)
+        for tenant in ("acme", "globex"):
+            name = f"tenant-{tenant}"
+            asking.write(f"sys/policies/acl/{name}", {"policy": rules.tenant_policy(tenant)})
+            asking.write(f"secret/data/tenants/{tenant}/key", {"data": {"value": f"{SECRET}-{tenant}"}})
+        asking.write("sys/policies/acl/operator", {"policy": rules.OPERATOR_POLICY})
+    # root() has seen that the token's next call is refused
+    with pytest.raises(Refused) as refused:
+        bao.api.as_(token).read("secret/data/tenants/acme/key")
+    assert refused.value.status == 403
+    return bao
+
+
+def test_each_share_has_a_file_of_its_own_that_only_its_owner_reads(unsealed: Bao) -> None:
+    texts = [file.read_text() for file in unsealed.shares.files]
+    assert len({file.parent for file in unsealed.shares.files}) == len(set(texts)) == 3
+    assert {stat.S_IMODE(file.stat().st_mode) for file in unsealed.shares.files} == {0o600}
+
+
+def test_a_second_initialisation_does_nothing(unsealed: Bao) -> None:
+    before = [file.read_text() for file in unsealed.shares.files]
+    assert initialise(unsealed.api, unsealed.shares) is None
+    assert [file.read_text() for file in unsealed.shares.files] == before
+
+
+def test_below_the_threshold_it_stays_sealed(unsealed: Bao) -> None:
+    _with_policy(unsealed, "operator").write("sys/seal")
+    one = Shares(files=(unsealed.shares.files[0], Path("/nowhere/share")), threshold=2)
+    with pytest.raises(UserError, match="1 of the 2 shares"):
+        unseal(unsealed.api, one)
+    # the server itself, given one share alone
+    unsealed.api.write("sys/unseal", {"key": unsealed.shares.files[0].read_text().strip()})
+    assert seal_of(unsealed.api).sealed
+    with pytest.raises(Refused) as refused:
+        unsealed.api.as_("any").read("secret/data/tenants/acme/key")
+    assert refused.value.status == 503
+
+    assert unseal(unsealed.api, unsealed.shares)
+    assert not unseal(unsealed.api, unsealed.shares)
+    wait_active(unsealed.api)
+
+
+def test_metrics_say_that_it_is_sealed_and_the_port_serves_nothing_else(unsealed: Bao) -> None:
+    def gauge() -> float:
+        text = httpx.get(f"{unsealed.metrics}/v1/sys/metrics", params={"format": "prometheus"}).text
+        # One more, without the cluster's name, stays from the time before it had one: alerts take the greatest.
+        return max(float(line.split()[-1]) for line in text.splitlines() if line.startswith("vault_core_unsealed{"))
+
+    _with_policy(unsealed, "operator").write("sys/seal")
+    assert gauge() == 0
+    unseal(unsealed.api, unsealed.shares)
+    wait_active(unsealed.api)
+    assert gauge() == 1
+    assert httpx.get(f"{unsealed.metrics}/v1/sys/seal-status").status_code == 404
+
+
+def test_a_tenant_reads_its_own_secrets_and_no_other_s(unsealed: Bao) -> None:
+    asking = _with_policy(unsealed, "tenant-acme")
+    assert data(data(asking.read("secret/data/tenants/acme/key"))) == {"value": f"{SECRET}-acme"}
+    for path in (
+        "secret/data/tenants/globex/key",
+        "secret/metadata/tenants/globex/key",
+        "database/creds/tenant-globex",
+    ):
+        with pytest.raises(Refused) as refused:
+            asking.read(path)
+        assert refused.value.status == 403
+    with pytest.raises(Refused) as refused:
+        asking.write("secret/data/tenants/acme/key", {"data": {"value": "x"}})
+    assert refused.value.status == 403
+
+
+def test_the_operator_writes_secrets_that_it_cannot_read(unsealed: Bao) -> None:
+    asking = _with_policy(unsealed, "operator")
+    asking.write("secret/data/tenants/acme/written", {"data": {"value": "1"}})
+    for path in ("secret/data/tenants/acme/written", "secret/data/tenants/acme/key"):
+        with pytest.raises(Refused) as refused:
+            asking.read(path)
+        assert refused.value.status == 403
+    with pytest.raises(Refused) as refused:
+        asking.write("sys/policies/acl/operator", {"policy": 'path "*" { capabilities = ["sudo"] }'})
+    assert refused.value.status == 403
+
+
+def test_both_audit_devices_write_and_neither_holds_a_secret(unsealed: Bao) -> None:
+    file, output = unsealed.audits
+    for text in (file, output):
+        assert "secret/data/tenants/acme/key" in text
+        assert SECRET not in text
+        assert not any(share.read_text().strip() in text for share in unsealed.shares.files)
+    assert json.loads(file.splitlines()[-1])["type"] == "response"
+
+
+def test_rekey_proves_the_new_shares_and_ends_the_old_ones(unsealed: Bao, tmp_path: Path) -> None:
+    old = [file.read_text() for file in unsealed.shares.files]
+    kept = tmp_path / "kept"
+    shutil.copytree(unsealed.folder / "shares", kept)
+    rekey(_with_policy(unsealed, "operator"), unsealed.shares, unsealed.shares)
+    assert not set(old) & {file.read_text() for file in unsealed.shares.files}
+    assert not list(unsealed.folder.rglob("*.new"))
+    _with_policy(unsealed, "operator").write("sys/seal")
+    with pytest.raises(UserError):
+        unseal(unsealed.api, Shares.below(kept, 3, 2))
+    unseal(unsealed.api, unsealed.shares)
+    wait_active(unsealed.api)
+
+
+def test_after_a_wipe_a_snapshot_brings_every_secret_back(unsealed: Bao, tmp_path: Path) -> None:
+    file = tmp_path / "snapshot"
+    assert snapshot(_with_policy(unsealed, "operator"), file) > 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert SECRET.encode() not in file.read_bytes()
+    with root(unsealed.api, unsealed.shares) as asking:
+        before = _all(asking)
+    assert len(before) >= 3
+    with openbao(tmp_path / "anew") as other:
+        restore(other.api, file, unsealed.shares)
+        assert not seal_of(other.api).sealed
+        with root(other.api, unsealed.shares) as asking:
+            assert _all(asking) == before
+        # and over one that holds something, back to what was
+        with root(other.api, unsealed.shares) as asking:
+            asking.write("secret/data/tenants/acme/later", {"data": {"value": "1"}})
+        restore(other.api, file, unsealed.shares)
+        with root(other.api, unsealed.shares) as asking:
+            assert _all(asking) == before
+
+
+def _with_policy(bao: Bao, policy: str) -> Api:
+    with root(bao.api, bao.shares) as asking:
+        made = asking.write("auth/token/create-orphan", {"policies": [policy], "ttl": "5m"})
+    given = made["auth"]
+    assert isinstance(given, dict)
+    return bao.api.as_(str(given["client_token"]))
+
+
+def _all(asking: Api, folder: str = "tenants/") -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name in asking.names(f"secret/metadata/{folder}"):
+        if name.endswith("/"):
+            found |= _all(asking, folder + name)
+        else:
+            found[folder + name] = data(data(asking.read(f"secret/data/{folder}{name}")))
+    return found

@@ -1,0 +1,136 @@
+"""People with keys, bills, and environments that only remember what was applied to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from groundwork.console import PlainProgress
+from groundwork.errors import UserError
+from groundwork.verdict import Check, Outcome, Verdict
+from promotion.bill import KIND, Bill, sha256
+from promotion.evidence import APPROVAL, BILL, EVIDENCE, Approval, Evidence
+from promotion.moving import Mover
+from promotion.office import Office
+from promotion.settings import Move
+from promotion.signing import Principal, Role, Signer, Trust
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+PEOPLE = {
+    "alice": (Role.AUTHOR, Role.APPROVER, Role.OPERATOR),
+    "bob": (Role.APPROVER,),
+    "carol": (Role.OVERRIDER,),
+    "ci": (Role.COLLECTOR, Role.OPERATOR),
+    "audit": (Role.LOG,),
+}
+MOVE = Move(origin="checkout", target="local", gates={"load": timedelta(days=1)}, analysis="shift")
+
+
+def verdict(
+    bill: str, gate: str = "load", at: datetime = NOW, outcome: Outcome = Outcome.PASS, place: str = "local"
+) -> Verdict:
+    return Verdict.of(gate, place, at, {BILL: bill}, [Check(name="p(99)", outcome=outcome)])
+
+
+@dataclass
+class Place:
+    """An environment. `breaks`: bills that cannot be applied; `during`: called while one is."""
+
+    now: str | None = None
+    applied: list[str] = field(default_factory=list)
+    breaks: set[str] = field(default_factory=set)
+    during: Callable[[], None] = lambda: None
+
+    def apply(self, environment: str, bill: Bill) -> None:
+        assert environment == "local"
+        self.applied.append(bill.digest)
+        self.now = f"half of {bill.digest}"
+        self.during()
+        if bill.digest in self.breaks:
+            raise UserError(what="a pod does not start")
+        self.now = bill.digest
+
+
+@dataclass
+class Watcher:
+    """`bad`: bills that callers notice."""
+
+    bad: dict[str, Outcome] = field(default_factory=dict)
+
+    @contextmanager
+    def watching(self, environment: str, bill: str, plan: str) -> Iterator[Watched]:
+        assert (environment, plan) == ("local", "shift")
+        yield Watched(bill, self.bad.get(bill, Outcome.PASS))
+
+
+@dataclass
+class Watched:
+    bill: str
+    outcome: Outcome
+
+    def verdict(self) -> Verdict:
+        return verdict(self.bill, outcome=self.outcome)
+
+
+class World:
+    """Everything that a move needs, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.signers = {name: Signer(name, Ed25519PrivateKey.generate()) for name in PEOPLE}
+        self.trust = Trust(
+            {name: Principal.of(self.signers[name].public_key, *roles) for name, roles in PEOPLE.items()}
+        )
+        self.office = Office(folder=folder, trust=self.trust, clerk=self.signers["audit"])
+        self.place, self.watcher, self.time = Place(), Watcher(), NOW
+
+    @property
+    def mover(self) -> Mover:
+        return Mover(
+            office=self.office,
+            applier=self.place,
+            analyser=self.watcher,
+            progress=PlainProgress(),
+            now=lambda: self.time,
+        )
+
+    def bill(self, tag: str, author: str = "alice") -> str:
+        """A bill that differs from others by its tag."""
+        bill = Bill(
+            author=author,
+            made=NOW,
+            source="0" * 40,
+            images={"agent-runtime": f"localhost/groundwork/agent-runtime@{sha256(tag.encode())}"},
+            charts={},
+            settings={"Pulumi.local.yaml": sha256(b"settings")},
+            policies={},
+            program={},
+            sboms={},
+        )
+        self.office.keep(self.signers[author].sign(KIND, bill), bill.digest)
+        return bill.digest
+
+    def show(self, bill: str, found: Verdict | None = None, by: str = "ci") -> None:
+        """Evidence of the load gate."""
+        shown = found or verdict(bill, at=self.time)
+        evidence = Evidence(gate="load", bill=bill, environment="local", verdict=shown)
+        self.office.keep(self.signers[by].sign(EVIDENCE, evidence), bill, "local", "load")
+
+    def approve(self, bill: str, by: str = "bob", life: timedelta = timedelta(days=7)) -> None:
+        approval = Approval(bill=bill, origin="checkout", target="local", at=self.time, expires=self.time + life)
+        self.office.keep(self.signers[by].sign(APPROVAL, approval), bill, "checkout", "local")
+
+    def ready(self, tag: str) -> str:
+        """A bill that may be promoted."""
+        bill = self.bill(tag)
+        self.show(bill)
+        self.approve(bill)
+        return bill
+
+    @property
+    def events(self) -> list[str]:
+        return [entry.event for entry in self.office.log.entries()]
