@@ -17,8 +17,8 @@ from local.cost import cost
 from local.doctor.command import doctor
 from local.images import verbs as images
 from local.paths import Paths
-from local.status import status
 from local.rehearsal.verbs import rehearse
+from local.status import status
 from local.tenants import verbs as tenants
 from local.toolchain import verbs as toolchain
 from local.toolchain.vendor import vendor_kubernetes_plugin
