@@ -8,7 +8,7 @@ from local.plugin.values import Json, Object, Secret, Unknown, has_secret, plain
 
 
 def same(given: Json, live: Json) -> bool:
-    """Lists in any order, JSON documents by their content, numbers and flags also as text; `live` may have more keys."""
+    """Lists in any order, documents by their content, numbers and flags also as text; `live` may have more keys."""
     given, live = plain(given), plain(live)
     if isinstance(given, Unknown) or isinstance(live, Unknown):
         return False

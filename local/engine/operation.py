@@ -54,7 +54,7 @@ class StackOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Operator:
-    """Runs operations: an engine, and the cluster that tells what a killed run had made; `find` tells it of the rest."""
+    """Runs operations: an engine, and the cluster that tells what a killed run had made. `find` tells it of AWS."""
 
     engine: Engine
     cluster: Cluster

@@ -71,7 +71,9 @@ def pending_creates(deployment: Mapping[str, object]) -> list[PendingCreate]:
 
 
 def settled(deployment: Mapping[str, object], adopted: Iterable[tuple[PendingCreate, str]]) -> dict[str, object]:
-    """The deployment with nothing under way: `adopted`, with their ids, are resources as any other, the rest is forgotten.
+    """The deployment with nothing under way: `adopted`, with their ids, are resources as any other.
+
+    The rest is forgotten.
 
     Operations other than creations are safe to forget: the resource is in the state, and is updated or deleted again.
     """
@@ -154,8 +156,9 @@ Find = Callable[[PendingCreate, Mapping[str, object]], str | None]
 def settle(stack: Stack, find: Find, say: Callable[[str], None]) -> None:
     """Settle what was under way when an engine was killed; a refresh must follow.
 
-    `find` asks the cluster or the account for a resource, with the deployment that it belongs to, and gives its id. The engine's own `refresh --import-pending-creates` is not used: with 3.259
-    and no terminal it drops the operation and imports nothing.
+    `find` asks the cluster or the account for a resource, with the deployment that it belongs to, and gives its id. The
+    engine's own `refresh --import-pending-creates` is not used: with 3.259 and no terminal it drops the operation and
+    imports nothing.
     """
     state = stack.export_stack()
     deployment = state.deployment or {}

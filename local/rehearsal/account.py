@@ -106,7 +106,7 @@ class EmulatedAccount:
 
 @contextmanager
 def emulated(number: str, region: str, log: Path) -> Iterator[EmulatedAccount]:
-    """An account that lives as long as the block, on a free port of 127.0.0.1. Raises UserError where it does not start."""
+    """An account that lives as long as the block, on a free port of 127.0.0.1. UserError where it does not start."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(CHECKOUT),

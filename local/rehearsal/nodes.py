@@ -1,4 +1,4 @@
-"""Simulated nodes as the account's node groups ask for them: as many, as large, in their zones, with labels and taints."""
+"""Simulated nodes as the account's node groups ask for them: number, size, zones, labels and taints."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def rehearse(environment: str, user: Paths, progress: Progress) -> Report:
                 "GROUNDWORK_PYTHON": sys.executable,
             }
             with variables(given), _cluster(place, paths, progress) as cluster:
-                _run(environment, paths, progress, account, cluster, report)
+                _run(_operator(paths, progress, cluster), account, cluster, report)
             report.memory = highest[0]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -132,16 +132,8 @@ def _free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def _run(
-    environment: str,
-    paths: Paths,
-    progress: Progress,
-    account: EmulatedAccount,
-    cluster: Cluster | None,
-    report: Report,
-) -> None:
-    operator = _operator(paths, progress, cluster)
-    before = account.inventory()
+def _run(operator: Operator, account: EmulatedAccount, cluster: Cluster | None, report: Report) -> None:
+    environment, before = report.environment, account.inventory()
 
     def timed(operation: Operation) -> int:
         started = time.monotonic()
