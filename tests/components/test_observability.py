@@ -130,7 +130,7 @@ def test_prometheus_may_read_where_things_are_and_their_numbers_and_nothing_else
     assert [(rule.get("resources") or rule.get("nonResourceURLs"), rule["verbs"]) for rule in rules] == [
         (["pods", "nodes"], ["get", "list", "watch"]),
         (["nodes/metrics"], ["get"]),
-        (["/metrics"], ["get"]),
+        (["/metrics", "/metrics/resources"], ["get"]),
     ]
 
 
@@ -167,6 +167,7 @@ def test_in_a_clusters_of_somebody_elses_the_control_plane_is_not_scraped() -> N
         "etcd",
         "kube-controller-manager",
         "kube-scheduler",
+        "pod-resources",
         "kube-proxy",
         "metrics-server",
         "coredns",
