@@ -532,7 +532,7 @@ def _is_of_node_group(name: str, response: BaseResponse) -> bool:
 
     clusters = eks_backends[response.current_account][response.region].clusters.values()
     groups = (group for cluster in clusters for group in cluster.nodegroups.values())
-    return any(row["name"] == name for group in groups for row in group.resources["autoScalingGroups"])
+    return any(row["name"] == name for group in groups for row in group.resources["autoScalingGroups"])  # type: ignore[index] # moto's rows are dicts
 
 
 def _attach_targets(state: State, asked: Object, response: BaseResponse) -> Object:

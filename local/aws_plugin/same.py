@@ -42,7 +42,7 @@ def _matched(given: list[Json], live: list[Json]) -> bool:
 def _same_text(given: str, live: str) -> bool:
     if given[:1] in ("{", "[") and live[:1] in ("{", "["):
         try:
-            return _canonical(json.loads(given)) == _canonical(json.loads(live))
+            return bool(_canonical(json.loads(given)) == _canonical(json.loads(live)))
         except ValueError:
             return False
     if given.startswith("arn:") != live.startswith("arn:"):  # an id stands for the whole name

@@ -20,7 +20,7 @@ from local.paths import CHECKOUT
 _END_SECONDS = 10
 
 # API, operation, parameters, where the names are. What AWS gives to every account is there before, and not counted.
-_LISTS = (
+_LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
     ("ec2", "DescribeVpcs", {}, "Vpcs[].VpcId"),
     ("ec2", "DescribeSubnets", {}, "Subnets[].SubnetId"),
     ("ec2", "DescribeSecurityGroups", {}, "SecurityGroups[].GroupId"),

@@ -223,7 +223,7 @@ def finder(found: Finder) -> Find:
         rows = deployment.get("resources")
         resources = rows if isinstance(rows, list) else []
         owner = str(create.resource.get("provider", "")).rpartition("::")[0]
-        provider = next((row for row in resources if row["urn"] == owner), {})
+        provider: Mapping[str, Mapping[str, object]] = next((row for row in resources if row["urn"] == owner), {})
         return found.find(create.urn, create.inputs, provider.get("inputs") or {})
 
     return find

@@ -57,9 +57,11 @@ def _narrowed(chosen: Sequence[Rule]) -> type[_Servicer]:
         def __init__(
             self, name: str, version: str, policies: list[Policy], level: EnforcementLevel, *rest: object
         ) -> None:
-            super().__init__(name, version, policies, level, *rest)
+            super().__init__(name, version, policies, level, *rest)  # type: ignore[arg-type] # passed on as they came
             self._parts: dict[frozenset[str], _Servicer] = {}
-            self._make = lambda ids: _Servicer(name, version, [each for each in policies if each.name in ids], level)
+            self._make: Callable[[frozenset[str]], _Servicer] = lambda ids: _Servicer(
+                name, version, [each for each in policies if each.name in ids], level
+            )
 
         def _part(self, ids: frozenset[str]) -> _Servicer:
             """A servicer of some of the policies."""
@@ -69,14 +71,14 @@ def _narrowed(chosen: Sequence[Rule]) -> type[_Servicer]:
 
         def Analyze(self, request: analyzer_pb2.AnalyzeRequest, context: grpc.ServicerContext) -> Answer:  # noqa: N802 – gRPC's name
             ids = frozenset(rule.id for rule in chosen if rule.check is not None and rule.concerns(request.type))
-            return self._part(ids).Analyze(request, context) if ids else Answer()
+            return self._part(ids).Analyze(request, context) if ids else Answer()  # type: ignore[no-untyped-call] # the library's
 
         def AnalyzeStack(self, request: analyzer_pb2.AnalyzeStackRequest, context: grpc.ServicerContext) -> Answer:  # noqa: N802 – gRPC's name
             kept = [each for each in request.resources if not each.type.endswith(_SCHEMAS)]
             types = {each.type for each in kept}
             ids = frozenset(rule.id for rule in chosen if rule.stack is not None and any(map(rule.concerns, types)))
             asked = analyzer_pb2.AnalyzeStackRequest(resources=kept)
-            return self._part(ids).AnalyzeStack(asked, context) if ids else Answer()
+            return self._part(ids).AnalyzeStack(asked, context) if ids else Answer()  # type: ignore[no-untyped-call] # the library's
 
         def Remediate(  # noqa: N802 – gRPC's name
             self, _request: analyzer_pb2.AnalyzeRequest, _context: grpc.ServicerContext
