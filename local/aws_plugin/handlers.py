@@ -22,7 +22,7 @@ class _Closed(Resource):
         return [
             (
                 key,
-                f"no rules inside of {self.token}: use aws:vpc/securityGroupIngressRule and …EgressRule",
+                f"the plugin takes no rules inside of {self.token}: use aws:vpc/securityGroup…Rule",
             )
             for key in ("ingress", "egress")
             if inputs.get(key)
