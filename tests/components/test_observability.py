@@ -130,7 +130,7 @@ def test_prometheus_may_read_where_things_are_and_their_numbers_and_nothing_else
     assert [(rule.get("resources") or rule.get("nonResourceURLs"), rule["verbs"]) for rule in rules] == [
         (["pods", "nodes"], ["get", "list", "watch"]),
         (["nodes/metrics"], ["get"]),
-        (["/metrics"], ["get"]),
+        (["/metrics", "/metrics/resources"], ["get"]),
     ]
 
 
@@ -167,6 +167,7 @@ def test_in_a_clusters_of_somebody_elses_the_control_plane_is_not_scraped() -> N
         "etcd",
         "kube-controller-manager",
         "kube-scheduler",
+        "pod-resources",
         "kube-proxy",
         "metrics-server",
         "coredns",
@@ -189,7 +190,7 @@ def test_rules_and_their_alerts_reach_prometheus_as_files() -> None:
 def test_every_alert_names_a_runbook_and_a_severity() -> None:
     for rule in rows(at(platform(), "platform", "groups", 0, "rules")):
         assert at(rule, "labels", "severity") in {"page", "warning", "ticket"}
-        assert str(at(rule, "annotations", "runbook")).startswith("docs/runbooks/")
+        assert str(at(rule, "annotations", "runbook_url")).startswith("docs/runbooks/")
 
 
 def test_alerts_are_told_by_tenant_and_a_page_at_once() -> None:
