@@ -32,11 +32,12 @@ def files(promises: Sequence[Promise]) -> dict[str, Config]:
     windows = _windows(promises)
     exact = [window for window in windows if window <= EXACT]
     short, long = [each for each in windows if each < LONG], [each for each in windows if each >= LONG]
+    # One after the other, in one group: an alert sees the ratios of the same moment, and not of the look before.
+    counted = [rule for each in promises for window in exact for rule in _events(each, window)]
+    told = [rule for each in promises for rule in _alerts(each)]
     made: list[JsonValue] = [
-        group("slo-events", [rule for each in promises for window in exact for rule in _events(each, window)]),
-        group("slo-ratios", [*_objectives(promises), *map(_ratio, short)]),
-        group("slo-long-ratios", [*map(_ratio, long), *map(_budget, promises)], LONG_INTERVAL),
-        group("slo-alerts", [rule for each in promises for rule in _alerts(each)]),
+        group("slo", [*counted, *_objectives(promises), *map(_ratio, short), *told]),
+        group("slo-long", [*map(_ratio, long), *map(_budget, promises)], LONG_INTERVAL),
     ]
     return {"slo": {"groups": made}}
 

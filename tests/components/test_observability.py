@@ -190,7 +190,7 @@ def test_rules_and_their_alerts_reach_prometheus_as_files() -> None:
 def test_every_alert_names_a_runbook_and_a_severity() -> None:
     for rule in rows(at(platform(), "platform", "groups", 0, "rules")):
         assert at(rule, "labels", "severity") in {"page", "warning", "ticket"}
-        assert str(at(rule, "annotations", "runbook")).startswith("docs/runbooks/")
+        assert str(at(rule, "annotations", "runbook_url")).startswith("docs/runbooks/")
 
 
 def test_alerts_are_told_by_tenant_and_a_page_at_once() -> None:
