@@ -14,6 +14,7 @@ from components.gateway import key_verbs
 from groundwork.errors import ExitCode, UserError
 from local import verbs as local_verbs
 from local.authority import verbs as mesh_verbs
+from policies import verbs as policy_verbs
 
 INTERRUPTED = 130
 
@@ -30,6 +31,7 @@ agent_verbs.register(app)
 app.add_typer(key_verbs.app, name="key")
 app.add_typer(domain_verbs.app, name="domain")
 app.add_typer(mesh_verbs.app, name="mesh")
+app.add_typer(policy_verbs.app, name="policy")
 
 
 class Interrupted(BaseException):
