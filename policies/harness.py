@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, cast
 from unittest import mock
 
 import grpc
-import pulumi_policy.policy
-from google.protobuf import struct_pb2
+from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy.deserialize import SPECIAL_SECRET_SIG, SPECIAL_SIG_KEY
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
@@ -66,14 +66,21 @@ class _Captured(Exception):  # noqa: N818 – no error: it ends the pack's const
         self.servicer = servicer
 
 
-class _Refused(grpc.ServicerContext):  # type: ignore[misc] # grpc brings no types of its own for this class
-    """Raises what a policy raised, where the library would end the call."""
+class _Refused:
+    """The part of a call's context that the library uses. Raises what a policy raised, in place of ending the call."""
 
     def abort(self, code: grpc.StatusCode, details: str) -> None:
         raise AssertionError(f"{code}: {details}")
 
 
-_Refused.__abstractmethods__ = frozenset()  # type: ignore[attr-defined] # only `abort` is ever called
+class _Servicer(Protocol):
+    """What the library's private class answers."""
+
+    def Analyze(self, request: analyzer_pb2.AnalyzeRequest, context: _Refused) -> analyzer_pb2.AnalyzeResponse: ...  # noqa: N802 – gRPC's
+
+    def AnalyzeStack(  # noqa: N802 – gRPC's
+        self, request: analyzer_pb2.AnalyzeStackRequest, context: _Refused
+    ) -> analyzer_pb2.AnalyzeResponse: ...
 
 
 class Harness:
@@ -83,12 +90,11 @@ class Harness:
         def capture(servicer: object, _server: object) -> None:
             raise _Captured(servicer)
 
-        place = pulumi_policy.policy.analyzer_pb2_grpc
-        with mock.patch.object(place, "add_AnalyzerServicer_to_server", capture):
+        with mock.patch("pulumi_policy.policy.analyzer_pb2_grpc.add_AnalyzerServicer_to_server", capture):
             try:
                 build()
             except _Captured as captured:
-                self._servicer = captured.servicer
+                self._servicer = cast("_Servicer", captured.servicer)
             else:
                 raise ValueError("no pack was made")
 
@@ -97,12 +103,12 @@ class Harness:
         request = analyzer_pb2.AnalyzeRequest(
             type=asked.type, urn=asked.identity, name=asked.name, properties=encode(asked.props)
         )
-        return self._read(self._servicer.Analyze(request, _Refused()), asked.identity)  # type: ignore[attr-defined] # the library's private class
+        return self._read(self._servicer.Analyze(request, _Refused()), asked.identity)
 
     def stack(self, asked: Iterable[Asked]) -> list[Diagnostic]:
         """What the pack says of all resources together."""
         request = analyzer_pb2.AnalyzeStackRequest(resources=[_analyzed(each) for each in asked])
-        return self._read(self._servicer.AnalyzeStack(request, _Refused()), "")  # type: ignore[attr-defined] # as above
+        return self._read(self._servicer.AnalyzeStack(request, _Refused()), "")
 
     def all(self, asked: Sequence[Asked]) -> list[Diagnostic]:
         """What the pack says of each resource and of all together, as in one run of the engine."""
@@ -125,7 +131,7 @@ class Harness:
 def encode(props: Mapping[str, Value]) -> struct_pb2.Struct:
     """Properties as the engine sends them."""
     struct = struct_pb2.Struct()
-    struct.update({key: _plain(value) for key, value in props.items()})
+    json_format.ParseDict({key: _plain(value) for key, value in props.items()}, struct)
     return struct
 
 

@@ -29,6 +29,10 @@ def harness(policy: str) -> Harness:
     return Harness(lambda: pack([by_id()[policy]], NONE))
 
 
+def excepting(policy: str, exceptions: Exceptions) -> Harness:
+    return Harness(lambda: pack([by_id()[policy]], exceptions))
+
+
 def said(case: Case, props: Mapping[str, Value]) -> list[Diagnostic]:
     asked = [case.asked(props), *case.beside]
     return harness(case.policy).all(asked)
@@ -86,9 +90,7 @@ def test_an_exception_lets_one_resource_of_one_policy_pass_until_its_day() -> No
     listed = Exceptions.read().listed[0].model_copy(update={"policy": case.policy, "resource": f"*::{asked.name}"})
     for day, expected in ((listed.expires, 0), (listed.expires + dt.timedelta(days=1), 1)):
         excepted = Exceptions(listed=(listed,), today=day)
-        assert (
-            len(Harness(lambda excepted=excepted: pack([by_id()[case.policy]], excepted)).resource(asked)) == expected
-        )
+        assert len(excepting(case.policy, excepted).resource(asked)) == expected
 
 
 def test_a_resource_that_no_policy_is_about_is_not_decoded() -> None:
