@@ -5,17 +5,19 @@ The engine asks the pack while it works; this asks the same rules afterwards, wi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from groundwork.errors import ExitCode, UserError
 from policies.exceptions import Exceptions
 from policies.pack.rules import rules
-from policies.rule import Resource, Rule, Value, entries, items
+from policies.rule import Resource, Rule, Value, at, entries, items
 
 # How the engine writes a secret into a state: https://www.pulumi.com/docs/concepts/secrets/
 _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 HIDDEN = "[secret]"
+_OURS = re.compile(r"/((?:components|stacks)/[\w/]+\.py)#(\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +93,24 @@ def from_state(deployment: Mapping[str, Value]) -> list[Resource]:
             continue
         urn, kind = str(fields.get("urn")), str(fields.get("type"))
         found.append(
-            Resource(type=kind, urn=urn, name=urn.rpartition("::")[2], props=_open(fields.get("inputs") or {}))
+            Resource(
+                type=kind,
+                urn=urn,
+                name=urn.rpartition("::")[2],
+                props=_open(fields.get("inputs") or {}),
+                line=_line(fields.get("stackTrace")),
+            )
         )
     return found
+
+
+def _line(trace: Value) -> str:
+    """The innermost line of our own code that was at work when a resource was declared."""
+    for frame in items(trace):
+        found = _OURS.search(str(at(frame, "sourcePosition")))
+        if found:
+            return f"{found.group(1)}:{found.group(2)}"
+    return ""
 
 
 def short(urn: str) -> str:

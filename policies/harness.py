@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import Protocol, cast
 from unittest import mock
 
 import grpc
-from google.protobuf import struct_pb2
+from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy.deserialize import SPECIAL_SECRET_SIG, SPECIAL_SIG_KEY
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
@@ -61,24 +61,24 @@ class Diagnostic:
 
 
 class _Captured(Exception):  # noqa: N818 – no error: it ends the pack's constructor before it serves
-    def __init__(self, servicer: _Analyzer) -> None:
+    def __init__(self, servicer: object) -> None:
         super().__init__()
         self.servicer = servicer
 
 
 class _Refused:
-    """Raises what a policy raised, where the library would end the call; nothing else of a context is ever called."""
+    """The part of a call's context that the library uses. Raises what a policy raised, in place of ending the call."""
 
-    def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
+    def abort(self, code: grpc.StatusCode, details: str) -> None:
         raise AssertionError(f"{code}: {details}")
 
 
-class _Analyzer(Protocol):
-    """What the library serves."""
+class _Servicer(Protocol):
+    """What the library's private class answers."""
 
-    def Analyze(self, request: analyzer_pb2.AnalyzeRequest, context: _Refused) -> analyzer_pb2.AnalyzeResponse: ...  # noqa: N802 – gRPC's name
+    def Analyze(self, request: analyzer_pb2.AnalyzeRequest, context: _Refused) -> analyzer_pb2.AnalyzeResponse: ...  # noqa: N802 – gRPC's
 
-    def AnalyzeStack(  # noqa: N802 – gRPC's name
+    def AnalyzeStack(  # noqa: N802 – gRPC's
         self, request: analyzer_pb2.AnalyzeStackRequest, context: _Refused
     ) -> analyzer_pb2.AnalyzeResponse: ...
 
@@ -87,14 +87,14 @@ class Harness:
     """A pack that is asked in this process. `build` makes the pack: `lambda: PolicyPack(…)`."""
 
     def __init__(self, build: Callable[[], object]) -> None:
-        def capture(servicer: _Analyzer, _server: object) -> None:
+        def capture(servicer: object, _server: object) -> None:
             raise _Captured(servicer)
 
         with mock.patch("pulumi_policy.policy.analyzer_pb2_grpc.add_AnalyzerServicer_to_server", capture):
             try:
                 build()
             except _Captured as captured:
-                self._servicer = captured.servicer
+                self._servicer = cast("_Servicer", captured.servicer)
             else:
                 raise ValueError("no pack was made")
 
@@ -131,7 +131,7 @@ class Harness:
 def encode(props: Mapping[str, Value]) -> struct_pb2.Struct:
     """Properties as the engine sends them."""
     struct = struct_pb2.Struct()
-    struct.update({key: _plain(value) for key, value in props.items()})  # type: ignore[misc] # whatever JSON can hold
+    json_format.ParseDict({key: _plain(value) for key, value in props.items()}, struct)
     return struct
 
 

@@ -29,12 +29,13 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """One resource of a stack. `props`: its inputs, or its outputs where the state is looked at."""
+    """One resource of a stack. `props`: its inputs; `line`: the file and line of Python that made it, where known."""
 
     type: str
     urn: str
     name: str
     props: Value
+    line: str = ""
 
     @property
     def kind(self) -> str:

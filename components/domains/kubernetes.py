@@ -32,7 +32,7 @@ from pydantic import JsonValue
 from components.account_token import token_mount, token_volume
 from components.domains.interface import Domains, Zone, check_zones
 from components.domains.names import NAME, NAMESPACE, SELECTOR
-from components.domains.rights import DNS_PORT, HTTP_PORT, METRICS_PORT, network, rights
+from components.domains.rights import DNS_PORT, HTTP_PORT, METRICS_PORT, closed, network, rights
 from components.gateway.filters import WORKLOAD
 from components.gateway.gateway import CIPHERS
 from components.labels import platform_labels, pod_security
@@ -117,6 +117,8 @@ class KubernetesDomains(Domains):
                 spec=network([args.acme.port] if args.acme is not None else []),
                 opts=inside,
             ),
+            # Whatever else may come to stand in this namespace is closed until somebody opens it.
+            NetworkPolicy(f"{NAME}-closed", metadata=self._meta(f"{NAME}-closed"), spec=closed(), opts=inside),
             allow(
                 f"{NAME}-callers",
                 self._meta(NAME),

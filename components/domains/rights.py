@@ -90,6 +90,11 @@ def rights(account: ServiceAccount, labels: dict[str, str], opts: pulumi.Resourc
     return found
 
 
+def closed() -> NetworkPolicySpecArgs:
+    """Every pod of the namespace: nothing in, nothing out."""
+    return NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=["Ingress", "Egress"])
+
+
 def network(acme_ports: Sequence[int]) -> NetworkPolicySpecArgs:
     """In: questions from everywhere, challenges from the gateway. Out: DNS, the API server and the authority.
 

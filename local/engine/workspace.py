@@ -93,6 +93,11 @@ class Engine:
         except CommandError as error:
             raise UserError(what=f"pulumi stack ls: {error}", where=self.backend, code=ExitCode.ERROR) from None
 
+    def exported(self, name: str) -> Mapping[str, object]:
+        """The stack's state as it stands, secrets encrypted."""
+        self.make_folders()
+        return self._workspace(name).export_stack(name).deployment or {}
+
     def forget(self, name: str) -> None:
         """Remove the stack's state and its copy of the settings, whatever the state lists."""
         from pulumi.automation.errors import StackNotFoundError

@@ -111,7 +111,7 @@ class TestRights:
 
 class TestNetwork:
     def test_questions_come_from_everywhere_challenges_from_the_gateway(self) -> None:
-        ingress = made().one("NetworkPolicy").at("spec", "ingress")
+        ingress = made().one("NetworkPolicy", "domains").at("spec", "ingress")
         assert isinstance(ingress, list)
         open_to_all = [rule for rule in ingress if not rule.get("from")]
         assert [[(port["protocol"], port["port"]) for port in rule["ports"]] for rule in open_to_all] == [
@@ -128,8 +128,8 @@ class TestNetwork:
 
     def test_the_authoritys_port_is_open_where_there_is_one(self) -> None:
         graph = made(replace(ARGS, acme=ACME))
-        assert '"port": 8443' in json.dumps(graph.one("NetworkPolicy").at("spec", "egress"))
-        assert '"port": 8443' not in json.dumps(made().one("NetworkPolicy").at("spec", "egress"))
+        assert '"port": 8443' in json.dumps(graph.one("NetworkPolicy", "domains").at("spec", "egress"))
+        assert '"port": 8443' not in json.dumps(made().one("NetworkPolicy", "domains").at("spec", "egress"))
         notes = graph.one("Deployment").at("spec", "template", "metadata", "annotations")
         assert "8443" in str(at(notes, "traffic.sidecar.istio.io/excludeOutboundPorts")).split(",")
 

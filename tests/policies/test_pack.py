@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import cache
 
 import pytest
 
@@ -27,6 +27,10 @@ NONE = Exceptions(listed=(), today=dt.date(2026, 1, 1))
 @cache
 def harness(policy: str) -> Harness:
     return Harness(lambda: pack([by_id()[policy]], NONE))
+
+
+def excepting(policy: str, exceptions: Exceptions) -> Harness:
+    return Harness(lambda: pack([by_id()[policy]], exceptions))
 
 
 def said(case: Case, props: Mapping[str, Value]) -> list[Diagnostic]:
@@ -86,8 +90,7 @@ def test_an_exception_lets_one_resource_of_one_policy_pass_until_its_day() -> No
     listed = Exceptions.read().listed[0].model_copy(update={"policy": case.policy, "resource": f"*::{asked.name}"})
     for day, expected in ((listed.expires, 0), (listed.expires + dt.timedelta(days=1), 1)):
         excepted = Exceptions(listed=(listed,), today=day)
-        found = Harness(partial(pack, [by_id()[case.policy]], excepted)).resource(asked)
-        assert len(found) == expected
+        assert len(excepting(case.policy, excepted).resource(asked)) == expected
 
 
 def test_a_resource_that_no_policy_is_about_is_not_decoded() -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from local.engine.workspace import Engine, prepare_project
+from local.engine.workspace import POLICY_HOST, Engine, prepare_project
 from local.paths import Paths
 
 
@@ -38,7 +38,7 @@ def test_what_the_user_has_installed_goes_before_ours(tmp_path: Path, monkeypatc
     paths = Paths(cache=tmp_path / "cache", data=tmp_path / "data")
     engine = Engine(pulumi=Path("/p/pulumi"), paths=paths, plugin=Path("/plugin"), tools=Path("/tools"))
     found = engine.environment()
-    assert found["PATH"] == "/usr/bin:/tools:/plugin"
+    assert found["PATH"] == f"/usr/bin:/tools:/plugin:{POLICY_HOST}"
     assert found["PULUMI_BACKEND_URL"] == (tmp_path / "data" / "state").as_uri()
     assert found["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(paths.passphrase)
 

@@ -1,0 +1,168 @@
+"""The gate: what every stage found in an environment, held against the exceptions, as one verdict."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from groundwork.verdict import Check, Outcome, Verdict
+from policies.analysis import Findings
+from policies.checkov.scan import scan
+from policies.checkov.severities import severity_of
+from policies.exceptions import FILE, Exceptions
+from policies.pack.rules import rules
+from policies.rule import Resource, Severity
+
+_ORDER = list(Severity)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One breach as the report has it. `line`: the Python that made the resource, where known."""
+
+    stage: str
+    policy: str
+    severity: Severity
+    where: str
+    line: str
+    message: str
+    fix: str
+    excepted: bool
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """What one stage found, how much it looked at, how long it took. `problems` fail the gate by themselves."""
+
+    name: str
+    rows: list[Row] = field(default_factory=list)
+    looked_at: int = 0
+    seconds: float = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def stopping(self) -> list[Row]:
+        """Critical and high breaches without an exception."""
+        return [row for row in self.rows if row.severity.stops and not row.excepted]
+
+    def check(self) -> Check:
+        """This stage's part of the verdict: nothing looked at is inconclusive."""
+        outcome = Outcome.PASS
+        if self.problems or self.stopping:
+            outcome = Outcome.FAIL
+        elif not self.looked_at:
+            outcome = Outcome.INCONCLUSIVE
+        excepted = sum(row.excepted for row in self.rows)
+        return Check(
+            name=self.name,
+            outcome=outcome,
+            measured=f"{len(self.stopping)} critical or high, {len(self.rows) - len(self.stopping) - excepted} lesser, "
+            f"{excepted} excepted, in {self.looked_at} looked at, {self.seconds:.1f} s",
+            limit="0 critical or high",
+            why="; ".join(self.problems),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """All stages, and the verdict that they come to."""
+
+    stages: Sequence[Stage]
+    verdict: Verdict
+
+    @property
+    def rows(self) -> list[Row]:
+        """Every breach, the worst first."""
+        every = [row for stage in self.stages for row in stage.rows]
+        return sorted(every, key=lambda row: (_ORDER.index(row.severity), row.excepted, row.policy, row.where))
+
+
+def judge(
+    environment: str,
+    graphs: Mapping[str, Sequence[Resource]],
+    *,
+    checkov: Callable[[], Path] | None,
+    checkout: Path | None,
+    exceptions: Exceptions,
+) -> Result:
+    """Hold the stacks of an environment to every policy. `checkov`: gives the program; None leaves that stage out."""
+    stages = [_pack(graphs, exceptions)]
+    if checkov is not None:
+        stages.append(_checkov(checkov(), [each for graph in graphs.values() for each in graph], checkout, exceptions))
+    stages.append(_exceptions(stages, exceptions, every_stage=checkov is not None))
+    verdict = Verdict.of(
+        "policies",
+        environment,
+        dt.datetime.now(dt.UTC),
+        {"policies": _digest(), "exceptions": hashlib.sha256(FILE.read_bytes()).hexdigest()},
+        [stage.check() for stage in stages],
+    )
+    return Result(stages=stages, verdict=verdict)
+
+
+def _pack(graphs: Mapping[str, Sequence[Resource]], exceptions: Exceptions) -> Stage:
+    stage, started = Stage(name="pack"), time.monotonic()
+    for graph in graphs.values():
+        lines = {each.urn: each.line for each in graph}
+        found = Findings.of(graph, exceptions)
+        stage.looked_at += found.looked_at
+        stage.rows += [
+            Row(
+                stage="pack",
+                policy=each.rule.id,
+                severity=each.rule.severity,
+                where=each.urn,
+                line=lines.get(each.urn, ""),
+                message=f"{each.rule.title}: {each.message}",
+                fix=each.rule.remediation,
+                excepted=each.excepted,
+            )
+            for each in found.listed
+        ]
+    stage.seconds = time.monotonic() - started
+    return stage
+
+
+def _checkov(program: Path, resources: Sequence[Resource], checkout: Path | None, exceptions: Exceptions) -> Stage:
+    started = time.monotonic()
+    seen = scan(program, resources, checkout)
+    lines = {each.urn: each.line for each in resources}
+    stage = Stage(name="checkov", looked_at=seen.scanned)
+    stage.rows = [
+        Row(
+            stage="checkov",
+            policy=each.check,
+            severity=severity_of(each.check),
+            where=each.where,
+            line=lines.get(each.where, ""),
+            message=each.title,
+            fix=each.guideline,
+            excepted=exceptions.allow(each.check, each.where),
+        )
+        for each in seen.found
+    ]
+    if seen.untranslated:
+        stage.problems.append(f"cannot be translated for checkov: {', '.join(seen.untranslated)}")
+    stage.seconds = time.monotonic() - started
+    return stage
+
+
+def _exceptions(stages: Iterable[Stage], exceptions: Exceptions, *, every_stage: bool) -> Stage:
+    """Exceptions that have expired, or that nothing needs. The latter is asked only where every stage ran."""
+    breaches = [(row.policy, row.where) for stage in stages for row in stage.rows]
+    stage = Stage(name="exceptions", looked_at=max(1, len(exceptions.listed)))
+    stage.problems += [f"expired: {each}" for each in exceptions.expired]
+    if every_stage:
+        stage.problems += [f"matches nothing: {each}" for each in exceptions.unmatched(breaches)]
+    return stage
+
+
+def _digest() -> str:
+    """Of all policies, as they stand in their files."""
+    text = "\n".join(f"{rule.id} {rule.severity} {rule.title}" for rule in rules())
+    code = b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.rglob("*.py")))
+    return hashlib.sha256(text.encode() + code).hexdigest()
