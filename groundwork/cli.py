@@ -12,9 +12,13 @@ from components.agents import verbs as agent_verbs
 from components.domains import verbs as domain_verbs
 from components.gateway import key_verbs
 from groundwork.errors import ExitCode, UserError
+from loadtests import resilience_verbs
+from loadtests import verbs as load_verbs
 from local import verbs as local_verbs
 from local.authority import verbs as mesh_verbs
+from local.secrets import verbs as vault_verbs
 from policies import verbs as policy_verbs
+from promotion import verbs as promotion_verbs
 
 INTERRUPTED = 130
 
@@ -28,10 +32,14 @@ app = typer.Typer(
 )
 local_verbs.register(app)
 agent_verbs.register(app)
+promotion_verbs.register(app)
 app.add_typer(key_verbs.app, name="key")
 app.add_typer(domain_verbs.app, name="domain")
 app.add_typer(mesh_verbs.app, name="mesh")
 app.add_typer(policy_verbs.app, name="policy")
+app.add_typer(load_verbs.app, name="load")
+app.add_typer(resilience_verbs.app, name="resilience")
+app.add_typer(vault_verbs.app, name="vault")
 
 
 class Interrupted(BaseException):

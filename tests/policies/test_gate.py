@@ -95,8 +95,8 @@ def test_machines_can_read_it() -> None:
 def test_a_state_is_read_without_secrets_and_with_the_line_that_made_it() -> None:
     secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "x"}
     frames = ["project:///.venv/lib/pulumi/stack.py#1", "project:///../w/components/gateway/edge.py#12"]
-    row = {"urn": URN, "type": DEPLOYMENT, "inputs": {"a": secret}}
-    row["stackTrace"] = [{"sourcePosition": frame} for frame in frames]
+    trace = [{"sourcePosition": frame} for frame in frames]
+    row: dict[str, object] = {"urn": URN, "type": DEPLOYMENT, "inputs": {"a": secret}, "stackTrace": trace}
     (found,) = from_state({"resources": [row, row | {"delete": True}, row | {"external": True}]})
     assert found.props == {"a": HIDDEN}
     assert found.line == "components/gateway/edge.py:12"
