@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 from pulumi_kubernetes.networking.v1 import (
+    IPBlockArgs,
     NetworkPolicyEgressRuleArgs,
     NetworkPolicyIngressRuleArgs,
     NetworkPolicyPeerArgs,
@@ -13,6 +14,7 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicySpecArgs,
 )
 
+from components.agents.network import LINK_LOCAL
 from components.data.names import NAMESPACE as DATA_NAMESPACE
 from components.data.names import POSTGRES_PORT
 from components.labels import ROLE
@@ -20,6 +22,8 @@ from components.secrets.names import API_PORT, CLUSTER_PORT, METRICS_PORT
 
 _NAME = "kubernetes.io/metadata.name"
 _API_SERVER = (443, 6443)
+# But for the network on which clouds hand out a machine's credentials.
+_ANYWHERE = NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr="0.0.0.0/0", except_=[LINK_LOCAL]))
 
 
 def policies(openbao: Mapping[str, str]) -> dict[str, NetworkPolicySpecArgs]:
@@ -65,11 +69,12 @@ def caller(
 
 def names_and_api_server() -> list[NetworkPolicyEgressRuleArgs]:
     """DNS, and the API server, whose address no policy can name: its ports stand for it."""
-    return [*_names(), NetworkPolicyEgressRuleArgs(ports=[tcp(port) for port in _API_SERVER])]
+    return [*_names(), NetworkPolicyEgressRuleArgs(to=[_ANYWHERE], ports=[tcp(port) for port in _API_SERVER])]
 
 
 def _names() -> list[NetworkPolicyEgressRuleArgs]:
-    return [NetworkPolicyEgressRuleArgs(ports=[NetworkPolicyPortArgs(protocol="UDP", port=53), tcp(53)])]
+    ports = [NetworkPolicyPortArgs(protocol="UDP", port=53), tcp(53)]
+    return [NetworkPolicyEgressRuleArgs(to=[_ANYWHERE], ports=ports)]
 
 
 def tcp(port: int) -> NetworkPolicyPortArgs:

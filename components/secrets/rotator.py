@@ -82,7 +82,7 @@ def _server(args: RotatorArgs) -> ServerArgs:
     settings = {
         "OPENBAO_ADDRESS": ADDRESS,
         "OPENBAO_AUTHORITY": f"{_AUTHORITY}/ca.crt",
-        "OPENBAO_TOKEN": f"{_TOKEN}/token",
+        "OPENBAO_TOKEN_FILE": f"{_TOKEN}/token",
         "OPENBAO_ROLE": ROTATOR,
         "OPENBAO_MOUNT": KV,
         "ROUND_SECONDS": str(args.round_seconds),

@@ -35,7 +35,7 @@ def test_every_verb_explains_itself(verb: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("up", "nowhere"), ["there is no environment 'nowhere'", "allowed: local", "fix: "]),
+        (("up", "nowhere"), ["there is no environment 'nowhere'", "allowed: dev, ecs, local, prod, staging", "fix: "]),
         (("up", "local", "--kubeconfig", "/no/such/file"), ["/no/such/file", "no such kubeconfig", "fix: "]),
         (("up", "local", "--nonsense"), ["--nonsense"]),
         (("down",), ["asks first", "--yes"]),

@@ -37,7 +37,7 @@ def main() -> None:
     store = Store(
         address=os.environ["OPENBAO_ADDRESS"],
         authority=Path(os.environ["OPENBAO_AUTHORITY"]),
-        token=Path(os.environ["OPENBAO_TOKEN"]),
+        token=Path(os.environ["OPENBAO_TOKEN_FILE"]),
         role=os.environ["OPENBAO_ROLE"],
         mount=os.environ["OPENBAO_MOUNT"],
     )
