@@ -40,7 +40,7 @@ def tenant(authority: str | None = AUTHORITY, **spec: object) -> Graph:
     args = TenantArgs(
         owner=Owner(environment="local", tenant="acme", cost_centre="a"),
         spec=TenantSpec(hosts=["acme.groundwork.test"]),
-        agents=[TenantAgent(manifest=manifest(**spec), image=DIGEST)],
+        agents=[TenantAgent(manifest=manifest("concierge", **spec), image=DIGEST)],
         authority=authority,
     )
     return record(lambda: Tenant("acme", args))
