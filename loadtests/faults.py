@@ -104,6 +104,29 @@ def settled(namespace: str, seconds: int = SETTLED_SECONDS) -> bool:
     return wait_until(lambda: all(_ready(each) for each in cluster.items("deployments", namespace)), seconds)
 
 
+def available(namespace: str, deployment: str, seconds: int = 30) -> bool:
+    """Whether a Deployment has a pod that answers, within a time."""
+    cluster = here()
+
+    def seen() -> bool:
+        match cluster.get("deployment", deployment, namespace):
+            case {"status": {"availableReplicas": int(there)}}:
+                return there > 0
+        return False
+
+    return wait_until(seen, seconds)
+
+
+def all_settled(seconds: int = SETTLED_SECONDS) -> bool:
+    """Whether nothing of a fault is left: Deployments have all they want, the node's services run, links are whole."""
+    services = [file.stem for file in Path("/etc/groundwork/services").glob("*.conf")]
+    return (
+        all(settled(namespace, seconds) for namespace in OURS)
+        and all(service_runs(name) for name in services)
+        and packets_pass("acme", "concierge")
+    )
+
+
 def stuck(namespace: str, deployment: str, seconds: int = 60) -> bool:
     """Whether a rollout is under way whose new pod does not become ready, while old ones serve."""
     cluster = here()

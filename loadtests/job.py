@@ -33,8 +33,8 @@ class Caller(BaseModel):
 class Job(BaseModel):
     """One worker's part: every `count`th arrival from the `index`th.
 
-    `callers`: as many as the plan's users, in their order. `start`: Unix time. `connect`: host → address to connect to
-    in place of asking a name server; `authority`: PEM, trusted for https; none: what the machine trusts.
+    `callers`: as many as the plan's users, in their order. `connect`: host → address to connect to in place of asking a
+    name server; `authority`: PEM, trusted for https; none: what the machine trusts.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,9 +43,16 @@ class Job(BaseModel):
     callers: tuple[Caller, ...]
     index: int
     count: int
-    start: float
     connect: Mapping[str, str] = {}
     authority: str | None = None
+
+
+class Start(BaseModel):
+    """The second line, once every worker has said that it is ready. `at`: Unix time of the run's start."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: float
 
 
 class Row(NamedTuple):

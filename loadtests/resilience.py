@@ -36,17 +36,33 @@ class Fault:
     journal: Mapping[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What must be the same before and after. `declared`: object → what it is; `settled`: whether all of it is so."""
+
+    declared: Callable[[], Mapping[str, str]]
+    settled: Callable[[], bool]
+
+
 def try_experiment(
-    experiment: Experiment,
-    environment: str,
-    progress: Progress,
-    declared: Callable[[], Mapping[str, str]],
-    about: Mapping[str, str],
-) -> tuple[Verdict, Run | None]:
-    """`declared`: what must be the same before and after. Roll-backs run whatever happens. Raises UserError."""
+    experiment: Experiment, environment: str, progress: Progress, around: Surroundings, about: Mapping[str, str]
+) -> Verdict:
+    """Nothing is done to what is not settled. Roll-backs run whatever happens. What cannot be run is an error in it."""
+    try:
+        checks = _tried(experiment, environment, progress, around)
+    except UserError as error:
+        checks = [Check(name="run", outcome=Outcome.ERROR, why=str(error))]
+    named = {"experiment": experiment.name, **about}
+    return Verdict.of("resilience", environment, datetime.now(UTC), named, checks)
+
+
+def _tried(experiment: Experiment, environment: str, progress: Progress, around: Surroundings) -> list[Check]:
     plan = read_plan(experiment.expects.load)
-    before = declared()
     with progress.step(experiment.title) as step, reached(Request(plan=plan, environment=environment)) as target:
+        step.update("is all well before?")
+        if not around.settled():
+            return [Check(name="before", outcome=Outcome.INCONCLUSIVE, why="not all is well: nothing was done")]
+        before = around.declared()
         load = Load(plan, target)
         load.start()
         step.update("load without a fault")
@@ -55,11 +71,14 @@ def try_experiment(
             step.update("the fault")
             fault = do(experiment)
         step.update("waiting for the load's end")
-        measured = load.end()
-    checks = outcome(experiment, measured, fault) if fault is not None else [_no_load()]
-    checks.append(_clean(before, declared()))
-    verdict = Verdict.of("resilience", environment, datetime.now(UTC), {"experiment": experiment.name, **about}, checks)
-    return verdict, measured
+        try:
+            measured = load.end()
+            checks = outcome(experiment, measured, fault) if fault is not None else [_no_load()]
+        except UserError as error:  # the end is looked at all the same
+            checks = [Check(name="load", outcome=Outcome.ERROR, why=str(error))]
+        step.update("is all well after?")
+        settled = around.settled()
+    return [*checks, clean(before, around.declared(), settled=settled)]
 
 
 class Load:
@@ -194,13 +213,17 @@ def _last_line(activity: Mapping[str, Any]) -> str:
     return lines[-1] if lines else str(activity.get("status"))
 
 
-def _clean(before: Mapping[str, str], after: Mapping[str, str]) -> Check:
-    """Everything that is declared is as it was."""
+def clean(before: Mapping[str, str], after: Mapping[str, str], *, settled: bool) -> Check:
+    """Everything that is declared is as it was, and is there."""
     names = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     if not before:
         return Check(name="clean end", outcome=Outcome.INCONCLUSIVE, why="nothing is declared")
-    why = f"left changed: {', '.join(names)}" if names else f"{len(before)} objects are as they were"
-    return Check(name="clean end", outcome=Outcome.FAIL if names else Outcome.PASS, why=why)
+    why = f"{len(before)} objects are as they were"
+    if names:
+        why = f"left changed: {', '.join(names)}"
+    elif not settled:
+        why = "not all of it is ready again"
+    return Check(name="clean end", outcome=Outcome.PASS if settled and not names else Outcome.FAIL, why=why)
 
 
 def _no_load() -> Check:

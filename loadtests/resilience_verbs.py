@@ -35,8 +35,8 @@ def run(
     """
     from groundwork.files import write_atomically
     from loadtests.experiment import read_experiment
-    from loadtests.faults import declared
-    from loadtests.resilience import try_experiment
+    from loadtests.faults import all_settled, declared
+    from loadtests.resilience import Surroundings, try_experiment
     from loadtests.store import junit
     from local.paths import Paths
 
@@ -44,7 +44,8 @@ def run(
     about = about_bill(bill, env) if bill is not None else {}
     verdicts: dict[str, Verdict] = {}
     for experiment in experiments:
-        verdict, _ = try_experiment(experiment, env, progress(), declared, about)
+        around = Surroundings(declared=declared, settled=all_settled)
+        verdict = try_experiment(experiment, env, progress(), around, about)
         verdicts[experiment.name] = verdict
         folder = Paths.for_user().data / "resilience" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{experiment.name}"
         write_atomically(folder / "verdict.json", verdict.model_dump_json(indent=2) + "\n")

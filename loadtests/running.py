@@ -9,19 +9,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from groundwork.errors import ExitCode, UserError
-from loadtests.job import Caller, Job, Row, WorkerEnd, series
+from loadtests.job import Caller, Job, Row, Start, WorkerEnd, series
 from loadtests.plan import Plan
 from loadtests.samples import Samples
 from local.paths import CHECKOUT
 
-# Processes start, Locust is imported and connections are spawned in it.
-LEAD_SECONDS = 4.0
-GRACE_SECONDS = 30.0
+# From the last worker's being ready to the first request, and for each worker to be ready and to end.
+LEAD_SECONDS, READY_SECONDS, GRACE_SECONDS = 0.5, 120.0, 120.0
 Watch = Callable[[Samples, float], str | None]
 
 
@@ -52,20 +51,19 @@ def run(plan: Plan, target: Target, watch: Watch | None = None) -> Run:
     Raises UserError where a worker fails: what is then missing would make every figure wrong.
     """
     samples = Samples(series=series(plan, target.callers))
-    start = time.time() + LEAD_SECONDS
     jobs = [
         Job(
             plan=plan,
             callers=target.callers,
             index=index,
             count=plan.workers,
-            start=start,
             connect=target.connect,
             authority=target.authority,
         )
         for index in range(plan.workers)
     ]
     with _processes(jobs) as workers:
+        start = _start(workers)
         aborted, ends = _gather(workers, samples, start, plan, watch)
     return Run(
         plan=plan,
@@ -93,9 +91,14 @@ class _Worker:
         self.complaints: list[str] = []
         threading.Thread(target=self._read, args=(said,), daemon=True).start()
         threading.Thread(target=self._read_complaints, daemon=True).start()
+        self.tell(job)
+
+    def tell(self, order: Job | Start) -> None:
+        """Write a line to its standard input. A worker that is gone is found when its output ends."""
         assert self.process.stdin is not None  # noqa: S101 – asked for above
-        self.process.stdin.write(job.model_dump_json(by_alias=True) + "\n")
-        self.process.stdin.flush()
+        with suppress(BrokenPipeError):
+            self.process.stdin.write(order.model_dump_json(by_alias=True) + "\n")
+            self.process.stdin.flush()
 
     def stop(self) -> None:
         """Ask it to end what is under way and send no more: its standard input closes."""
@@ -138,6 +141,29 @@ def _processes(jobs: list[Job]) -> Iterator[_Workers]:
             worker.end()
 
 
+def _start(workers: _Workers) -> float:
+    """Wait until every worker is ready, then tell all of them when the run starts: the Unix time. Raises UserError."""
+    deadline = time.monotonic() + READY_SECONDS
+    waiting = {worker.index for worker in workers.all}
+    while waiting:
+        try:
+            index, line = workers.said.get(timeout=max(0.1, deadline - time.monotonic()))
+        except queue.Empty:
+            raise UserError(what="the workers of a load run were not ready in time", code=ExitCode.ERROR) from None
+        if line is None:
+            raise _failed(workers.all[index])
+        waiting.discard(index)
+    start = Start(at=time.time() + LEAD_SECONDS)
+    for worker in workers.all:
+        worker.tell(start)
+    return start.at
+
+
+def _failed(worker: _Worker) -> UserError:
+    said = "\n".join(worker.complaints[-8:])
+    return UserError(what=f"worker {worker.index} of a load run failed\n{said}", code=ExitCode.ERROR)
+
+
 def _gather(
     workers: _Workers, samples: Samples, start: float, plan: Plan, watch: Watch | None
 ) -> tuple[str | None, list[WorkerEnd]]:
@@ -170,6 +196,5 @@ def _gather(
                     worker.stop()
     for worker in workers.all:
         if worker.index not in ends:
-            said = "\n".join(worker.complaints[-8:])
-            raise UserError(what=f"worker {worker.index} of a load run failed\n{said}", code=ExitCode.ERROR)
+            raise _failed(worker)
     return aborted, list(ends.values())

@@ -18,6 +18,7 @@ import time
 from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import asdict
+from io import FileIO
 from itertools import accumulate, islice
 from typing import Any, ClassVar
 
@@ -28,12 +29,12 @@ from locust import FastHttpUser, constant, task
 from locust.env import Environment
 from locust.exception import StopUser
 
-from loadtests.job import Job, Row, WorkerEnd
+from loadtests.job import Job, Row, Start, WorkerEnd
 from loadtests.plan import Request
 from loadtests.shapes import arrivals, level, stages
 
 WORDS = ("report", "guest", "room", "hotel", "market", "growth", "river", "signal", "paper", "winter")
-FLUSH_SECONDS = 0.5
+FLUSH_SECONDS, READY_SECONDS = 0.5, 0.05
 _ERRORS = (
     (TimeoutError, "timeout"),
     (ConnectionRefusedError, "connection refused"),
@@ -65,14 +66,19 @@ class Source:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.rows: list[Row] = []
-        self.started = time.perf_counter() + (job.start - time.time())
-        self.ends = self.started + job.plan.seconds
-        self.stop = Event()
+        self.started = self.ends = 0.0
+        self.begun, self.stop = Event(), Event()
         self.exhausted = False
         self._wanted, self._bounds = _choices(job)
         # Seeded by the worker's part: the mix is the same in each run of a plan.
         self._chance = random.Random(f"{job.plan.name}/{job.index}")  # noqa: S311
         self._arrivals: Iterator[float] = islice(arrivals(job.plan), job.index, None, job.count)
+
+    def begin(self, start: Start) -> None:
+        """From here on there are arrivals."""
+        self.started = time.perf_counter() + (start.at - time.time())
+        self.ends = self.started + self.job.plan.seconds
+        self.begun.set()
 
     def choose(self) -> Wanted:
         """By weight and mix."""
@@ -119,6 +125,7 @@ class Caller(FastHttpUser):
     def ask(self) -> None:
         """One request; a user without one left ends."""
         source, plan = self.source, self.source.job.plan
+        source.begun.wait()
         if plan.mode == "closed":
             intended = time.perf_counter()
             if source.stop.is_set() or intended >= source.ends:
@@ -227,8 +234,8 @@ class Names:
         return getattr(self._other, name)
 
 
-def run(job: Job) -> WorkerEnd:
-    """Send the job's part. Rows go to standard output as they come."""
+def run(job: Job, orders: FileIO) -> WorkerEnd:
+    """Send the job's part, when told to start. Rows go to standard output as they come."""
     if job.connect:
         gevent.get_hub().resolver = Names(dict(job.connect))
     source = Source(job)
@@ -246,10 +253,15 @@ def run(job: Job) -> WorkerEnd:
     )
     environment = Environment(user_classes=[user], stop_timeout=seconds)
     runner = environment.create_local_runner()
+    if job.plan.mode == "open":
+        users = max(1, job.plan.connections // job.count)
+        _spawn(runner, users)
+        while runner.user_count < users:
+            gevent.sleep(READY_SECONDS)
+    _say({"ready": True})
+    source.begin(Start.model_validate_json(orders.readline()))
     gevent.spawn(_obey, source)
     before = time.process_time()
-    if job.plan.mode == "open":
-        _spawn(runner, max(1, job.plan.connections // job.count))
     gevent.sleep(max(0.0, source.started - time.perf_counter()))
     _follow(source, runner)
     seconds = time.perf_counter() - source.started
@@ -299,11 +311,11 @@ def _say(message: dict[str, object]) -> None:
 
 
 def main() -> None:
-    """Read the job, the first line of standard input; its end is the sign to stop."""
+    """Read the job, then the start, a line of standard input each; its end is the sign to stop."""
     # Unbuffered, so that what follows the first line stays where the watcher looks for it.
     with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as stream:
-        line = stream.readline()
-    _say({"end": asdict(run(Job.model_validate_json(line)))})
+        end = run(Job.model_validate_json(stream.readline()), stream)
+    _say({"end": asdict(end)})
 
 
 if __name__ == "__main__":

@@ -12,11 +12,15 @@ BODY = b'{"output": "yes"}'
 
 
 class KnownServer:
-    """`delay`: seconds before the nth answer; `status`: of the nth answer."""
+    """`delay`: seconds before the nth answer; `status`: of the nth answer.
+
+    `took`: what answers really took here, which on a busy machine is more than the delay.
+    """
 
     def __init__(self, delay: Delay, status: Callable[[int], int]) -> None:
         self.delay, self.status = delay, status
         self.asked = 0
+        self.took: list[float] = []
         self.keys: list[str] = []
         self.address = ""
         self.loop = asyncio.new_event_loop()
@@ -34,13 +38,15 @@ class KnownServer:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
                 number, self.asked = self.asked, self.asked + 1
-                due = self.loop.time() + self.delay(number)
+                begun = self.loop.time()
+                due = begun + self.delay(number)
                 fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
                 await reader.readexactly(int(fields.get("content-length", "0")))
                 self.keys.append(fields.get("x-api-key", ""))
                 await asyncio.sleep(max(0.0, due - self.loop.time()))
                 writer.write(self._body(head, self.status(number)))
                 await writer.drain()
+                self.took.append(self.loop.time() - begun)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 

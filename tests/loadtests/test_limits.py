@@ -29,7 +29,8 @@ from tests.loadtests import made
 )
 def test_reads(metric: str, limit: str, how: str, share: float, value: float) -> None:
     rule = parse(metric, limit)
-    assert (rule.how, rule.share) == (how, pytest.approx(share))
+    assert rule.how == how
+    assert rule.share == pytest.approx(share)
     assert rule.value == pytest.approx(value)
 
 

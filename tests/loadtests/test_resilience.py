@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from groundwork.console import PlainProgress
 from groundwork.errors import UserError
-from groundwork.verdict import Check, Outcome, worst
+from groundwork.verdict import Check, Outcome, Verdict, worst
+from loadtests import resilience
+from loadtests.execute import Request
 from loadtests.experiment import Experiment, known, read_experiment
+from loadtests.job import Caller
 from loadtests.plan import read_plan
-from loadtests.resilience import Fault, do, outcome, recovered
+from loadtests.resilience import Fault, Surroundings, clean, do, outcome, recovered, try_experiment
+from loadtests.running import Target
 from tests.loadtests import made
+from tests.loadtests.server import known_server
 
 CALLS: list[str] = []
 
@@ -177,9 +184,80 @@ def test_a_dirty_end_fails(experiment: Experiment, change: Mapping[str, Any], na
     assert of(checks, name).outcome is Outcome.FAIL
 
 
-def test_something_left_changed_fails() -> None:
-    from loadtests.resilience import _clean
+@pytest.mark.parametrize(
+    ("before", "after", "settled", "expected"),
+    [
+        ({"acme/concierge": "a"}, {"acme/concierge": "a"}, True, Outcome.PASS),
+        ({"acme/concierge": "a"}, {"acme/concierge": "b"}, True, Outcome.FAIL),
+        ({"acme/concierge": "a"}, {}, True, Outcome.FAIL),
+        ({"acme/concierge": "a"}, {"acme/concierge": "a"}, False, Outcome.FAIL),
+        ({}, {}, True, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_the_end_is_clean(
+    before: Mapping[str, str], after: Mapping[str, str], settled: bool, expected: Outcome
+) -> None:
+    assert clean(before, after, settled=settled).outcome is expected
 
-    assert _clean({"acme/concierge": "a"}, {"acme/concierge": "a"}).outcome is Outcome.PASS
-    assert _clean({"acme/concierge": "a"}, {"acme/concierge": "b"}).outcome is Outcome.FAIL
-    assert _clean({}, {}).outcome is Outcome.INCONCLUSIVE
+
+PLAN = """
+name: short
+shape: {kind: soak, level: 50}
+duration: 8s
+users: [{tenant: acme, agent: concierge}]
+slo: false
+"""
+
+
+@pytest.fixture
+def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bool], Verdict]]:
+    """Runs an experiment whose fault makes a real server fail, under real load, with shorter waits."""
+    plan = tmp_path / "short.yaml"
+    plan.write_text(PLAN, "utf-8")
+    file = written(tmp_path)
+    file.write_text(file.read_text("utf-8").replace("load: steady", f"load: {plan}"), "utf-8")
+    monkeypatch.setattr(resilience, "CALM_SECONDS", 2.0)
+    monkeypatch.setattr(resilience, "GOOD_SECONDS", 2.0)
+    CALLS.clear()
+    faulty = iter(range(15))  # so many requests fail from the fault on
+    with known_server(status=lambda _: 503 if "fault" in CALLS and next(faulty, None) is not None else 200) as server:
+
+        @contextmanager
+        def reached(_: Request) -> Iterator[Target]:
+            yield Target(callers=(Caller(address=server.address),), connect={})
+
+        monkeypatch.setattr(resilience, "reached", reached)
+
+        def run(settled: bool) -> Verdict:
+            around = Surroundings(declared=lambda: {"acme/concierge": "a"}, settled=lambda: settled)
+            return try_experiment(read_experiment(str(file)), "local", PlainProgress(), around, {})
+
+        yield run
+
+
+def test_a_fault_under_load(tried: Callable[[bool], Verdict]) -> None:
+    checks = list(tried(True).checks)
+    assert CALLS == ["stands", "fault", "stands", "back"]
+    assert of(checks, "errors").measured == "15"
+    assert of(checks, "errors").outcome is Outcome.FAIL
+    assert of(checks, "recovery").outcome is Outcome.PASS
+    assert 0 < float(of(checks, "recovery").measured.removesuffix(" s")) < 3
+    assert of(checks, "clean end").outcome is Outcome.PASS
+
+
+def test_nothing_is_done_where_not_all_is_well(tried: Callable[[bool], Verdict]) -> None:
+    assert tried(False).outcome is Outcome.INCONCLUSIVE
+    assert CALLS == []
+
+
+def test_a_load_that_fails_is_an_error_and_the_end_is_looked_at(
+    tried: Callable[[bool], Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise UserError(what="no worker")
+
+    monkeypatch.setattr(resilience, "run", broken)
+    verdict = tried(True)
+    assert verdict.outcome is Outcome.ERROR
+    assert of(list(verdict.checks), "clean end").outcome is Outcome.PASS
+    assert CALLS == [], "no fault without load"
