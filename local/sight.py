@@ -71,14 +71,12 @@ def reach(address: str | None) -> Iterator[Prometheus]:
     import httpx
 
     from local import observability, record
-    from local.cluster import Cluster
     from local.paths import Paths
+    from local.up import cluster_of
 
     if address is None:
         paths = Paths.for_user()
-        made = record.require(paths)
-        cluster = Cluster(kubeconfig=made.kubeconfig, kubectl=paths.toolchain / "bin" / "kubectl")
-        with observability.prometheus(cluster) as source:
+        with observability.prometheus(cluster_of(record.require(paths), paths)) as source:
             yield source
         return
     if not address.startswith(("http://", "https://")):

@@ -102,10 +102,8 @@ def _code(seen: Look) -> ExitCode:
 def _print(seen: Look) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False)
     # A pipe has no width: nothing is cut off there.
-    width = console.width if console.is_terminal else 240
-    console.print(shown(seen), width=width)
+    Console(highlight=False, width=None if sys.stdout.isatty() else 240).print(shown(seen))
 
 
 def _live(source: Prometheus, over: timedelta, tenant: str | None, interval: float) -> None:

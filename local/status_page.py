@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from components.observability.dashboards import agents
 from components.observability.dashboards.panels import Panel
 from components.units import format_duration
-from loadtests.charts import lines
+from local.line_chart import COLOURS, NOTHING, chart
 from local.status import HEADINGS, row
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 POINTS = 120
 SHORTEST_STEP = timedelta(seconds=15)
-# More lines than colours cannot be told apart.
-MOST = 5
-_UNITS = {"s": "seconds", "reqpm": "requests a minute", "percentunit": "share", "short": "", "bytes": "bytes"}
+_UNITS = {"s": "seconds", "percentunit": "1 is all", "bytes": "bytes"}
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:1640px;padding:0 1rem;color:#1f2937;background:#fff}
 h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:1.6rem 0 .3rem}p{margin:.3rem 0;color:#4b5563}
@@ -31,7 +29,8 @@ th,td{padding:.35rem .6rem;text-align:right;border-bottom:1px solid #e5e7eb;whit
 th:nth-child(-n+3),td:nth-child(-n+3){text-align:left}.scroll{overflow-x:auto}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(620px,1fr));gap:0 1.5rem}
 svg{width:100%;height:auto}svg text{font-size:11px;fill:#4b5563}.page{color:#b91c1c;font-weight:600}
-li{margin:.2rem 0}.none{color:#9ca3af}
+small{font-weight:400;color:#6b7280}.key{display:flex;flex-wrap:wrap;gap:.1rem 1rem;font-size:.8rem;padding-left:3.2rem}
+.key i{display:inline-block;width:.7rem;height:.7rem;margin-right:.35rem}li{margin:.2rem 0}.none{color:#9ca3af}
 """
 
 
@@ -76,10 +75,13 @@ def _chart(source: Prometheus, panel: Panel, end: float, over: timedelta) -> str
         series = source.query_range(asked, end - over.total_seconds(), end, step.total_seconds())
         for each in sorted(series, key=_size, reverse=True):
             found[_named(legend, each.labels)] = _steady(each, end, step.total_seconds())
-    kept = dict(list(found.items())[:MOST])
-    more = f"<p>and {len(found) - MOST} more</p>" if len(found) > MOST else ""
-    drawn = lines(kept, x="time", y=_UNITS.get(panel.unit, ""), ticks=_ticks(end, over))
-    return f"<section><h2>{escape(panel.title)}</h2>{drawn}{more}</section>"
+    # More lines than colours cannot be told apart; of errors that never were, there is nothing to see.
+    some = {name: line for name, line in found.items() if not panel.quiet or any(value for _, value in line)}
+    kept = dict(list(some.items())[: len(COLOURS)])
+    more = f"<p>and {len(some) - len(kept)} more</p>" if len(some) > len(kept) else ""
+    drawn = chart(kept, low=-over.total_seconds(), high=0.0, ticks=_ticks(end, over)) if kept else NOTHING
+    unit = f" <small>{_UNITS[panel.unit]}</small>" if panel.unit in _UNITS else ""
+    return f"<section><h2>{escape(panel.title)}{unit}</h2>{drawn}{more}</section>"
 
 
 def _size(series: Series) -> float:

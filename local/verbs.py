@@ -17,6 +17,7 @@ from local.cost import cost
 from local.doctor.command import doctor
 from local.images import verbs as images
 from local.paths import Paths
+from local.rehearsal.verbs import rehearse
 from local.status import status
 from local.tenants import verbs as tenants
 from local.toolchain import verbs as toolchain
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
     """Add this folder's verbs to the command line."""
     for verb in (up, preview, down, status, cost, doctor, kubeconfig, env):
         app.command()(verb)
+    app.command()(rehearse)
     app.add_typer(tenants.app, name="tenant")
     app.add_typer(images.app, name="images")
     app.add_typer(toolchain.app, name="toolchain")

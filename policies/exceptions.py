@@ -18,7 +18,11 @@ FILE = Path(__file__).parent / "exceptions.yaml"
 
 
 class PolicyException(BaseModel):
-    """Resources that a policy lets pass. `resource`: a pattern of URNs, as a shell's; `expires`: the last day."""
+    """Resources that policies let pass. `policy`, `resource`: patterns as a shell's, of ids and URNs.
+
+    `expires`: the last day. `sometimes`: needed on some ways of bringing an environment up only, so that it may match
+    nothing on the others.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,10 +31,11 @@ class PolicyException(BaseModel):
     reason: Annotated[str, Field(min_length=10)]
     owner: Annotated[str, Field(min_length=1)]
     expires: dt.date
+    sometimes: bool = False
 
     def covers(self, policy: str, urn: str) -> bool:
         """Whether this lets the resource pass, the day aside."""
-        return policy == self.policy and fnmatch.fnmatchcase(urn, self.resource)
+        return fnmatch.fnmatchcase(policy, self.policy) and fnmatch.fnmatchcase(urn, self.resource)
 
     def __str__(self) -> str:
         return f"{self.policy} for {self.resource} (until {self.expires}, {self.owner})"
@@ -75,4 +80,5 @@ class Exceptions:
     def unmatched(self, breaches: Iterable[tuple[str, str]]) -> tuple[PolicyException, ...]:
         """Those that cover none of the breaches (policy, URN) found without any exception: they can go."""
         found = tuple(breaches)
-        return tuple(each for each in self.listed if not any(each.covers(*breach) for breach in found))
+        needed = (each for each in self.listed if not each.sometimes)
+        return tuple(each for each in needed if not any(each.covers(*breach) for breach in found))

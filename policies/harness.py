@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn, Protocol
 from unittest import mock
 
 import grpc
-import pulumi_policy.policy
 from google.protobuf import struct_pb2
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy.deserialize import SPECIAL_SECRET_SIG, SPECIAL_SIG_KEY
@@ -61,30 +61,36 @@ class Diagnostic:
 
 
 class _Captured(Exception):  # noqa: N818 – no error: it ends the pack's constructor before it serves
-    def __init__(self, servicer: object) -> None:
+    def __init__(self, servicer: _Analyzer) -> None:
         super().__init__()
         self.servicer = servicer
 
 
-class _Refused(grpc.ServicerContext):  # type: ignore[misc] # grpc brings no types of its own for this class
-    """Raises what a policy raised, where the library would end the call."""
+class _Refused:
+    """Raises what a policy raised, where the library would end the call; nothing else of a context is ever called."""
 
-    def abort(self, code: grpc.StatusCode, details: str) -> None:
+    def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
         raise AssertionError(f"{code}: {details}")
 
 
-_Refused.__abstractmethods__ = frozenset()  # type: ignore[attr-defined] # only `abort` is ever called
+class _Analyzer(Protocol):
+    """What the library serves."""
+
+    def Analyze(self, request: analyzer_pb2.AnalyzeRequest, context: _Refused) -> analyzer_pb2.AnalyzeResponse: ...  # noqa: N802 – gRPC's name
+
+    def AnalyzeStack(  # noqa: N802 – gRPC's name
+        self, request: analyzer_pb2.AnalyzeStackRequest, context: _Refused
+    ) -> analyzer_pb2.AnalyzeResponse: ...
 
 
 class Harness:
     """A pack that is asked in this process. `build` makes the pack: `lambda: PolicyPack(…)`."""
 
     def __init__(self, build: Callable[[], object]) -> None:
-        def capture(servicer: object, _server: object) -> None:
+        def capture(servicer: _Analyzer, _server: object) -> None:
             raise _Captured(servicer)
 
-        place = pulumi_policy.policy.analyzer_pb2_grpc
-        with mock.patch.object(place, "add_AnalyzerServicer_to_server", capture):
+        with mock.patch("pulumi_policy.policy.analyzer_pb2_grpc.add_AnalyzerServicer_to_server", capture):
             try:
                 build()
             except _Captured as captured:
@@ -97,12 +103,12 @@ class Harness:
         request = analyzer_pb2.AnalyzeRequest(
             type=asked.type, urn=asked.identity, name=asked.name, properties=encode(asked.props)
         )
-        return self._read(self._servicer.Analyze(request, _Refused()), asked.identity)  # type: ignore[attr-defined] # the library's private class
+        return self._read(self._servicer.Analyze(request, _Refused()), asked.identity)
 
     def stack(self, asked: Iterable[Asked]) -> list[Diagnostic]:
         """What the pack says of all resources together."""
         request = analyzer_pb2.AnalyzeStackRequest(resources=[_analyzed(each) for each in asked])
-        return self._read(self._servicer.AnalyzeStack(request, _Refused()), "")  # type: ignore[attr-defined] # as above
+        return self._read(self._servicer.AnalyzeStack(request, _Refused()), "")
 
     def all(self, asked: Sequence[Asked]) -> list[Diagnostic]:
         """What the pack says of each resource and of all together, as in one run of the engine."""
@@ -125,7 +131,7 @@ class Harness:
 def encode(props: Mapping[str, Value]) -> struct_pb2.Struct:
     """Properties as the engine sends them."""
     struct = struct_pb2.Struct()
-    struct.update({key: _plain(value) for key, value in props.items()})
+    struct.update({key: _plain(value) for key, value in props.items()})  # type: ignore[misc] # whatever JSON can hold
     return struct
 
 

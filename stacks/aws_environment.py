@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from components.observability.aws import LogWatch, Watch
 
 
+# What Route 53 reports and signs with stands in this region only.
+GLOBAL_REGION = "us-east-1"
+
+
 @dataclass(frozen=True, kw_only=True)
 class AwsEnvironment:
     """An environment's name and settings; `images`: name → by digest."""
@@ -64,7 +68,7 @@ class _Builder:
         account = [self._aws.account]
         # Credentials of another account make no resource in it.
         self._here = Provider("aws", region=self._aws.region, allowed_account_ids=account)
-        self._global = Provider("global", region="us-east-1", allowed_account_ids=account)
+        self._global = Provider("global", region=GLOBAL_REGION, allowed_account_ids=account)
 
     def build(self) -> None:
         from components.cluster.eks import Eks
@@ -97,6 +101,7 @@ class _Builder:
             keys=self._keys,
             network=network,
             balancer=balancer,
+            topic=self._topic,
             opts=self._opts(),
         )
         running = on_eks(site, cluster) if isinstance(cluster, Eks) else on_ecs(site, cluster)
@@ -283,11 +288,22 @@ class _Builder:
             balancer=balancer.dns_name,
             balancer_zone_id=balancer.zone_id,
             health_host=self._health_host,
-            # An internal load balancer is not reached from where Route 53 checks.
-            health_check=self._aws.dns.health_check and not self._aws.edge.internal,
+            health_topic=self._health_topic(),
             global_provider=self._global,
         )
         Names("names", args, self._opts())
+
+    def _health_topic(self) -> pulumi.Output[str] | None:
+        """Who hears of the check from outside; an internal load balancer is not reached from where Route 53 checks."""
+        from components.observability.aws import AlarmTopic, TopicArgs
+        from components.secrets.aws import RegionKey, RegionKeyArgs
+
+        if not self._aws.dns.health_check or self._aws.edge.internal:
+            return None
+        scope, opts = scope_of(self._name, self._aws, region=GLOBAL_REGION), self._opts(provider=self._global)
+        key = RegionKey("health-key", RegionKeyArgs(scope=scope, purpose="logs"), opts).arn
+        args = TopicArgs(scope=scope, key=key, addresses=self._aws.budget.tell, part="health")
+        return AlarmTopic("health", args, opts).arn
 
     def _watches(self, balancer: LoadBalancer, database: Postgres, cache: Cache) -> dict[str, Watch]:
         from stacks.aws_watches import data_watches, edge_watches

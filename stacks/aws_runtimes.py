@@ -23,7 +23,7 @@ from components.observability.aws import LogWatch, Watch
 from groundwork.errors import UserError
 from local.record import Way
 from stacks.aws_settings import AwsSettings, GatewaySettings, MeshSettings
-from stacks.aws_watches import ecs_logs, ecs_watches, eks_logs, target_watches
+from stacks.aws_watches import ecs_logs, eks_logs, target_watches
 from stacks.environment import cluster as cluster_of_file
 from stacks.environment import find_way
 from stacks.settings import Settings
@@ -42,6 +42,7 @@ class Site:
     keys: Mapping[str, pulumi.Input[str]]
     network: Network
     balancer: LoadBalancer
+    topic: pulumi.Input[str]
     opts: pulumi.ResourceOptions
 
 
@@ -121,10 +122,9 @@ def on_ecs(site: Site, cluster: Ecs) -> Running:
         "listenerArn": site.balancer.listener_arn,
         "balancerSuffix": site.balancer.arn_suffix,
         "secretsKey": site.keys["secrets"],
+        "alarmTopic": site.topic,
     }
-    return Running(
-        watches=ecs_watches(site.scope.name("cluster")), logs=ecs_logs(cluster.log_group), outputs={"ecs": outputs}
-    )
+    return Running(watches={}, logs=ecs_logs(cluster.log_group), outputs={"ecs": outputs})
 
 
 def kubernetes_provider(kubeconfig: pulumi.Input[str]) -> tuple[Provider, Way]:

@@ -78,24 +78,6 @@ def data_watches(database: pulumi.Input[str], cache: pulumi.Input[str], storage:
     }
 
 
-def ecs_watches(cluster: str) -> Mapping[str, Watch]:
-    """Services on Fargate, all together."""
-    return {
-        f"ecs-{short}": Watch(
-            metric=metric,
-            namespace="AWS/ECS",
-            dimensions={"ClusterName": cluster},
-            limit=85,
-            meaning=meaning,
-            minutes=10,
-        )
-        for short, metric, meaning in (
-            ("cpu", "CPUUtilization", "Tasks compute above 85 % of what they have"),
-            ("memory", "MemoryUtilization", "Tasks use above 85 % of their memory"),
-        )
-    }
-
-
 _ANONYMOUS = " && ".join(
     (
         '$.user.username = "system:anonymous"',

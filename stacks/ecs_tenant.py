@@ -33,6 +33,7 @@ def declare(environment: str, aws: AwsSettings, tenant: TenantArgs, shared: pulu
         listener_arn=made["listenerArn"],
         balancer_suffix=made["balancerSuffix"],
         secrets_key=made["secretsKey"],
+        alarm_topic=made["alarmTopic"],
         architecture=aws.cluster.architecture,
     )
     args = EcsTenantArgs(

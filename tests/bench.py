@@ -1,6 +1,7 @@
 """`make bench`: the limits that the issues set, measured on this machine, each with pass or fail.
 
-Not part of the tests: a timing depends on the machine. Exit code 99 when a limit is not held.
+Not part of the tests: a timing depends on the machine. Exit code 99 when a limit is not held, 98 when the
+machine was not quiet enough to tell.
 """
 
 from __future__ import annotations
@@ -98,11 +99,11 @@ def main() -> int:
         held = held and fits
         figures = f"{limit.most:6.0f}s {median(seconds):7.2f}s {min(seconds):7.2f}s {max(seconds):7.2f}s"
         print(f"{limit.name:34} {figures}  {'pass' if fits else 'FAIL'}")
-    held = limits_bench.main() and held
+    counted = limits_bench.main()
     gateway_bench.main()
     print()
     held = bench_tenants.show(bench_tenants.measure()) and held
-    return ExitCode.PASS if held else ExitCode.FAIL
+    return counted if held else ExitCode.FAIL
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import appautoscaling, ec2, ecs, lb, vpc
+from pulumi_aws import appautoscaling, cloudwatch, ec2, ecs, lb, vpc
 
 from components.agents.ecs_task import PORT, Collector, Task, TaskArgs
 from components.agents.manifest import AgentManifest
@@ -42,6 +42,7 @@ class EcsPlatform:
     listener_arn: pulumi.Input[str]
     balancer_suffix: pulumi.Input[str]
     secrets_key: pulumi.Input[str]
+    alarm_topic: pulumi.Input[str]
     architecture: str
 
 
@@ -124,6 +125,7 @@ class EcsAgent(pulumi.ComponentResource):
         rule = self._rule(target, args.issuer) if target is not None and args.issuer is not None else None
         service = self._service(task, self._group(), target, rule)
         self._scaling(service, target)
+        self._alarms(service)
         self.url = f"http://{self._alias}"
         self.register_outputs({"url": self.url})
 
@@ -321,6 +323,28 @@ class EcsAgent(pulumi.ComponentResource):
             label = pulumi.Output.concat(self._args.platform.balancer_suffix, "/", target.arn_suffix)
             wanted = self._spec.limits.requests_per_minute * scaling.target_cpu_percent / 100
             self._policy("requests", scaled, "ALBRequestCountPerTarget", wanted, label)
+
+    def _alarms(self, service: ecs.Service) -> None:
+        """What autoscaling could not mend: above it for ten minutes."""
+        for short in ("CPU", "Memory"):
+            cloudwatch.MetricAlarm(
+                f"{self._name}-{short.lower()}",
+                name=f"{self._physical}-{short.lower()}",
+                alarm_description=f"{short} of {self._alias} is above 90 % (docs/runbooks/aws.md)",
+                namespace="AWS/ECS",
+                metric_name=f"{short}Utilization",
+                dimensions={"ClusterName": self._args.platform.cluster_name, "ServiceName": service.name},
+                statistic="Average",
+                period=60,
+                evaluation_periods=10,
+                threshold=90,
+                comparison_operator="GreaterThanThreshold",
+                treat_missing_data="notBreaching",
+                alarm_actions=[self._args.platform.alarm_topic],
+                ok_actions=[self._args.platform.alarm_topic],
+                tags=self._tags,
+                opts=child(self),
+            )
 
     def _policy(
         self,

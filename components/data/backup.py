@@ -96,7 +96,7 @@ class Backup(pulumi.ComponentResource):
             description=f"{copy.environment}: copies of recovery points",
             enable_key_rotation=True,
             deletion_window_in_days=30,
-            policy=key_policy(copy, PURPOSES["backup"].services),
+            policy=key_policy(copy, PURPOSES["backup"]),
             tags=copy.tags(COMPONENT),
             opts=child(self, provider=provider),
         )

@@ -14,8 +14,6 @@ from components.domains.interface import Domains, Zone, check_zones
 
 COMPONENT = "domains"
 VALIDATION_TTL = 300
-# Route 53 signs with keys of this region only, and reports health there only.
-GLOBAL_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +155,10 @@ def certificate(  # noqa: PLR0913 – what it is for, where it is proven, whose 
 
 @dataclass(frozen=True, kw_only=True)
 class NamesArgs:
-    """Names that lead to a load balancer. `balancer_zone_id`: its own, which aliases need."""
+    """Names that lead to a load balancer. `balancer_zone_id`: its own, which aliases need.
+
+    `health_host`: what is asked from outside; `health_topic`: who is told, in us-east-1, None where nobody can ask.
+    """
 
     scope: Scope
     zone_id: pulumi.Input[str]
@@ -165,7 +166,7 @@ class NamesArgs:
     balancer: pulumi.Input[str]
     balancer_zone_id: pulumi.Input[str]
     health_host: str
-    health_check: bool
+    health_topic: pulumi.Input[str] | None
     global_provider: pulumi.ProviderResource
 
 
@@ -187,11 +188,11 @@ class Names(pulumi.ComponentResource):
                 ],
                 opts=child(self),
             )
-        if args.health_check:
-            self._check(name, args)
+        if args.health_topic is not None:
+            self._check(name, args, args.health_topic)
         self.register_outputs({})
 
-    def _check(self, name: str, args: NamesArgs) -> None:
+    def _check(self, name: str, args: NamesArgs, topic: pulumi.Input[str]) -> None:
         check = route53.HealthCheck(
             name,
             type="HTTPS",
@@ -218,6 +219,8 @@ class Names(pulumi.ComponentResource):
             threshold=1,
             comparison_operator="LessThanThreshold",
             treat_missing_data="breaching",
+            alarm_actions=[topic],
+            ok_actions=[topic],
             tags=args.scope.tags(COMPONENT),
             opts=child(self, provider=args.global_provider),
         )

@@ -18,11 +18,12 @@ SENDERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com", "backup.amazonaw
 
 @dataclass(frozen=True, kw_only=True)
 class TopicArgs:
-    """`addresses`: e-mail addresses that confirm once and are told from then on."""
+    """`part`: of the topic's name. `addresses`: e-mail addresses that confirm once and are told from then on."""
 
     scope: Scope
     key: pulumi.Input[str]
     addresses: Sequence[str]
+    part: str = "alarms"
 
 
 class AlarmTopic(pulumi.ComponentResource):
@@ -35,7 +36,7 @@ class AlarmTopic(pulumi.ComponentResource):
         scope = args.scope
         topic = sns.Topic(
             name,
-            name=scope.name("alarms"),
+            name=scope.name(args.part),
             kms_master_key_id=args.key,
             tags=scope.tags(COMPONENT),
             opts=child(self),
@@ -47,7 +48,7 @@ class AlarmTopic(pulumi.ComponentResource):
             policy=document(
                 statement(
                     "sns:Publish",
-                    scope.arn("sns", scope.name("alarms")),
+                    scope.arn("sns", scope.name(args.part)),
                     principal={"Service": [*SENDERS]},
                     condition=own,
                     sid="Senders",

@@ -78,6 +78,7 @@ def config(retention: timedelta) -> Config:
             "max_global_streams_per_user": 10_000,
             "allow_structured_metadata": True,
             "volume_enabled": False,
+            "shard_streams": {"enabled": False},
             "otlp_config": {"resource_attributes": attributes},
         },
         "ruler": {"enable_api": False},

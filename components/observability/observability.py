@@ -30,6 +30,7 @@ from components.observability.prometheus import Prometheus, PrometheusArgs, Rule
 from components.observability.rules import platform
 from components.observability.scraping import PORTS, Config, Job, Scraping
 from components.observability.server import Part, Server, Store, tcp
+from components.secrets.names import NAMESPACE as SECRETS_NAMESPACE
 from components.units import address_of
 
 
@@ -168,7 +169,8 @@ class Observability(pulumi.ComponentResource):
         """The platform's own servers let Prometheus in while this layer is there: policies add up."""
         reader = Source(namespace=NAMESPACE, account=READER)
         for namespace, ports in PORTS.items():
-            if namespace in {NAMESPACE, NODE_NAMESPACE, MESH_NAMESPACE}:
+            # Secrets' own policies let observability in: that namespace is not there in every environment.
+            if namespace in {NAMESPACE, NODE_NAMESPACE, MESH_NAMESPACE, SECRETS_NAMESPACE}:
                 continue
             meta = self._meta("observability", namespace)
             spec = _scraped(ports)

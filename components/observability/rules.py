@@ -15,7 +15,7 @@ def _alert(names: tuple[str, str], on: str, *, after: str, severity: str, summar
         "expr": on,
         "for": after,
         "labels": {"severity": severity},
-        "annotations": {"summary": summary, "runbook": f"{_RUNBOOKS}/{runbook}.md"},
+        "annotations": {"summary": summary, "runbook_url": f"{_RUNBOOKS}/{runbook}.md"},
     }
 
 

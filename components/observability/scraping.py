@@ -24,6 +24,7 @@ from components.observability.names import (
     TRACES,
     TRACES_ADMIN,
 )
+from components.secrets.names import NAMESPACE as SECRETS_NAMESPACE
 
 Config = dict[str, JsonValue]
 CERTIFICATES = "/etc/istio-output-certs"
@@ -149,6 +150,24 @@ JOBS: Sequence[Job] = (
     Job(name="redis", namespace=GATEWAY_NAMESPACE, labels={_NAME: "redis"}, port=9121, dropped="go_.*"),
     Job(name="domains", namespace="groundwork-domains", labels={_NAME: "domains"}, port=9090),
     Job(name="zone-server", namespace="groundwork-domains", labels={_NAME: "domains"}, port=9153, dropped="go_.*"),
+    Job(
+        name="openbao",
+        namespace=SECRETS_NAMESPACE,
+        labels={_NAME: "openbao"},
+        port=8202,
+        path="/v1/sys/metrics",
+        mesh=False,
+        dropped="go_.*",
+    ),
+    Job(
+        name="external-secrets",
+        namespace=SECRETS_NAMESPACE,
+        labels={_NAME: "external-secrets"},
+        port=8080,
+        mesh=False,
+        dropped="go_.*|controller_runtime_.*|workqueue_.*|rest_client_.*",
+    ),
+    Job(name="secret-rotator", namespace=SECRETS_NAMESPACE, labels={_NAME: "secret-rotator"}, port=8080, mesh=False),
     Job(name=ALERTMANAGER, namespace=NAMESPACE, labels={_NAME: ALERTMANAGER}, port=ALERTMANAGER_PORT, dropped="go_.*"),
     Job(
         name=LOKI,

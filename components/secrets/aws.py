@@ -18,16 +18,21 @@ USE = ("kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*",
 
 @dataclass(frozen=True, kw_only=True)
 class Purpose:
-    """What a key encrypts. `services`: those of AWS that use it for this account, by their short names."""
+    """What a key encrypts. `services`: those of AWS that use it for this account, by their short names.
+
+    `volumes`: EC2 uses it for disks, for whoever of the account starts a machine: an auto-scaling group does so by a
+    role of AWS's own, which no policy of ours can be given to.
+    """
 
     description: str
     services: Sequence[str] = ()
+    volumes: bool = False
 
 
 # One key a purpose: who may read logs cannot read data, and a key can be taken away alone.
 PURPOSES: Mapping[str, Purpose] = MappingProxyType(
     {
-        "data": Purpose(description="databases, caches and volumes"),
+        "data": Purpose(description="databases, caches and volumes", volumes=True),
         "logs": Purpose(
             description="log groups and their alarms", services=("logs", "cloudwatch", "budgets", "backup", "events")
         ),
@@ -60,7 +65,7 @@ class Keys(pulumi.ComponentResource):
                 description=f"{args.scope.environment}: {purpose.description}",
                 enable_key_rotation=True,
                 deletion_window_in_days=args.deletion_days,
-                policy=key_policy(args.scope, purpose.services),
+                policy=key_policy(args.scope, purpose),
                 tags=args.scope.tags(COMPONENT, name=part),
                 opts=child(self),
             )
@@ -72,11 +77,40 @@ class Keys(pulumi.ComponentResource):
         self.register_outputs({"arns": arns})
 
 
-def key_policy(scope: Scope, services: Sequence[str]) -> str:
+@dataclass(frozen=True, kw_only=True)
+class RegionKeyArgs:
+    """One key of a purpose, in another region than the environment's. `scope`: of that region."""
+
+    scope: Scope
+    purpose: str
+
+
+class RegionKey(pulumi.ComponentResource):
+    """For what a service keeps in one region of the world only. `arn`: of the key."""
+
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: RegionKeyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:secrets:RegionKey", name, None, opts)
+        purpose = PURPOSES[args.purpose]
+        key = kms.Key(
+            name,
+            description=f"{args.scope.environment}: {purpose.description}, {args.scope.region}",
+            enable_key_rotation=True,
+            deletion_window_in_days=30,
+            policy=key_policy(args.scope, purpose),
+            tags=args.scope.tags(COMPONENT),
+            opts=child(self),
+        )
+        self.arn = key.arn
+        self.register_outputs({"arn": self.arn})
+
+
+def key_policy(scope: Scope, purpose: Purpose) -> str:
     """The account decides by IAM who uses a key; services that act with no role of ours are named."""
     root: dict[str, JsonValue] = {"AWS": scope.arn("iam", "root", region="")}
     statements = [statement("kms:*", principal=root, sid="Account")]
-    for service in services:
+    for service in purpose.services:
         # CloudWatch Logs is called by region and says for which log group; the others say for which account.
         host = f"{service}.{scope.region}.amazonaws.com" if service == "logs" else f"{service}.amazonaws.com"
         condition: dict[str, JsonValue] = (
@@ -85,6 +119,15 @@ def key_policy(scope: Scope, services: Sequence[str]) -> str:
             else {"StringEquals": {"aws:SourceAccount": scope.account}}
         )
         statements.append(statement(USE, principal={"Service": host}, condition=condition, sid=service.title()))
+    if purpose.volumes:
+        through: dict[str, JsonValue] = {
+            "StringEquals": {
+                "kms:CallerAccount": scope.account,
+                "kms:ViaService": f"ec2.{scope.region}.amazonaws.com",
+            }
+        }
+        uses = [*USE, "kms:CreateGrant"]
+        statements.append(statement(uses, principal={"AWS": "*"}, condition=through, sid="Volumes"))
     return document(*statements)
 
 

@@ -20,6 +20,7 @@ def supplement() -> dict[str, list[str]]:
         "backup": ("backup", operations.BACKUP, "BackupResponse"),
         "route53": ("route53", operations.ROUTE53, "Route53"),
         "logs": ("logs", operations.LOGS, "LogsResponse"),
+        "autoscaling": ("autoscaling", operations.AUTOSCALING, "AutoScalingResponse"),
         "budgets": ("budgets", operations.BUDGETS, "BudgetsResponse"),
         "secretsmanager": ("secretsmanager", operations.SECRETS, "SecretsManagerResponse"),
     }

@@ -524,6 +524,57 @@ def _rotate_secret(_state: State, asked: Object, response: BaseResponse) -> Obje
     return {"ARN": secret.arn, "Name": secret.name, "VersionId": asked.get("ClientRequestToken", "")}
 
 
+# ---- EC2 Auto Scaling: the groups that node groups of EKS stand for
+
+
+def _is_of_node_group(name: str, response: BaseResponse) -> bool:
+    from moto.eks.models import eks_backends
+
+    clusters = eks_backends[response.current_account][response.region].clusters.values()
+    groups = (group for cluster in clusters for group in cluster.nodegroups.values())
+    return any(row["name"] == name for group in groups for row in group.resources["autoScalingGroups"])  # type: ignore[index] # moto's rows are dicts
+
+
+def _attach_targets(state: State, asked: Object, response: BaseResponse) -> Object:
+    if not _is_of_node_group(asked["AutoScalingGroupName"], response):
+        raise NotOursError
+    for arn in asked["TargetGroupARNs"]:
+        state.table("targets")[asked["AutoScalingGroupName"], arn] = {}
+    return {}
+
+
+def _describe_targets(state: State, asked: Object, response: BaseResponse) -> Object:
+    if not _is_of_node_group(asked["AutoScalingGroupName"], response):
+        raise NotOursError
+    arns = [key[1] for key in state.table("targets") if key[0] == asked["AutoScalingGroupName"]]
+    return {"LoadBalancerTargetGroups": [{"LoadBalancerTargetGroupARN": arn, "State": "Added"} for arn in arns]}
+
+
+def _detach_targets(state: State, asked: Object, response: BaseResponse) -> Object:
+    if not _is_of_node_group(asked["AutoScalingGroupName"], response):
+        raise NotOursError
+    for arn in asked["TargetGroupARNs"]:
+        state.table("targets").pop((asked["AutoScalingGroupName"], arn), None)
+    return {}
+
+
+AUTOSCALING: dict[str, Operation] = {
+    "AttachLoadBalancerTargetGroups": _attach_targets,
+    "DescribeLoadBalancerTargetGroups": _describe_targets,
+    "DetachLoadBalancerTargetGroups": _detach_targets,
+}
+
+
+def _cancel_rotation(_state: State, asked: Object, response: BaseResponse) -> Object:
+    """A secret that its owner rotates (RDS) has no function, and moto asks for one."""
+    backend: Any = response.backend  # type: ignore[attr-defined]  # moto's own response class
+    if not backend._is_valid_identifier(asked["SecretId"]):
+        raise RefusedError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+    secret = backend.secrets[asked["SecretId"]]
+    secret.rotation_enabled = secret.rotation_requested = False
+    return {"ARN": secret.arn, "Name": secret.name}
+
+
 LOGS: dict[str, Operation] = {"AssociateKmsKey": _associate_key, "DisassociateKmsKey": _associate_key}
 BUDGETS: dict[str, Operation] = {"UpdateBudget": _update_budget}
-SECRETS: dict[str, Operation] = {"RotateSecret": _rotate_secret}
+SECRETS: dict[str, Operation] = {"RotateSecret": _rotate_secret, "CancelRotateSecret": _cancel_rotation}

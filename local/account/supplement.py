@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import botocore.session
+from botocore.model import OperationModel
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.core.utils import camelcase_to_underscores
@@ -67,6 +68,7 @@ class State:
         )
 
 
+Method: TypeAlias = Callable[[BaseResponse], object]
 Operation: TypeAlias = Callable[[State, Object, BaseResponse], Object | None]
 
 
@@ -89,14 +91,20 @@ def add(api: str, package: str, operations: Mapping[str, Operation], response: s
 
 
 def _method(
-    operation: Operation, described: Any, states: dict[tuple[str, str], State], error: type[Exception], otherwise: Any
-) -> Any:
+    operation: Operation,
+    described: OperationModel,
+    states: dict[tuple[str, str], State],
+    error: type[Exception],
+    otherwise: Method | None,
+) -> Method:
     def method(self: BaseResponse) -> object:
         key = (self.current_account, self.region)
         state = states.setdefault(key, State(*key))
         try:
             found = operation(state, _parameters(self, described), self)
         except NotOursError:
+            if otherwise is None:
+                raise
             return otherwise(self)
         except RefusedError as refused:
             raise error(refused.code, refused.message) from None
@@ -109,7 +117,7 @@ class NotOursError(Exception):
     """The request is about something that moto itself keeps."""
 
 
-def _parameters(response: BaseResponse, described: Any) -> Object:
+def _parameters(response: BaseResponse, described: OperationModel) -> Object:
     """The request's parameters, wherever the API has them: body, path or query."""
     shape = described.input_shape
     found: Object = {}
@@ -117,6 +125,8 @@ def _parameters(response: BaseResponse, described: Any) -> Object:
     protocol = described.service_model.protocol
     if response.automated_parameter_parsing:
         body = dict(response.params)
+    elif protocol == "query":
+        body = response._get_params()
     elif protocol in ("json", "rest-json") and response.body:
         body = json.loads(response.body)
     for name, member in (shape.members if shape is not None else {}).items():

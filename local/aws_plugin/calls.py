@@ -24,7 +24,7 @@ ABSENT: Final = object()
 
 @dataclass(frozen=True)
 class Caller:
-    """Makes calls for one resource. `words`: what templates may name beside the properties: id, arn, region, account…"""
+    """Makes calls for one resource. `words`: what templates may name beside the properties."""
 
     account: Account
     api: str
@@ -33,7 +33,7 @@ class Caller:
     words: Mapping[str, Json] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
 
-    def fill(self, template: Json, properties: Mapping[str, Json]) -> Json:
+    def fill(self, template: Json, properties: Mapping[str, Json]) -> Json:  # noqa: PLR0911 - one for each form
         """A template with the properties in place; ABSENT for what names something that is not given."""
         if isinstance(template, dict):
             if _IF in template and self._value(template[_IF], properties) is None:

@@ -24,6 +24,15 @@ _FIELDS: Final = {
 _RECORD_SECONDS = 120.0
 
 
+class Balancer(Resource):
+    """A load balancer or a group of targets: metrics name it by the end of its name."""
+
+    def adapt(self, found: Object, known: Object) -> Object:  # noqa: ARG002 - what is known does not matter
+        """See `Resource.adapt`."""
+        arn = str(found.get("TargetGroupArn") or found["LoadBalancerArn"])
+        return {**found, "ArnSuffix": arn.rpartition(":")[2].removeprefix("loadbalancer/")}
+
+
 class ListenerRule(Resource):
     """The API wants to be told which kind of condition a condition is."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from local.aws_plugin.account import Account
-from local.aws_plugin.edge import Certificate, ListenerRule, Record, WebAcl, Zone
+from local.aws_plugin.edge import Balancer, Certificate, ListenerRule, Record, WebAcl, Zone
 from local.aws_plugin.journal import Journal
 from local.aws_plugin.metering import Budget, MetricAlarm
 from local.aws_plugin.resource import Resource, type_name
@@ -22,7 +22,7 @@ class _Closed(Resource):
         return [
             (
                 key,
-                f"the plugin takes no rules inside of {self.token}: use aws:vpc/securityGroupIngressRule and …EgressRule",
+                f"no rules inside of {self.token}: use aws:vpc/securityGroupIngressRule and …EgressRule",
             )
             for key in ("ingress", "egress")
             if inputs.get(key)
@@ -66,6 +66,7 @@ _HANDLERS: Mapping[str, type[Resource]] = {
     "replication_group": ReplicationGroup,
     "metric_alarm": MetricAlarm,
     "budget": Budget,
+    "balancer": Balancer,
     "listener_rule": ListenerRule,
     "web_acl": WebAcl,
     "zone": Zone,

@@ -15,7 +15,7 @@ from local.aws_plugin.calls import Caller, UnmappedError, inside, named_in, whol
 from local.aws_plugin.journal import TOKEN_TAG, Journal
 from local.aws_plugin.reading import Reader, properties_of
 from local.aws_plugin.same import seen
-from local.aws_plugin.schema import Schema, schema_of
+from local.aws_plugin.schema import Form, Schema, schema_of
 from local.aws_plugin.table import Call, Part, Type, type_of
 from local.plugin.errors import PartialError, PluginError
 from local.plugin.naming import NamingRequest, unique_name
@@ -282,7 +282,13 @@ class Resource:
         if self.row.tagging is not None and "tagsAll" in self.schema.outputs:
             live = {"tagsAll": inputs.get("tags", {}), **live}
         found = {key: value for key, value in live.items() if key not in inputs and value is not None and key[0] != "_"}
-        return mark_secrets({**found, **inputs}, given)
+        # A text that the API does not tell is empty: left out, it would be unknown at every preview.
+        texts = (name for name, kind in self.schema.outputs.items() if kind.form is Form.TEXT)
+        found = {**{name: "" for name in texts if name not in self.schema.inputs}, **found}
+        hidden = secrets_in(given)
+        # What was given as a secret is one also where the API repeats it elsewhere.
+        marked = {key: Secret(value) if _shows(value, hidden) else value for key, value in found.items()}
+        return mark_secrets({**marked, **inputs}, given)
 
     def imported(self, identifier: str, live: Object) -> Object:
         """Inputs for a resource that no program knew before."""
@@ -344,6 +350,14 @@ def with_attributes(part: Part, properties: Mapping[str, Json]) -> Object:
         if value is not None:
             found[key] = value
     return {**properties, "_attributes": found} if part.attributes else dict(properties)
+
+
+def _shows(value: Json, secrets: list[str]) -> bool:
+    if isinstance(value, dict):
+        return any(_shows(item, secrets) for item in value.values())
+    if isinstance(value, list):
+        return any(_shows(item, secrets) for item in value)
+    return isinstance(value, str) and any(secret in value for secret in secrets if secret)
 
 
 def secrets_in(properties: Mapping[str, Json]) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from local.plugin.values import Json, Object, Secret, Unknown, plain
+from local.plugin.values import Json, Object, Secret, Unknown, has_secret, plain
 
 
 def same(given: Json, live: Json) -> bool:
-    """Lists in any order, JSON documents by their content, numbers and flags also as text; `live` may have more keys."""
+    """Lists in any order, documents by their content, numbers and flags also as text; `live` may have more keys."""
     given, live = plain(given), plain(live)
     if isinstance(given, Unknown) or isinstance(live, Unknown):
         return False
@@ -42,13 +42,22 @@ def _matched(given: list[Json], live: list[Json]) -> bool:
 def _same_text(given: str, live: str) -> bool:
     if given[:1] in ("{", "[") and live[:1] in ("{", "["):
         try:
-            return _canonical(json.loads(given)) == _canonical(json.loads(live))
+            return bool(_canonical(json.loads(given)) == _canonical(json.loads(live)))
         except ValueError:
             return False
     if given.startswith("arn:") != live.startswith("arn:"):  # an id stands for the whole name
         long, short = (given, live) if given.startswith("arn:") else (live, given)
         return long.endswith((f"/{short}", f":{short}"))
+    if _number(given) is not None and _number(given) == _number(live):
+        return True
     return given.rstrip(".").lower() == live.rstrip(".").lower() if given.endswith(".") or live.endswith(".") else False
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _canonical(value: Json) -> Json:
@@ -76,5 +85,5 @@ def seen(given: Object, live: Object) -> Object:
         elif same(value, live[key]) and (key != "tags" or plain(value) == live[key]):
             found[key] = value
         else:
-            found[key] = Secret(live[key]) if isinstance(value, Secret) else live[key]
+            found[key] = Secret(live[key]) if has_secret(value) else live[key]
     return found

@@ -61,7 +61,7 @@ def schema_of(token: str) -> Schema:
     """The schema of `aws:<module>/<name>:<Class>`. Raises `PluginError` for a type that the SDK does not have."""
     resource, arguments = _classes(token)
     names = sdk.input_type_py_to_pulumi_names(arguments)
-    parameters = inspect.signature(arguments.__init__).parameters
+    parameters = inspect.signature(arguments).parameters
     required = {names[key] for key, value in parameters.items() if key in names and value.default is value.empty}
     outputs = {name: _kind(hint) for name, hint in sdk.resource_types(resource).items()}
     return Schema(token, frozenset(names.values()), frozenset(required), outputs)

@@ -1,7 +1,7 @@
 """Properties as an API's parameters and back, by the API's own description of its shapes (botocore's service models).
 
-A property goes to the member of the same name, whatever the case, in the singular or the plural; a table names the rest.
-Nothing is left out silently: a property that fits nowhere is an error with its path.
+A property goes to the member of the same name, whatever the case, in the singular or the plural; a table names the
+rest. Nothing is left out silently: a property that fits nowhere is an error with its path.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def as_map(value: Json) -> Json:
     return found
 
 
-def _plain(value: Json, form: Form) -> Json:
+def _plain(value: Json, form: Form) -> Json:  # noqa: PLR0911 - one for each form
     if isinstance(value, dict) and set(value) == {"Value"}:
         value = value["Value"]
     if isinstance(value, datetime.datetime):

@@ -1,4 +1,4 @@
-"""The table of types: for each, which calls make, read, change and end a resource (`types/*.yaml`, docs/aws-plugin.md)."""
+"""The table of types (`types/*.yaml`): which calls make, read, change and end a resource.  (docs/aws-plugin.md)"""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Part(_Row):
     """Some properties that have calls of their own, beside those of the whole.
 
     `set` is called once the resource is there and whenever one of `props` changes, `unset` when all of them are gone,
-    `otherwise` in place of `set` where the first of them is false; `get` and `at` tell where they are read, `missing` which
-    error means that there are none. A part without `set` is only read.
+    `otherwise` in place of `set` where the first of them is false; `get` and `at` tell where they are read, `missing`
+    which error means that there are none. A part without `set` is only read.
     """
 
     props: tuple[str, ...]
@@ -56,7 +56,7 @@ class Ready(_Row):
 
 
 class Tagging(_Row):
-    """How tags are changed and, where reading the resource does not tell them, read. `$arn`, `$id`, `$tags`, `$keys`."""
+    """How tags are changed and, where reading the resource does not tell them, read. `$all`: tags; `$keys`: names."""
 
     add: Call
     remove: Call
@@ -114,7 +114,7 @@ def type_of(token: str) -> Type:
     rows = _rows(token.removeprefix("aws:").partition("/")[0])
     if token not in rows:
         raise PluginError(
-            f"the plugin has no type {token}: it is not in local/aws_plugin/types. Add it there, or use the vendor's plugin"
+            f"the plugin has no type {token}: add it to local/aws_plugin/types, or use the vendor's plugin"
         )
     return rows[token]
 

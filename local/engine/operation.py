@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from groundwork.console import Progress, Step
 from groundwork.errors import ExitCode, UserError
 from local.cluster import Cluster
-from local.engine.recovery import forget_files, is_made, mend_files, settle, was_interrupted
+from local.engine.recovery import Find, PendingCreate, forget_files, is_made, mend_files, settle, was_interrupted
 from local.engine.report import Report
 from local.engine.workspace import Engine
 from local.paths import CHECKOUT
@@ -54,11 +54,12 @@ class StackOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Operator:
-    """Runs operations: an engine, and the cluster that tells what a killed run had made."""
+    """Runs operations: an engine, and the cluster that tells what a killed run had made. `find` tells it of AWS."""
 
     engine: Engine
     cluster: Cluster
     progress: Progress
+    find: Find | None = None
 
     def run(self, operation: Operation, stack: str) -> StackOutcome:
         """Raises UserError with the engine's own words, or the program's."""
@@ -134,7 +135,7 @@ class Operator:
             stack = self.engine.stack(name, program)
             interrupted = was_interrupted(self.engine.backend, name)
             if interrupted:
-                settle(stack, lambda create: self.cluster.made_by_pulumi(create.inputs), self.progress.say)
+                settle(stack, self._find, self.progress.say)
             made = operation is Operation.UP and not interrupted and is_made(self.engine.backend, name)
             if made and nothing_to_do(stack, step):
                 outputs = _public(stack.outputs())
@@ -164,6 +165,11 @@ class Operator:
                 f"  policy: {outcome.unseen} checks of {outcome.stack} met values not known before `up`, which "
                 "looks again at the end"
             )
+
+    def _find(self, create: PendingCreate, deployment: Mapping[str, object]) -> str | None:
+        if create.object_id is not None:
+            return create.object_id if self.cluster.made_by_pulumi(create.inputs) else None
+        return self.find(create, deployment) if self.find is not None else None
 
     def _mend(self, name: str) -> None:
         mend_files(self.engine.backend, name, self.progress.say)

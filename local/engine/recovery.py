@@ -55,10 +55,12 @@ class PendingCreate:
             return None
         return f"{namespace}/{name}" if isinstance(namespace, str) else name
 
-    def created(self) -> dict[str, object]:
-        """The state of the resource once it was created; a refresh fills in what the cluster added."""
-        outputs = {**self.inputs, "__inputs": self.inputs, "__initialApiVersion": self.inputs.get("apiVersion")}
-        return {**self.resource, "id": self.object_id, "outputs": outputs}
+    def created(self, identifier: str) -> dict[str, object]:
+        """The state of the resource once it was created; a refresh fills in what the provider added."""
+        outputs = dict(self.inputs)
+        if self.object_id is not None:
+            outputs |= {"__inputs": self.inputs, "__initialApiVersion": self.inputs.get("apiVersion")}
+        return {**self.resource, "id": identifier, "outputs": outputs}
 
 
 def pending_creates(deployment: Mapping[str, object]) -> list[PendingCreate]:
@@ -68,8 +70,10 @@ def pending_creates(deployment: Mapping[str, object]) -> list[PendingCreate]:
     return [PendingCreate(resource=row["resource"]) for row in rows if row["type"] == "creating"]
 
 
-def settled(deployment: Mapping[str, object], adopted: Iterable[PendingCreate]) -> dict[str, object]:
-    """The deployment with nothing under way: `adopted` are resources as any other, the rest is forgotten.
+def settled(deployment: Mapping[str, object], adopted: Iterable[tuple[PendingCreate, str]]) -> dict[str, object]:
+    """The deployment with nothing under way: `adopted`, with their ids, are resources as any other.
+
+    The rest is forgotten.
 
     Operations other than creations are safe to forget: the resource is in the state, and is updated or deleted again.
     """
@@ -77,7 +81,7 @@ def settled(deployment: Mapping[str, object], adopted: Iterable[PendingCreate]) 
     there = resources if isinstance(resources, list) else []
     return {
         **deployment,
-        "resources": [*there, *(create.created() for create in adopted)],
+        "resources": [*there, *(create.created(identifier) for create, identifier in adopted)],
         "pending_operations": [],
     }
 
@@ -146,19 +150,26 @@ def _folder(backend: str) -> Path | None:
     return Path(unquote(address.path)) / ".pulumi" if address.scheme == "file" else None
 
 
-def settle(stack: Stack, exists: Callable[[PendingCreate], bool], say: Callable[[str], None]) -> None:
+Find = Callable[[PendingCreate, Mapping[str, object]], str | None]
+
+
+def settle(stack: Stack, find: Find, say: Callable[[str], None]) -> None:
     """Settle what was under way when an engine was killed; a refresh must follow.
 
-    `exists` asks the cluster for an object. The engine's own `refresh --import-pending-creates` is not used: with 3.259
-    and no terminal it drops the operation and imports nothing.
+    `find` asks the cluster or the account for a resource, with the deployment that it belongs to, and gives its id. The
+    engine's own `refresh --import-pending-creates` is not used: with 3.259 and no terminal it drops the operation and
+    imports nothing.
     """
     state = stack.export_stack()
     deployment = state.deployment or {}
     if not deployment.get("pending_operations"):
         return
-    adopted = [create for create in pending_creates(deployment) if create.object_id is not None and exists(create)]
-    for create in adopted:
-        say(f"adopting {short(create.urn)} ({create.object_id}), which a killed run had made")
+    found = [(create, find(create, deployment)) for create in pending_creates(deployment)]
+    known = {(row["urn"], row.get("id")) for row in deployment.get("resources") or []}
+    # One that a replacement was to follow is in the state already.
+    adopted = [(create, name) for create, name in found if name is not None and (create.urn, name) not in known]
+    for create, identifier in adopted:
+        say(f"adopting {short(create.urn)} ({identifier}), which a killed run had made")
     state.deployment = settled(deployment, adopted)
     stack.import_stack(state)
 

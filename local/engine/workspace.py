@@ -29,16 +29,21 @@ if TYPE_CHECKING:
 OUR_PLUGIN = CHECKOUT / "local" / "kubernetes_plugin" / "bin"
 # What starts a policy pack in Python, where the vendor's language host is not installed.
 POLICY_HOST = CHECKOUT / "policies" / "bin"
+OUR_AWS_PLUGIN = CHECKOUT / "local" / "aws_plugin" / "bin"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """An engine and its folders. `plugin`: the folder of our Kubernetes plugin, None for the vendor's."""
+    """An engine and its folders. `plugin`: the folder of our Kubernetes plugin, None for the vendor's.
+
+    `more`: folders of other plugins.
+    """
 
     pulumi: Path
     paths: Paths
     plugin: Path | None
     tools: Path | None = None
+    more: tuple[Path, ...] = ()
 
     @property
     def backend(self) -> str:
@@ -49,7 +54,7 @@ class Engine:
         """What the engine needs in its environment. A backend or passphrase that the user has set is kept."""
         path = os.environ.get("PATH", os.defpath)
         # Appended, so that whatever the user has installed goes first.
-        for folder in (self.tools, self.plugin, POLICY_HOST):
+        for folder in (self.tools, self.plugin, *self.more, POLICY_HOST):
             path = path if folder is None else f"{path}{os.pathsep}{folder}"
         found = {
             "PATH": path,

@@ -36,14 +36,14 @@ class Api:
     def __init__(self, address: str, authority: str | None = None, token: str | None = None) -> None:
         context = ssl.create_default_context(cadata=authority) if authority is not None else True
         headers = {"X-Vault-Request": "true"} | ({"X-Vault-Token": token} if token is not None else {})
-        self._where, self._authority = address, authority
+        self.address, self._authority = address, authority
         self._client = httpx.Client(
             base_url=f"{address}/v1/", headers=headers, verify=context, timeout=SECONDS, trust_env=False
         )
 
     def as_(self, token: str) -> Api:
         """The same server, asked by another."""
-        return Api(self._where, self._authority, token)
+        return Api(self.address, self._authority, token)
 
     def read(self, path: str) -> dict[str, JsonValue]:
         """GET."""
@@ -123,7 +123,7 @@ class Api:
     def _silent(self, error: httpx.HTTPError) -> UserError:
         return UserError(
             what=f"OpenBao does not answer: {type(error).__name__}",
-            where=self._where,
+            where=self.address,
             fix="groundwork vault status",
             code=ExitCode.ERROR,
         )

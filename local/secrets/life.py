@@ -94,19 +94,17 @@ def unseal(api: Api, shares: Shares) -> bool:
 
 def wait_active(api: Api) -> None:
     """Wait until requests are served. Raises UserError after half a minute."""
-
-    def active() -> bool:
-        try:
-            leader = api.read("sys/leader")
-            if not leader.get("is_self"):
-                return bool(leader.get("leader_address"))
-            # 429 from a standby, so that this is the leader's own word that it serves.
-            return bool(api.read("sys/health")["initialized"])
-        except Refused:
-            return False
-
-    if not wait_until(active, ACTIVE_SECONDS):
+    if not wait_until(lambda: _refuses(api), ACTIVE_SECONDS):
         raise UserError(what="OpenBao is unsealed and serves nothing", fix="kubectl logs", code=ExitCode.ERROR)
+
+
+def _refuses(asking: Api) -> bool:
+    """Whether who asks is not known: only the active node can say so, a standby that finds none fails otherwise."""
+    try:
+        asking.read("auth/token/lookup-self")
+    except Refused as error:
+        return error.status == HTTPStatus.FORBIDDEN
+    return False
 
 
 @contextmanager
@@ -205,10 +203,24 @@ def restore(api: Api, file: Path, shares: Shares) -> None:
         asking = api.as_(str(made["root_token"]))
     with file.open("rb") as content:
         asking.send("sys/storage/raft/snapshot-force", content)
-    if not seal.auto and not wait_until(lambda: seal_of(api).sealed, ACTIVE_SECONDS):
-        raise UserError(what="OpenBao did not take the snapshot's key", fix="groundwork vault unseal")
-    unseal(api, shares)
-    wait_active(api)
+
+    def taken() -> bool:
+        # The token was made after the snapshot, or by another OpenBao: when it is unknown, what was there is gone.
+        return seal_of(api).sealed or _refuses(asking)
+
+    def serves() -> bool:
+        # Another key seals it; the key that it has had does not.
+        if not seal.auto and seal_of(api).sealed:
+            unseal(api, shares)
+        return _refuses(api)
+
+    if not (wait_until(taken, ACTIVE_SECONDS) and wait_until(serves, ACTIVE_SECONDS)):
+        raise UserError(
+            what="OpenBao has taken the snapshot and serves nothing",
+            allowed="a snapshot of an OpenBao with the same nodes and audit devices",
+            fix=f"kubectl logs -n groundwork-secrets, and restore {file} again",
+            code=ExitCode.ERROR,
+        )
 
 
 def _generate_root(api: Api, shares: Shares) -> str:

@@ -2,7 +2,7 @@
 
 from local.toolchain.programs import CHARTS, ENGINE, IMAGES, LOCAL_NODE, PROGRAMS, SIMULATED
 from local.toolchain.toolchain import Toolchain, ensure
-from local.toolchain.vendor import vendor_kubernetes_plugin, vendor_pulumi
+from local.toolchain.vendor import vendor_kubernetes_plugin, vendor_plugin, vendor_pulumi
 
 __all__ = [
     "CHARTS",
@@ -14,5 +14,6 @@ __all__ = [
     "Toolchain",
     "ensure",
     "vendor_kubernetes_plugin",
+    "vendor_plugin",
     "vendor_pulumi",
 ]

@@ -13,8 +13,7 @@ from local.toolchain.programs import PROGRAMS
 from local.toolchain.survey import ask_version, on_path
 from local.toolchain.versions import Version
 
-_PLUGIN = "pulumi-resource-kubernetes"
-_OURS = b"local.kubernetes_plugin"
+_OURS = (b"local.kubernetes_plugin", b"local.aws_plugin")
 
 
 def vendor_pulumi() -> Path | None:
@@ -29,17 +28,22 @@ def vendor_pulumi() -> Path | None:
 
 
 def vendor_kubernetes_plugin(environment: Mapping[str, str] | None = None) -> Path | None:
-    """The vendor's Kubernetes plugin: on PATH, or installed by the engine in a version the SDK can use; else None.
+    """The vendor's Kubernetes plugin; None where this machine has none."""
+    return vendor_plugin("kubernetes", environment)
+
+
+def vendor_plugin(name: str, environment: Mapping[str, str] | None = None) -> Path | None:
+    """The vendor's plugin `name`: on PATH, or installed by the engine in a version the SDK can use; else None.
 
     On PATH any version serves, as the engine takes it unasked. This project's own of the same name is passed over.
     """
-    for path in on_path(_PLUGIN, without=[CHECKOUT / "local" / "kubernetes_plugin" / "bin"]):
+    for path in on_path(f"pulumi-resource-{name}", without=[CHECKOUT / "local" / f"{name}_plugin" / "bin"]):
         if not _is_ours(path):
             return path
-    wanted = Version.find(metadata.version("pulumi-kubernetes"))
+    wanted = Version.find(metadata.version(f"pulumi-{name}"))
     fitting = [
         (version, path)
-        for version, path in _installed(os.environ if environment is None else environment)
+        for version, path in _installed(name, os.environ if environment is None else environment)
         if wanted is not None and version.final and version.major == wanted.major and version >= wanted
     ]
     return max(fitting)[1] if fitting else None
@@ -52,16 +56,16 @@ def _is_ours(path: Path) -> bool:
             head = file.read(4096)
     except OSError:
         return True
-    return head.startswith(b"#!") and (_OURS in head or _OURS.replace(b".", b"/") in head)
+    return head.startswith(b"#!") and any(ours in head or ours.replace(b".", b"/") in head for ours in _OURS)
 
 
-def _installed(environment: Mapping[str, str]) -> Iterator[tuple[Version, Path]]:
+def _installed(name: str, environment: Mapping[str, str]) -> Iterator[tuple[Version, Path]]:
     """The engine's own plugin folder; a `.partial` file beside a version marks one whose download did not end."""
     home = environment.get("PULUMI_HOME")
     plugins = (Path(home) if home else Path.home() / ".pulumi") / "plugins"
-    for folder in sorted(plugins.glob("resource-kubernetes-v*/")):
-        version = Version.find(folder.name.removeprefix("resource-kubernetes-"))
-        program = folder / _PLUGIN
+    for folder in sorted(plugins.glob(f"resource-{name}-v*/")):
+        version = Version.find(folder.name.removeprefix(f"resource-{name}-"))
+        program = folder / f"pulumi-resource-{name}"
         partial = folder.with_name(f"{folder.name}.partial").exists()
         if version is not None and not partial and os.access(program, os.X_OK):
             yield version, program

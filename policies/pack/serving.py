@@ -26,6 +26,8 @@ from policies.pack.rules import rules
 from policies.rule import Check, Resource, Rule, StackCheck
 
 NAME = "groundwork"
+_Servicer = pulumi_policy.policy._PolicyAnalyzerServicer
+Answer = analyzer_pb2.AnalyzeResponse
 # They say what other objects look like, are large, and no policy is about them.
 _SCHEMAS = ":CustomResourceDefinition"
 
@@ -44,29 +46,44 @@ def pack(chosen: Sequence[Rule], exceptions: Exceptions) -> PolicyPack:
         return PolicyPack(NAME, [as_policy(rule, exceptions) for rule in chosen])
 
 
-def _narrowed(chosen: Sequence[Rule]) -> type[pulumi_policy.policy._PolicyAnalyzerServicer]:
-    """The library's servicer, which is asked only about resources that a policy can be about.
+def _narrowed(chosen: Sequence[Rule]) -> type[_Servicer]:
+    """The library's servicer, which is asked only what a policy can be about.
 
-    It decodes a resource anew for each policy: for the CRDs of one environment alone that took 7 s (docs/policies.md).
+    It decodes a resource anew for each policy, and once more to remedy it, which no policy here does: for the CRDs of
+    one environment alone that took 7 s (docs/policies.md).
     """
 
-    class Narrowed(pulumi_policy.policy._PolicyAnalyzerServicer):
-        def Analyze(  # noqa: N802 – gRPC's name
-            self, request: analyzer_pb2.AnalyzeRequest, context: grpc.ServicerContext
-        ) -> analyzer_pb2.AnalyzeResponse:
-            if not any(rule.check is not None and rule.concerns(request.type) for rule in chosen):
-                return analyzer_pb2.AnalyzeResponse()
-            answer: analyzer_pb2.AnalyzeResponse = super().Analyze(request, context)
-            return answer
-
-        def AnalyzeStack(  # noqa: N802 – gRPC's name
-            self, request: analyzer_pb2.AnalyzeStackRequest, context: grpc.ServicerContext
-        ) -> analyzer_pb2.AnalyzeResponse:
-            kept = [each for each in request.resources if not each.type.endswith(_SCHEMAS)]
-            answer: analyzer_pb2.AnalyzeResponse = super().AnalyzeStack(
-                analyzer_pb2.AnalyzeStackRequest(resources=kept), context
+    class Narrowed(_Servicer):
+        def __init__(
+            self, name: str, version: str, policies: list[Policy], level: EnforcementLevel, *rest: object
+        ) -> None:
+            super().__init__(name, version, policies, level, *rest)  # type: ignore[arg-type] # passed on as they came
+            self._parts: dict[frozenset[str], _Servicer] = {}
+            self._make: Callable[[frozenset[str]], _Servicer] = lambda ids: _Servicer(
+                name, version, [each for each in policies if each.name in ids], level
             )
-            return answer
+
+        def _part(self, ids: frozenset[str]) -> _Servicer:
+            """A servicer of some of the policies."""
+            if ids not in self._parts:
+                self._parts[ids] = self._make(ids)
+            return self._parts[ids]
+
+        def Analyze(self, request: analyzer_pb2.AnalyzeRequest, context: grpc.ServicerContext) -> Answer:  # noqa: N802 – gRPC's name
+            ids = frozenset(rule.id for rule in chosen if rule.check is not None and rule.concerns(request.type))
+            return self._part(ids).Analyze(request, context) if ids else Answer()  # type: ignore[no-untyped-call] # the library's
+
+        def AnalyzeStack(self, request: analyzer_pb2.AnalyzeStackRequest, context: grpc.ServicerContext) -> Answer:  # noqa: N802 – gRPC's name
+            kept = [each for each in request.resources if not each.type.endswith(_SCHEMAS)]
+            types = {each.type for each in kept}
+            ids = frozenset(rule.id for rule in chosen if rule.stack is not None and any(map(rule.concerns, types)))
+            asked = analyzer_pb2.AnalyzeStackRequest(resources=kept)
+            return self._part(ids).AnalyzeStack(asked, context) if ids else Answer()  # type: ignore[no-untyped-call] # the library's
+
+        def Remediate(  # noqa: N802 – gRPC's name
+            self, _request: analyzer_pb2.AnalyzeRequest, _context: grpc.ServicerContext
+        ) -> analyzer_pb2.RemediateResponse:
+            return analyzer_pb2.RemediateResponse()
 
     return Narrowed
 

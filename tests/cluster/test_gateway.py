@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +15,12 @@ import httpx
 import pytest
 
 from components.gateway.edge import Limits
+from components.mesh.names import GATEWAY_NAMESPACE
 from tests.cluster.authority import authority
 from tests.cluster.gateway import ADDRESS, CHEAP, OWN_ECHO, Guest, guests
 from tests.cluster.limits_bench import RATES, load
+from tests.cluster.node import kubectl
+from tests.load import send
 
 pytestmark = pytest.mark.cluster
 
@@ -147,3 +152,38 @@ def test_a_tenant_over_its_limit_is_refused_and_one_below_it_is_not(tenants: Map
     assert set(reports["calm"].statuses) == {"200"}, reports["calm"].errors
     assert set(reports["busy"].statuses) == {"200", "429"}, reports["busy"].errors
     assert reports["busy"].statuses["429"] > reports["busy"].statuses["200"] > 0
+
+
+def test_a_flood_without_a_credential_is_refused_before_the_authoriser_is_asked(tenants: Mapping[str, Guest]) -> None:
+    """What is asked says 401; what each pod's bucket refuses says 429."""
+    busy, seconds = tenants["busy"], 4
+    limit = busy.requests_per_second
+    plan = replace(busy.plan(rate=20 * limit, seconds=seconds, warm=0, start=time.time() + 1), headers={})
+    began = time.monotonic()
+    report = asyncio.run(send(plan))
+    taken = time.monotonic() - began
+    assert set(report.statuses) == {"401", "429"}, report.errors
+    pods = len(gateway_pods())
+    assert report.statuses["401"] <= pods * limit * (2 + 1.1 * (taken + 1))
+
+
+def test_a_name_that_is_nobodys_spends_from_a_bucket_of_its_own(guest: Guest) -> None:
+    """Before the authoriser is asked about it; a tenant's requests do not spend from that one."""
+    before = counted("others")
+    assert guest.caller.ask(CHEAP).status_code == 200
+    assert counted("others") == before
+    nobody = replace(guest.caller, host="nobody-has-this.groundwork.test")
+    assert nobody.ask(CHEAP).status_code == 404
+    assert counted("others") == before + 1
+
+
+def gateway_pods() -> list[str]:
+    names = "jsonpath={.items[*].metadata.name}"
+    return kubectl("get", "pods", "-n", GATEWAY_NAMESPACE, "-l", "istio=gateway", "-o", names).stdout.split()
+
+
+def counted(bucket: str) -> int:
+    """How many requests were held against this bucket, by Envoy's own count, in all gateway pods."""
+    words = ("pilot-agent", "request", "GET", f"stats?filter=^{bucket}.http_local_rate_limit.enabled$")
+    answers = [kubectl("exec", "-n", GATEWAY_NAMESPACE, pod, "--", *words).stdout for pod in gateway_pods()]
+    return sum(int(answer.rpartition(":")[2]) for answer in answers if answer.strip())

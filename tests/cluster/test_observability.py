@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -90,6 +91,9 @@ def test_one_request_is_followed_from_the_gateway_to_its_logs_and_its_exemplar(s
     # One in ten is traced: none of sixty is one run in five hundred, so more are sent until one is.
     traced: list[str] = []
 
+    def services(trace: str) -> set[str]:
+        return {span.service.partition(".")[0] for span in sight.traces.get(trace)}
+
     def one_is_traced() -> bool:
         for _ in range(20):
             assert guest.caller.ask(ASK, QUESTION).status_code == 200
@@ -100,15 +104,14 @@ def test_one_request_is_followed_from_the_gateway_to_its_logs_and_its_exemplar(s
     assert wait_until(one_is_traced, SCRAPED), "no exemplar"
     trace = traced[0]
 
-    def services() -> set[str]:
-        return {span.service.partition(".")[0] for span in sight.traces.get(trace)}
-
-    assert wait_until(lambda: {"gateway", "concierge"} <= services(), 30), services()
+    assert wait_until(lambda: {"gateway", "concierge"} <= services(trace), 30), services(trace)
     for namespace, word in (("acme", '"route":"/v1/invoke"'), (GATEWAY_NAMESPACE, '"status":200')):
         question = f'{{k8s_namespace_name="{namespace}"}} | trace_id="{trace}"'
-        assert wait_until(
-            lambda asked=question, said=word: any(said in line.text for line in sight.logs.query(asked)), 30
-        )
+        assert wait_until(partial(said, sight, question, word), 30), question
+
+
+def said(sight: Sight, question: str, word: str) -> bool:
+    return any(word in line.text for line in sight.logs.query(question))
 
 
 def p99(guest: Guest, seconds: float = 8) -> float:

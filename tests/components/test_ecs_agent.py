@@ -22,7 +22,8 @@ PLATFORM = EcsPlatform(
     cluster_arn="cluster-arn", cluster_name="cluster", namespace_arn="namespace", authority_arn="authority",
     tls_role_arn="tls-role", service_group_id="sg-services", log_group="/groundwork/ecs/services", vpc_id="vpc",
     vpc_cidr="10.40.0.0/16", s3_prefix_list="pl-s3", subnet_ids=["subnet-a", "subnet-b", "subnet-c"],
-    listener_arn="listener", balancer_suffix="app/edge/1", secrets_key="key-arn", architecture="ARM64",
+    listener_arn="listener", balancer_suffix="app/edge/1", secrets_key="key-arn", alarm_topic="topic",
+    architecture="ARM64",
 )  # fmt: skip
 ISSUER = TokenIssuer(issuer="https://id.acme.example", jwks_uri="https://id.acme.example/keys", audiences=["agents"])
 SECRETS = {"model-key": "arn:model-key", "store": "arn:store"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ def changed(value: Mapping[str, Value], path: Path, new: Value) -> Mapping[str, 
     """A copy in which `path` leads to `new`; GONE takes it out."""
     result = copy.deepcopy(dict(value))
     here: Value = result
-    for part, following in zip(path, path[1:], strict=False):
+    for part, following in itertools.pairwise(path):
         if isinstance(here, dict) and part not in here:
             here[part] = [] if isinstance(following, int) else {}
         here = here[part]  # type: ignore[index] # a path of the table leads through mappings and lists

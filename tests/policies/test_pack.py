@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 
 import pytest
 
@@ -86,9 +86,8 @@ def test_an_exception_lets_one_resource_of_one_policy_pass_until_its_day() -> No
     listed = Exceptions.read().listed[0].model_copy(update={"policy": case.policy, "resource": f"*::{asked.name}"})
     for day, expected in ((listed.expires, 0), (listed.expires + dt.timedelta(days=1), 1)):
         excepted = Exceptions(listed=(listed,), today=day)
-        assert (
-            len(Harness(lambda excepted=excepted: pack([by_id()[case.policy]], excepted)).resource(asked)) == expected
-        )
+        found = Harness(partial(pack, [by_id()[case.policy]], excepted)).resource(asked)
+        assert len(found) == expected
 
 
 def test_a_resource_that_no_policy_is_about_is_not_decoded() -> None:

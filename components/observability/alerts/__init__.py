@@ -6,7 +6,7 @@ What tenants are promised has its own, made from loadtests/slo.yaml.
 from __future__ import annotations
 
 from components.observability.alerting import Alert, group
-from components.observability.alerts import agents, domains, gateway, mesh, node
+from components.observability.alerts import agents, domains, gateway, mesh, node, secrets
 from components.observability.scraping import Config
 
 ALERTS: dict[str, tuple[Alert, ...]] = {
@@ -15,6 +15,7 @@ ALERTS: dict[str, tuple[Alert, ...]] = {
     "gateway": gateway.ALERTS,
     "mesh": mesh.ALERTS,
     "node": node.ALERTS,
+    "secrets": secrets.ALERTS,
 }
 
 

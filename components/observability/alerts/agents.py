@@ -27,7 +27,7 @@ ALERTS = (
     ),
     Alert(
         name="AgentModelFails",
-        expr=f"{_share('model_.+')} > 0.1",
+        expr=f"{_share('model_(timeout|unreachable|overloaded|error)')} > 0.1",
         wait=timedelta(minutes=5),
         severity="warning",
         summary=f"{{{{ $value | humanizePercentage }}}} of requests to {_WHO} fail for their model",

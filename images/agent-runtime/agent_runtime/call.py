@@ -14,6 +14,8 @@ from opentelemetry.trace import INVALID_SPAN, Span, format_span_id, format_trace
 
 from agent_runtime.errors import ErrorType
 
+# What is asked of an agent; everything else is "other".
+API = ("/v1/invoke", "/v1/chat/completions")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 

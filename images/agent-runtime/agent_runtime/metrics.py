@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
-from agent_runtime.call import Call
+from agent_runtime.call import API, Call
+from agent_runtime.errors import STATUS, ErrorType
 
 # Seconds; close together around the tiers' promises, 200 ms and 1 s.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 0.9, 1.0, 1.1, 1.5, 2.5, 5.0, 10.0, 30.0)
+
+# Of requests that a promise counts: answered, or failed in one of the ways that docs/agent-runtime.md names.
+STATUSES = ("200", "500", "502", "503", "504")
+# Errors that are not the caller's own, which alerts are about.
+KINDS = (ErrorType.OVERLOADED, *(kind for kind, status in STATUS.items() if status >= 500))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +94,14 @@ class Metrics:
         return encode(self.registry), content_type
 
     def _start_at_zero(self) -> None:
-        """Without this a rate over the first request is unknown rather than right."""
+        """Without this a rate over the first request is unknown rather than right, and so is one over first failures:
+        a burst that begins and ends between two scrapes would never have been.
+        """
+        for route in API:
+            for status in STATUSES:
+                self._requests.labels(**self._common, route=route, status=status)
+            for kind in KINDS:
+                self._errors.labels(**self._common, route=route, type=kind.value)
         self.spent(0, 0, 0.0)
         self._uncounted.labels(**self._common)
 

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent_runtime.call import CURRENT, Call, request_id
+from agent_runtime.call import API, CURRENT, Call, request_id
 from agent_runtime.errors import ApiError, ErrorType, error_response
 from agent_runtime.limits import Admission
 from agent_runtime.logs import fields
@@ -18,7 +18,6 @@ from agent_runtime.state import State
 from agent_runtime.tracing import Tracing, end
 
 PROBES = frozenset({"/healthz", "/readyz"})
-API = frozenset({"/v1/invoke", "/v1/chat/completions"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _UNFORESEEN = ApiError(type=ErrorType.INTERNAL, message="something went wrong; the log has it under the request's id")
 _log = logging.getLogger("agent_runtime.requests")

@@ -11,16 +11,15 @@ TENANT = "groundwork/tenant"
 
 def _check(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str]]:
     closed = {each.namespace for each in resources if each.kind == "NetworkPolicy" and _selects_all(each)}
-    guarded = {each.namespace for each in resources if each.kind == "NetworkPolicy"}
     capped = {each.namespace for each in resources if each.kind == "ResourceQuota" and each.at("spec", "hard")}
     limited = {each.namespace for each in resources if each.kind == "LimitRange" and each.at("spec", "limits")}
     for namespace in (each for each in resources if each.kind == "Namespace"):
         name = namespace.at("metadata", "name")
-        if name not in guarded:
-            yield namespace, "has no network policy"
+        if name not in closed:
+            yield namespace, "has no network policy that denies by default"
         if namespace.at("metadata", "labels", TENANT) is None:
             continue
-        for what, have in (("default-deny network policy", closed), ("quota", capped), ("limit range", limited)):
+        for what, have in (("quota", capped), ("limit range", limited)):
             if name not in have:
                 yield namespace, f"has no {what}"
 
@@ -33,7 +32,7 @@ def _selects_all(policy: Resource) -> bool:
 
 RULE = Rule(
     id="k8s-namespace-isolated",
-    title="Namespaces have network policies; a tenant's denies by default and has a quota",
+    title="Namespaces deny traffic by default; a tenant's has a quota and limits",
     severity=Severity.CRITICAL,
     frameworks=("CIS Kubernetes 5.3.2", "NSA: Network separation", "NSA: Resource policies"),
     remediation="make the namespace with components.tenancy.Tenant, which brings the policy, the quota and the limits",

@@ -15,13 +15,11 @@ _PRINCIPAL = re.compile(r"/ns/([^/]+)/sa/")
 
 def _check(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str]]:
     spaces = {str(each.at("metadata", "name")) for each in resources if _is_tenants(each)}
-    if not spaces:
-        return
     for resource in resources:
         if not resource.kind or resource.kind == "Namespace":
             continue
         if resource.at("metadata") is not None and not _may_stand(resource, spaces):
-            yield resource, f"stands in {resource.namespace}, which is neither the tenant's nor the platform's"
+            yield resource, f"stands in {resource.namespace}, which is neither its tenant's nor the platform's"
         for space in _reached(resource):
             if space not in spaces and not _PLATFORM.match(space):
                 yield resource, f"reaches into {space}"
@@ -93,6 +91,6 @@ RULE = Rule(
     severity=Severity.CRITICAL,
     frameworks=("NSA: Network separation", "NIST SP 800-204B"),
     remediation="route, allow and select only within the tenant's namespace and the platform's own",
-    types=frozenset({"Namespace"}),
+    types=frozenset({"Namespace", "VirtualService", "Sidecar", "AuthorizationPolicy", "NetworkPolicy"}),
     stack=_check,
 )

@@ -66,7 +66,15 @@ def events(body: str) -> list[str]:
 
 def sample(service: Service, name: str, **labels: str) -> float:
     """The sum of a metric's samples that have these labels."""
+    return sum(_samples(service, name, labels))
 
+
+def has_sample(service: Service, name: str, **labels: str) -> bool:
+    """Whether there is one, also of 0."""
+    return bool(_samples(service, name, labels))
+
+
+def _samples(service: Service, name: str, labels: Mapping[str, str]) -> list[float]:
     async def text() -> str:
         transport = httpx.ASGITransport(service.metrics)
         async with httpx.AsyncClient(transport=transport, base_url="http://agent") as asking:
@@ -74,7 +82,7 @@ def sample(service: Service, name: str, **labels: str) -> float:
 
     families = text_string_to_metric_families(asyncio.run(text()))
     samples = [each for family in families for each in family.samples if each.name == name]
-    return sum(each.value for each in samples if labels.items() <= each.labels.items())
+    return [each.value for each in samples if labels.items() <= each.labels.items()]
 
 
 class HeldProvider:

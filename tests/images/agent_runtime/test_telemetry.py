@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -22,6 +23,7 @@ from tests.images.agent_runtime.support import (
     HeldProvider,
     chat,
     client,
+    has_sample,
     manifest,
     run,
     sample,
@@ -67,6 +69,45 @@ def test_latency_buckets_stand_on_the_tiers_promises() -> None:
     assert sample(built, "agent_request_duration_seconds_bucket", route="/v1/chat/completions", le="0.1") == 0
     assert sample(built, "agent_model_seconds_sum", route="/v1/chat/completions") >= 0.11
     assert sample(built, "agent_overhead_seconds_sum", route="/v1/chat/completions") < 0.1
+
+
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
+
+
+def exposed(accept: str, flags: str) -> tuple[str, str]:
+    """The content type and the text of the metrics, after a request of a trace with these flags."""
+    built = build(manifest(), Settings(), processor=SimpleSpanProcessor(InMemorySpanExporter()))
+    found: list[tuple[str, str]] = []
+
+    async def test() -> None:
+        async with client(built) as asking:
+            headers = {"traceparent": f"00-{TRACE}-{PARENT}-{flags}"}
+            await asking.post("/v1/invoke", json={"input": "x"}, headers=headers)
+        transport = httpx.ASGITransport(built.metrics)
+        async with httpx.AsyncClient(transport=transport, base_url="http://metrics") as asking:
+            answer = await asking.get("/metrics", headers={"accept": accept})
+            found.append((answer.headers["content-type"], answer.text))
+
+    run(test)
+    return found[0]
+
+
+def test_a_traced_request_is_the_exemplar_of_its_bucket() -> None:
+    kind, text = exposed(OPEN_METRICS, "01")
+    assert kind.startswith("application/openmetrics-text")
+    marked = [line for line in text.splitlines() if f'# {{trace_id="{TRACE}"}}' in line]
+    assert len(marked) == 1
+    assert marked[0].startswith("agent_request_duration_seconds_bucket{")
+
+
+def test_an_id_that_leads_to_no_trace_is_no_exemplar() -> None:
+    assert "# {" not in exposed(OPEN_METRICS, "00")[1]
+
+
+def test_who_does_not_ask_for_open_metrics_gets_plain_text() -> None:
+    kind, text = exposed("", "01")
+    assert kind.startswith("text/plain")
+    assert "# {" not in text
 
 
 def test_an_answer_without_token_counts_is_not_counted_as_free() -> None:
@@ -177,3 +218,10 @@ def test_a_log_line_stays_one_line(lines: io.StringIO) -> None:
     logging.getLogger("agent_runtime").warning("two\nlines \u2028 %s", "x", extra=fields(keys=["a"]))
     (line,) = lines.getvalue().split("\n")[:-1]
     assert json.loads(line)["keys"] == ["a"]
+
+
+def test_failures_are_counted_from_zero() -> None:
+    built = service()
+    for route in ("/v1/invoke", "/v1/chat/completions"):
+        for status in ("200", "500", "502", "503", "504"):
+            assert has_sample(built, "agent_requests_total", **AGENT, route=route, status=status)

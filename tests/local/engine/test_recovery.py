@@ -35,11 +35,11 @@ def test_what_exists_is_adopted_and_the_rest_forgotten() -> None:
         "pending_operations": [operation("creating"), operation("updating")],
     }
     [create] = pending_creates(deployment)
-    resources = settled(deployment, [create])["resources"]
+    resources = settled(deployment, [(create, "acme/settings-1a2b")])["resources"]
     assert isinstance(resources, list)
     assert [(row["urn"], row.get("id")) for row in resources] == [("first", None), (URN, "acme/settings-1a2b")]
     assert resources[1]["outputs"]["__inputs"] == create.inputs
-    assert settled(deployment, [create])["pending_operations"] == []
+    assert settled(deployment, [(create, "acme/settings-1a2b")])["pending_operations"] == []
     assert settled(deployment, [])["resources"] == [{"urn": "first"}]
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,9 +41,9 @@ class Bao:
 
 
 @contextmanager
-def openbao(folder: Path) -> Iterator[Bao]:
-    """Start a server on what is in `folder`, and end it."""
-    ports = free_ports(3)
+def openbao(folder: Path, ports: Sequence[int] = ()) -> Iterator[Bao]:
+    """Start a server on what is in `folder`, and end it. `ports`: three, where it must have them again."""
+    ports = ports or free_ports(3)
     (folder / "raft").mkdir(parents=True, exist_ok=True)
     (folder / "audit").mkdir(exist_ok=True)
     authority = _certificates(folder)
@@ -92,7 +92,7 @@ def _certificates(folder: Path) -> str:
     return authority.certificate
 
 
-def _local(text: str, folder: Path, ports: list[int]) -> str:
+def _local(text: str, folder: Path, ports: Sequence[int]) -> str:
     """The same configuration with places of this machine. Only a pod has the API server to register with."""
     for path, own in ((server.RAFT, "raft"), (server.AUDIT, "audit"), (server.TLS, "tls")):
         text = text.replace(path, str(folder / own))

@@ -1,0 +1,1 @@
+"""An AWS environment applied whole on this machine (docs/rehearsal.md)."""

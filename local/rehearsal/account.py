@@ -1,0 +1,146 @@
+"""Start and end the emulated account, and look at what is in it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import jmespath
+
+from groundwork.errors import ExitCode, UserError
+from local.aws_plugin.account import Account, CallError
+from local.aws_plugin.settings import Settings
+from local.paths import CHECKOUT
+
+_END_SECONDS = 10
+
+# API, operation, parameters, where the names are. What AWS gives to every account is there before, and not counted.
+_LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
+    ("ec2", "DescribeVpcs", {}, "Vpcs[].VpcId"),
+    ("ec2", "DescribeSubnets", {}, "Subnets[].SubnetId"),
+    ("ec2", "DescribeSecurityGroups", {}, "SecurityGroups[].GroupId"),
+    ("ec2", "DescribeRouteTables", {}, "RouteTables[].RouteTableId"),
+    ("ec2", "DescribeInternetGateways", {}, "InternetGateways[].InternetGatewayId"),
+    ("ec2", "DescribeNatGateways", {}, "NatGateways[?State!='deleted'].NatGatewayId"),
+    ("ec2", "DescribeAddresses", {}, "Addresses[].AllocationId"),
+    ("ec2", "DescribeVpcEndpoints", {}, "VpcEndpoints[?State!='deleted'].VpcEndpointId"),
+    ("ec2", "DescribeFlowLogs", {}, "FlowLogs[].FlowLogId"),
+    ("ec2", "DescribeLaunchTemplates", {}, "LaunchTemplates[].LaunchTemplateId"),
+    ("iam", "ListRoles", {}, "Roles[].RoleName"),
+    ("iam", "ListPolicies", {"Scope": "Local"}, "Policies[].Arn"),
+    ("kms", "ListAliases", {}, "Aliases[].AliasName"),
+    ("logs", "DescribeLogGroups", {}, "logGroups[].logGroupName"),
+    ("cloudwatch", "DescribeAlarms", {}, "MetricAlarms[].AlarmName"),
+    ("cloudwatch", "ListDashboards", {}, "DashboardEntries[].DashboardName"),
+    ("events", "ListRules", {}, "Rules[].Name"),
+    ("sns", "ListTopics", {}, "Topics[].TopicArn"),
+    ("sqs", "ListQueues", {}, "QueueUrls"),
+    ("eks", "ListClusters", {}, "clusters"),
+    ("ecs", "ListClusters", {}, "clusterArns"),
+    ("ecs", "ListTaskDefinitions", {"status": "ACTIVE"}, "taskDefinitionArns"),
+    ("servicediscovery", "ListNamespaces", {}, "Namespaces[].Id"),
+    ("rds", "DescribeDBInstances", {}, "DBInstances[].DBInstanceIdentifier"),
+    ("rds", "DescribeDBSubnetGroups", {}, "DBSubnetGroups[].DBSubnetGroupName"),
+    ("rds", "DescribeDBParameterGroups", {}, "DBParameterGroups[].DBParameterGroupName"),
+    ("elasticache", "DescribeReplicationGroups", {}, "ReplicationGroups[?Status!='deleting'].ReplicationGroupId"),
+    ("elasticache", "DescribeUserGroups", {}, "UserGroups[].UserGroupId"),
+    ("elasticache", "DescribeUsers", {}, "Users[].UserId"),
+    ("backup", "ListBackupVaults", {}, "BackupVaultList[].BackupVaultName"),
+    ("backup", "ListBackupPlans", {}, "BackupPlansList[?!DeletionDate].BackupPlanId"),
+    ("elbv2", "DescribeLoadBalancers", {}, "LoadBalancers[].LoadBalancerArn"),
+    ("elbv2", "DescribeTargetGroups", {}, "TargetGroups[].TargetGroupArn"),
+    ("wafv2", "ListWebACLs", {"Scope": "REGIONAL"}, "WebACLs[].Id"),
+    ("s3", "ListBuckets", {}, "Buckets[].Name"),
+    ("route53", "ListHostedZones", {}, "HostedZones[].Id"),
+    ("route53", "ListHealthChecks", {}, "HealthChecks[].Id"),
+    ("acm", "ListCertificates", {}, "CertificateSummaryList[].CertificateArn"),
+    ("secretsmanager", "ListSecrets", {}, "SecretList[?!DeletedDate].Name"),
+    ("ecr", "DescribeRepositories", {}, "repositories[].repositoryName"),
+    ("autoscaling", "DescribeAutoScalingGroups", {}, "AutoScalingGroups[].AutoScalingGroupName"),
+)
+
+
+@dataclass(frozen=True)
+class EmulatedAccount:
+    """A running account. `variables`: what whoever speaks to it needs in the environment."""
+
+    number: str
+    region: str
+    port: int
+    process: int
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """No credentials are asked for; these are no one's."""
+        return {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_ACCESS_KEY_ID": "rehearsal",
+            "AWS_SECRET_ACCESS_KEY": "rehearsal",
+            "AWS_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def account(self, region: str = "") -> Account:
+        """Calls to it. The environment must hold `variables`."""
+        return Account(Settings(region=region or self.region, path_style=True))
+
+    def inventory(self, region: str = "") -> set[str]:
+        """All that is in it, as `api: name`."""
+        account = self.account(region)
+        found: set[str] = set()
+        for api, operation, parameters, at in _LISTS:
+            try:
+                rows = jmespath.search(at, account.call(api, operation, dict(parameters))) or []
+            except CallError as error:
+                if "NotFound" not in error.error:
+                    raise
+                rows = []
+            found |= {f"{api} {operation.removeprefix('Describe').removeprefix('List')}: {row}" for row in rows}
+        return found
+
+
+@contextmanager
+def emulated(number: str, region: str, log: Path) -> Iterator[EmulatedAccount]:
+    """An account that lives as long as the block, on a free port of 127.0.0.1. UserError where it does not start."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(CHECKOUT),
+        "MOTO_ACCOUNT_ID": number,
+        "MOTO_ACM_VALIDATION_WAIT": "0",
+        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+        "AWS_DEFAULT_REGION": region,
+    }
+    with log.open("w", encoding="utf-8") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "local.account"], cwd=CHECKOUT, env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=file,
+        )  # fmt: skip
+        try:
+            assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+            line = process.stdout.readline()
+            if not line.strip().isdigit():
+                raise UserError(what="the emulated account does not start", where=str(log), code=ExitCode.ERROR)
+            yield EmulatedAccount(number, region, int(line), process.pid)
+        finally:
+            process.terminate()
+            process.wait(timeout=_END_SECONDS)
+
+
+@contextmanager
+def variables(given: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for as long as the block lasts."""
+    before = {key: os.environ.get(key) for key in given}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value

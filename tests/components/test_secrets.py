@@ -1,0 +1,157 @@
+"""Secrets as a program declares them: confined pods, closed networks, and no secret in what the engine sees."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from components.agents.manifest import ManifestError
+from components.data.postgres import Postgres, PostgresArgs
+from components.labels import Owner
+from components.platform.specs import TenantSpec
+from components.secrets import server
+from components.secrets.openbao import OpenBao, OpenBaoArgs
+from components.secrets.rotator import Rotator, RotatorArgs
+from components.storage import Storage
+from components.tenancy.tenant import Tenant, TenantAgent, TenantArgs
+from groundwork.errors import UserError
+from local.secrets.shares import Shares
+from local.secrets.values import Rotation
+from tests.components.pod_security import violations
+from tests.components.recording import Graph, at, record
+from tests.components.samples import DIGEST, manifest
+
+AUTHORITY = "-----BEGIN CERTIFICATE-----\nfor tests\n-----END CERTIFICATE-----\n"
+
+
+def storage(folder: str | None = "/volumes") -> Storage:
+    return Storage(namespace="groundwork-secrets", size="1Gi", parts=("data", "audit"), folder=folder)
+
+
+def openbao(replicas: int = 3, folder: str | None = "/volumes") -> Graph:
+    args = OpenBaoArgs(environment="local", image=DIGEST, storage=storage(folder), replicas=replicas)
+    return record(lambda: OpenBao("openbao", args))
+
+
+def tenant(authority: str | None = AUTHORITY, **spec: object) -> Graph:
+    args = TenantArgs(
+        owner=Owner(environment="local", tenant="acme", cost_centre="a"),
+        spec=TenantSpec(hosts=["acme.groundwork.test"]),
+        agents=[TenantAgent(manifest=manifest("concierge", **spec), image=DIGEST)],
+        authority=authority,
+    )
+    return record(lambda: Tenant("acme", args))
+
+
+def test_every_pod_is_restricted() -> None:
+    postgres = PostgresArgs(environment="local", image=DIGEST, storage=storage())
+    rotator = RotatorArgs(environment="local", image=DIGEST)
+    for graph, kind in (
+        (openbao(), "StatefulSet"),
+        (record(lambda: Postgres("postgres", postgres)), "StatefulSet"),
+        (record(lambda: Rotator("rotator", rotator)), "Deployment"),
+    ):
+        assert violations(graph.one(kind).at("spec", "template", "spec")) == []
+
+
+def test_each_volume_is_for_one_claim() -> None:
+    volumes = openbao().of("PersistentVolume")
+    assert {at(each.inputs, "spec", "claimRef", "name") for each in volumes} == {
+        f"{part}-openbao-{number}" for part in ("data", "audit") for number in range(3)
+    }
+    assert not openbao(folder=None).of("PersistentVolume")
+
+
+def test_its_namespace_is_closed_and_only_its_own_pods_call_it() -> None:
+    graph = openbao()
+    assert graph.one("NetworkPolicy", "closed").at("spec") == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    (api, *_) = graph.one("NetworkPolicy", "openbao").inputs["spec"]["ingress"]  # type: ignore[index]  # JSON
+    assert api == {"from": [{"podSelector": {}}], "ports": [{"port": 8200, "protocol": "TCP"}]}
+
+
+@pytest.mark.parametrize("replicas", [0, 2, 4, 9])
+def test_a_number_of_nodes_that_brings_nothing_is_refused(replicas: int) -> None:
+    with pytest.raises(UserError, match="1, 3, 5 or 7"):
+        server.configuration(replicas, None)
+
+
+def test_the_configuration_says_how_it_is_unsealed_and_has_two_audit_devices() -> None:
+    shamir = json.loads(server.configuration(3, None))
+    assert "seal" not in shamir
+    assert len(shamir["audit"]) == 2
+    assert len(shamir["storage"]["raft"]["retry_join"]) == 3
+    kms = json.loads(server.configuration(3, server.KmsSeal(key_id="alias/openbao", region="eu-central-1")))
+    assert kms["seal"] == {"awskms": {"kms_key_id": "alias/openbao", "region": "eu-central-1"}}
+
+
+def test_a_tenant_without_secrets_has_nothing_of_them() -> None:
+    assert not tenant().of("SecretStore")
+
+
+def test_a_secret_comes_by_the_tenant_s_own_store_into_files_of_its_agent() -> None:
+    graph = tenant(secrets={"openai": {"path": "openai"}, "database": {"database": "postgres"}})
+    provider = at(graph.one("SecretStore").inputs, "spec", "provider", "vault")
+    assert at(provider, "auth", "kubernetes", "role") == "tenant-acme"
+    assert base64.b64decode(str(at(provider, "caBundle"))).decode() == AUTHORITY
+    brought = {each.at("metadata", "name"): each for each in graph.of("ExternalSecret")}
+    assert set(brought) == {"concierge-openai", "concierge-database"}
+    assert brought["concierge-openai"].at("spec", "dataFrom") == [{"extract": {"key": "tenants/acme/openai"}}]
+    assert graph.one("VaultDynamicSecret").at("spec", "path") == "/database/creds/tenant-acme"
+    pod = graph.one("Deployment").at("spec", "template", "spec")
+    mounts = at(pod, "containers", 0, "volumeMounts")
+    assert isinstance(mounts, list)
+    assert {"/run/secrets/agent/openai", "/run/secrets/agent/database"} <= {each["mountPath"] for each in mounts}
+    assert violations(pod) == []
+
+
+def test_a_variable_may_name_one_of_the_manifest_s_secrets() -> None:
+    graph = tenant(
+        secrets={"openai": {"path": "openai"}},
+        env={"MODEL_TOKEN": {"secret": "openai", "key": "value"}, "OTHER_TOKEN": {"secret": "own", "key": "value"}},
+    )
+    env = graph.one("Deployment").at("spec", "template", "spec", "containers", 0, "env")
+    assert isinstance(env, list)
+    names = {each["name"]: at(each, "valueFrom", "secretKeyRef", "name") for each in env}
+    assert (names["MODEL_TOKEN"], names["OTHER_TOKEN"]) == ("concierge-openai", "own")
+
+
+def test_secrets_without_a_store_are_refused() -> None:
+    with pytest.raises(UserError, match="no secret store"):
+        tenant(authority=None, secrets={"openai": {"path": "openai"}})
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [{}, {"path": "a", "database": "postgres"}, {"path": "../b"}, {"path": "/a"}, {"path": "a", "refresh": "1s"},
+     {"database": "postgres", "refresh": "1h"}],
+)  # fmt: skip
+def test_a_secret_that_says_nothing_or_too_much_is_refused(secret: dict[str, str]) -> None:
+    with pytest.raises(ManifestError):
+        manifest(secrets={"a": secret})
+
+
+def test_shares_are_never_in_one_place_nor_written_over(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="one place"):
+        Shares(files=(tmp_path / "a", tmp_path / "a"), threshold=2)
+    for threshold in (1, 4):
+        with pytest.raises(UserError, match="threshold"):
+            Shares.below(tmp_path, 3, threshold)
+    shares = Shares.below(tmp_path, 3, 2)
+    shares.write(["a", "b", "c"])
+    with pytest.raises(UserError, match="there is a share already"):
+        shares.write(["d", "e", "f"])
+    shares.files[0].unlink()
+    assert shares.enough() == ["b", "c"]
+    shares.files[1].unlink()
+    with pytest.raises(UserError, match="1 of the 2 shares") as refused:
+        shares.enough()
+    assert "\nc" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("every", "grace"), [("1h", "1h"), ("1h", "2h"), ("x", "1h"), ("1h", "0s")])
+def test_a_schedule_whose_grace_does_not_fit_is_refused(every: str, grace: str) -> None:
+    with pytest.raises(UserError):
+        Rotation.of(every, grace)

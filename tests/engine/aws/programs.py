@@ -1,0 +1,63 @@
+"""Small programs for the AWS plugin's suite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pulumi
+
+POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}
+        ],
+    }
+)
+
+
+def network(*, retention: int = 14, tag: str = "one", cidr: str = "10.0.0.0/16") -> Callable[[], None]:
+    """A network, a role, a group of logs and a secret value; each argument changes one thing."""
+
+    def program() -> None:
+        from pulumi_aws import cloudwatch, ec2, iam, sqs
+
+        vpc = ec2.Vpc("net", cidr_block=cidr, enable_dns_hostnames=True, tags={"tag": tag})
+        for index, zone in enumerate("ab"):
+            ec2.Subnet(
+                f"net-{zone}",
+                vpc_id=vpc.id,
+                cidr_block=f"{cidr.removesuffix('.0.0/16')}.{index}.0/24",
+                availability_zone=f"eu-west-1{zone}",
+            )
+        group = ec2.SecurityGroup("closed", vpc_id=vpc.id, description="nothing goes out")
+        logs = cloudwatch.LogGroup("logs", retention_in_days=retention)
+        role = iam.Role("task", assume_role_policy=POLICY)
+        hidden = pulumi.Output.secret("hush-hush-hush")
+        sqs.Queue("work", message_retention_seconds=3600, tags={"hidden": hidden})
+        pulumi.export("vpc", vpc.id)
+        pulumi.export("group", group.id)
+        pulumi.export("logs", logs.name)
+        pulumi.export("role", role.arn)
+
+    return program
+
+
+def many() -> None:
+    """A dozen resources that need each other, to be interrupted in the middle."""
+    from pulumi_aws import cloudwatch, ec2, iam, kms, route53, s3
+
+    vpc = ec2.Vpc("net", cidr_block="10.0.0.0/16", tags={"of": "many"})
+    subnet = ec2.Subnet("net-a", vpc_id=vpc.id, cidr_block="10.0.0.0/24", availability_zone="eu-west-1a")
+    table = ec2.RouteTable("routes", vpc_id=vpc.id)
+    ec2.RouteTableAssociation("routes-a", route_table_id=table.id, subnet_id=subnet.id)
+    gateway = ec2.InternetGateway("out", vpc_id=vpc.id)
+    ec2.Route("out", route_table_id=table.id, destination_cidr_block="0.0.0.0/0", gateway_id=gateway.id)
+    key = kms.Key("key", description="many", enable_key_rotation=True, tags={"of": "many"})
+    kms.Alias("key", name="alias/many", target_key_id=key.key_id)
+    cloudwatch.LogGroup("logs", name="many", retention_in_days=7)
+    iam.Role("role", name="many", assume_role_policy=POLICY)
+    bucket = s3.Bucket("store", bucket="many-things")
+    s3.BucketPublicAccessBlock("store", bucket=bucket.id, block_public_acls=True, block_public_policy=True)
+    route53.Zone("zone", name="many.example")

@@ -1,0 +1,84 @@
+"""An `up` that is killed in the middle is finished by the next, with nothing doubled."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.aws_plugin.journal import VARIABLE, Journal
+from local.aws_plugin.recovery import Finder
+from local.engine.recovery import mend_files, settle, was_interrupted
+from local.paths import CHECKOUT
+from local.rehearsal.rehearse import finder
+from tests.engine.aws.bench import STACK, Bench, bench
+from tests.engine.aws.programs import many
+
+pytestmark = pytest.mark.engine
+
+# What an inventory counts of the program when nobody is killed.
+OURS = 11
+_UP = """
+import sys
+from pathlib import Path
+from local.engine.workspace import Engine
+from local.paths import Paths
+from tests.engine.aws.bench import plugin
+from tests.engine.aws.programs import many
+folder = Path(sys.argv[1])
+engine = Engine(pulumi=Path(sys.argv[2]), paths=Paths(cache=folder, data=folder), plugin=None, more=(plugin(),))
+engine.stack("dev", many).up()
+"""
+
+
+def start(aws: Bench) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", _UP, str(aws.folder), str(aws.engine.pulumi)]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    return subprocess.Popen(
+        command, cwd=CHECKOUT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def kill_when_begun(process: subprocess.Popen[bytes], journal: Path, count: int) -> None:
+    """Kill engine, program and plugin once `count` resources were begun, wherever they are just then."""
+    while process.poll() is None and len(list(journal.glob("*.json"))) < count:
+        pass
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def go_on(aws: Bench) -> None:
+    """As `groundwork up` does: mend the files, settle what was under way, and run again."""
+    mend_files(aws.engine.backend, STACK, print)
+    stack = aws.stack(many)
+    if was_interrupted(aws.engine.backend, STACK):
+        settle(stack, finder(Finder(Journal(Path(os.environ[VARIABLE])))), print)
+    stack.up(refresh=True)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_nothing_is_doubled(seed: int, aws: Bench) -> None:
+    before = aws.account.inventory()
+    count = random.Random(seed).randint(1, 13)  # noqa: S311 - a place to stop at, no secret
+    process = start(aws)
+    kill_when_begun(process, aws.folder / "journal", count)
+    try:
+        go_on(aws)
+        made = aws.account.inventory() - before
+        # The network brings a security group and a route table of its own.
+        assert len(made) == OURS, sorted(made)
+    finally:
+        aws.stack(many).destroy()
+    assert aws.account.inventory() == before
+
+
+@pytest.fixture(scope="module")
+def aws():  # type: ignore[no-untyped-def]  # noqa: ANN201 - a generator that pytest reads
+    with bench() as made:
+        yield made

@@ -1,0 +1,238 @@
+"""Agents' figures from a real Prometheus that scrapes the real runtime: status, its page, cost, panels."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from components.observability import cost
+from components.observability.dashboards import agents
+from components.observability.prices import Prices
+from groundwork.waiting import wait_until
+from loadtests import rules, slo
+from local.observability import Prometheus
+from tests.command import groundwork
+from tests.promtool import ensured
+
+pytestmark = pytest.mark.engine
+ROOT = Path(__file__).parents[2]
+AGENTS = {"acme": ROOT / "tenants/acme/agents/concierge.yaml", "globex": ROOT / "tenants/globex/agents/analyst.yaml"}
+# A figure for this test alone: it says of nothing what it costs.
+PRICES = Prices.model_validate(
+    {
+        "currency": "EUR",
+        "source": "this test",
+        "models": {"echo-1": {"inputPerMillionTokens": 2e6, "outputPerMillionTokens": 3e6}},
+    }
+)
+REQUESTS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    address: str
+    prometheus: Prometheus
+
+
+@contextmanager
+def _process(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as one:
+        try:
+            yield one
+        finally:
+            one.kill()
+
+
+def _agent(stack: ExitStack, tenant: str, manifest: Path) -> tuple[int, int]:
+    """Start an agent; the ports of its API and of its metrics."""
+    path = os.pathsep.join([str(ROOT), str(ROOT / "images" / "agent-runtime")])
+    variables = {"AGENT_HOST": "127.0.0.1", "AGENT_PORT": "0", "AGENT_METRICS_PORT": "0", "AGENT_SETTLE": "0s"}
+    environment = {
+        **os.environ,
+        **variables,
+        "PYTHONPATH": path,
+        "AGENT_MANIFEST": str(manifest),
+        "AGENT_TENANT": tenant,
+    }
+    process = stack.enter_context(_process([sys.executable, "-m", "agent_runtime"], environment))
+    assert process.stdout is not None
+    for line in process.stdout:
+        said = json.loads(line)
+        if said["message"] == "serving":
+            # A pipe that nobody reads stops whoever writes to it.
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            return int(said["port"]), int(said["metrics_port"])
+    raise AssertionError(f"the agent of {tenant} did not start")
+
+
+def _prometheus(stack: ExitStack, targets: list[int], folder: Path) -> int:
+    ensured()
+    files = {**rules.files(slo.load()), **cost.files(PRICES)}
+    for name, file in files.items():
+        # Looked at more often than on a cluster, so that nobody waits; what is summed up by it is not looked at.
+        (folder / f"rules-{name}.yaml").write_text(json.dumps(file).replace('"interval": "30s"', '"interval": "1s"'))
+    addresses = [f"127.0.0.1:{port}" for port in targets]
+    config = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [f"{folder}/rules-*.yaml"],
+        "scrape_configs": [{"job_name": "agents", "static_configs": [{"targets": addresses}]}],
+    }
+    (folder / "prometheus.yaml").write_text(json.dumps(config))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    command = ["prometheus", f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/data"]
+    stack.enter_context(_process([*command, f"--web.listen-address=127.0.0.1:{port}"], dict(os.environ)))
+    return port
+
+
+async def _ask(ports: list[int], good: int) -> None:
+    """One request each that is none, then so many good ones."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for port in ports:
+            bad = await client.post(f"http://127.0.0.1:{port}/v1/invoke", json={"nothing": 1})
+            assert bad.status_code == 422
+            for _ in range(good):
+                answer = await client.post(f"http://127.0.0.1:{port}/v1/invoke", json={"input": "one two three"})
+                assert answer.status_code == 200
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("prometheus")
+    with ExitStack() as stack:
+        ports = [_agent(stack, tenant, manifest) for tenant, manifest in AGENTS.items()]
+        port = _prometheus(stack, [metrics for _, metrics in ports], folder)
+        client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False))
+        source = Prometheus(client)
+
+        def counted(least: int) -> bool:
+            try:
+                found = source.query("sum by (tenant) (agent_requests_total) >= 0")
+            except Exception:  # noqa: BLE001 – it does not listen yet
+                return False
+            return len(found) == len(AGENTS) and all(each.value >= least for each in found)
+
+        assert wait_until(lambda: counted(0), seconds=60), "Prometheus has seen both agents"
+        # Of a type of error that is the caller's own, Prometheus sees a second only: the first makes the series.
+        asyncio.run(_ask([api for api, _ in ports], 0))
+        assert wait_until(lambda: counted(1), seconds=60), "Prometheus has counted the first requests"
+        asyncio.run(_ask([api for api, _ in ports], REQUESTS))
+        assert wait_until(lambda: counted(REQUESTS + 2), seconds=60), "Prometheus has counted the requests"
+        assert wait_until(lambda: len(source.query("groundwork:cost:per_second > 0")) >= 2, seconds=60), (
+            "costs are recorded"
+        )
+        assert wait_until(lambda: len(source.query("slo:sli_error:ratio_rate5m")) >= 4, seconds=60), (
+            "ratios are recorded"
+        )
+        yield World(address=f"http://127.0.0.1:{port}", prometheus=source)
+
+
+def test_status_says_what_was_asked(world: World) -> None:
+    done = groundwork("status", "--json", "--window", "5m", "--prometheus", world.address)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert [(each["tenant"], each["agent"], each["tier"]) for each in seen["agents"]] == [
+        ("acme", "concierge", "standard"),
+        ("globex", "analyst", "heavy"),
+    ]
+    for each in seen["agents"]:
+        assert each["requests_per_minute"] > 0
+        assert 0 < each["p50"] <= each["p95"] <= each["p99"] < 1.5
+        # Three words in, with the instructions before them; an echo of three words out.
+        assert each["input_tokens_per_minute"] > each["output_tokens_per_minute"] > 0
+        assert set(each["errors"]) == {"invalid_request"}
+        assert each["sessions"] == REQUESTS
+    assert seen["alerts"] == []
+
+
+def test_status_has_no_colour_in_a_pipe_and_a_row_an_agent(world: World) -> None:
+    done = groundwork("status", "--once", "--prometheus", world.address)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert any("acme" in line and "concierge" in line for line in done.stdout.splitlines())
+    assert "no alert fires" in done.stdout
+
+
+def test_one_tenant_alone_and_none(world: World) -> None:
+    one = groundwork("status", "--json", "--tenant", "globex", "--prometheus", world.address)
+    assert {each["tenant"] for each in json.loads(one.stdout)["agents"]} == {"globex"}
+    assert groundwork("status", "--json", "--tenant", "nobody", "--prometheus", world.address).returncode == 98
+
+
+def test_the_page_stands_alone_and_has_its_charts(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "status.html"
+    done = groundwork("status", "--html", str(file), "--window", "1h", "--prometheus", world.address)
+    assert done.returncode == 0, done.stderr
+    page = file.read_text()
+    assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "https://" not in page
+    assert "<script" not in page
+    assert page.count("<polyline") >= 8
+    assert page.count("<svg") == len(agents.BOARD.panels) - page.count('class="none"')
+    assert page.count('class="none"') <= 1  # a budget is looked at every two minutes
+
+
+def test_every_panel_of_agents_has_data(world: World) -> None:
+    empty = [
+        panel.title
+        for panel in agents.BOARD.panels
+        for expr in panel.lines.values()
+        if "error_budget" not in expr  # looked at every two minutes
+        and not world.prometheus.query(agents.BOARD.everything(expr))
+    ]
+    assert empty == []
+
+
+def test_cost_is_tokens_times_the_table(world: World) -> None:
+    done = groundwork("cost", "--json", "--prometheus", world.address)
+    assert done.returncode == 98, done.stderr  # a minute is not a month
+    report = json.loads(done.stdout)
+    lines = {(each["tenant"], each["currency"]): each for each in report["lines"]}
+    found = lines["acme", "EUR"]
+    assert found["tokens_cost"] == pytest.approx(2 * found["input_tokens"] + 3 * found["output_tokens"], rel=0.02)
+    assert found["cpu_cost"] is None
+    assert 0 < report["recorded"] < 0.95
+
+
+def test_cost_as_a_table_and_for_spreadsheets(world: World) -> None:
+    table = groundwork("cost", "--prometheus", world.address)
+    assert "concierge" in table.stdout
+    assert "no price is set" in table.stdout
+    rows = groundwork("cost", "--csv", "--prometheus", world.address).stdout.splitlines()
+    assert rows[0].startswith("month,tenant,agent,currency,input_tokens")
+    assert len(rows) >= 3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status", "--window", "31d"),
+        ("status", "--window", "soon"),
+        ("cost", "--month", "2026-13"),
+        ("cost", "--month", "9999-01"),
+        ("cost", "--json", "--csv"),
+        ("status", "--prometheus", "127.0.0.1:9090"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(world: World, arguments: tuple[str, ...]) -> None:
+    where = () if "--prometheus" in arguments else ("--prometheus", world.address)
+    assert groundwork(*arguments, *where).returncode == 2
+
+
+def test_time_is_known_to_be_recorded(world: World) -> None:
+    assert world.prometheus.query(cost.RECORDED, time.time())[0].value == 1
