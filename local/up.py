@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,6 +95,7 @@ def up(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None,
             fix=f"look at it: groundwork preview {environment}; make it: pulumi up --stack {environment} (docs/aws.md)",
         )
     made = _bring_up_cluster(stack, paths, progress, kubeconfig=kubeconfig, simulated=simulated)
+    _bring_images(made, settings.layers, paths, progress)
     if made.way is not Way.SIMULATED:
         from local.authority.install import install
 
@@ -252,8 +253,19 @@ def _refuse_another_way(earlier: Record | None, wanted: Record) -> None:
         )
 
 
+def _bring_images(made: Record, layers: Sequence[str], paths: Paths, progress: Progress) -> None:
+    """Have the images in the node that the environment with these layers runs; a cluster of yours has a registry."""
+    from local import images, toolchain
+    from stacks.layers import images_of
+
+    if made.way is Way.REAL:
+        images.build(images_of(layers, images.ALL), toolchain.ensure(["ctr"], progress=progress), progress)
+    elif made.way is Way.SIMULATED:
+        images.name_without_building(images.ALL, paths)
+
+
 def _bring_up_node(made: Record, paths: Paths, progress: Progress) -> None:
-    from local import images, node, toolchain
+    from local import node, toolchain
     from local.toolchain import debian
 
     real = made.way is Way.REAL
@@ -266,10 +278,6 @@ def _bring_up_node(made: Record, paths: Paths, progress: Progress) -> None:
     tools = toolchain.ensure((*programs, *toolchain.ENGINE, *toolchain.CHARTS), progress=progress)
     record.write(paths, made)  # from here on there is something that `down` must undo
     node.up(settings, tools, progress)
-    if real:
-        images.build(images.ALL, tools, progress)
-    else:
-        images.name_without_building(images.ALL, paths)
 
 
 def _node_settings(way: Way, paths: Paths) -> NodeSettings:

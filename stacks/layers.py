@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,20 @@ RESERVED = ("secrets", "observability", "policy")
 MODULES: Mapping[str, str] = MappingProxyType(
     {"secrets": "stacks.secrets_layer", "observability": "stacks.observability"}
 )
+
+# Layer → the images that nobody else runs.
+IMAGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "secrets": ("external-secrets", "openbao", "postgres", "secret-rotator"),
+        "observability": ("alertmanager", "collector", "loki", "prometheus", "traces"),
+    }
+)
+
+
+def images_of(chosen: Collection[str], known: Iterable[str]) -> list[str]:
+    """Those of the known images that an environment with the chosen layers runs."""
+    idle = {image for layer, images in IMAGES.items() if layer not in chosen for image in images}
+    return [image for image in known if image not in idle]
 
 
 def is_layer(name: str) -> bool:

@@ -9,6 +9,7 @@ from components.problems import as_user_error
 from groundwork.errors import UserError
 from local.record import Way
 from stacks.environment import Environment, find_way
+from stacks.layers import IMAGES
 
 if TYPE_CHECKING:
     import pulumi
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 # Where kubelets keep the logs of pods, if they are told nothing else.
 LOG_FOLDER = "/var/log/pods"
-IMAGES = ("collector", "prometheus", "alertmanager", "loki", "traces")
+LAYER = "observability"
 
 
 def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
@@ -57,7 +58,7 @@ def arguments(environment: Environment) -> ObservabilityArgs:
         return Kept(retention=store.retention, size=store.storage)
 
     own_node = find_way(environment.kubeconfig) is not Way.KUBECONFIG
-    images = {name: image(environment, name) for name in IMAGES}
+    images = {name: image(environment, name) for name in IMAGES[LAYER]}
     return ObservabilityArgs(
         environment=environment.name,
         images=Images(**images, grafana=settings.grafana, tempo=settings.tempo),

@@ -316,7 +316,7 @@ SIMULATED = (*_CONTROL_PLANE, "kwok")
 ENGINE = ("pulumi", "helm")
 # What images carry, beside programs that the node runs itself.
 IMAGES = ("pilot-discovery", "pilot-agent", "opa", "ratelimit", "external-secrets")
-# Istio's charts come with its module, beside whatever is built from it: this takes the least time.
-CHARTS = ("pilot-agent",)
+# Charts come with their modules, beside whatever is built from these. Istio's: this takes the least time.
+CHARTS = ("pilot-agent", "external-secrets")
 # What the engine tier runs as processes of its own.
 TESTS = ("coredns", "opa", "pebble")

@@ -11,6 +11,7 @@ import pulumi
 import pytest
 
 from groundwork.errors import UserError
+from local.images.catalogue import names
 from stacks import layers, settings
 from stacks.dispatch import declare
 from stacks.environment import Environment
@@ -69,3 +70,14 @@ def test_wrong_layers_are_refused(checkout: Path, chosen: str, problem: str) -> 
     (checkout / "Pulumi.other.yaml").write_text(f"{SETTINGS}  groundwork:layers: {chosen}\n")
     with pytest.raises(UserError, match=problem):
         check_part("other", "policy", checkout)
+
+
+def test_an_image_that_only_a_layer_runs_comes_with_that_layer() -> None:
+    known = ["agent-runtime", "loki", "openbao", "prometheus"]
+    assert layers.images_of((), known) == ["agent-runtime"]
+    assert layers.images_of(("secrets",), known) == ["agent-runtime", "openbao"]
+    assert layers.images_of(("observability",), known) == ["agent-runtime", "loki", "prometheus"]
+
+
+def test_every_layers_images_have_a_dockerfile() -> None:
+    assert {image for images in layers.IMAGES.values() for image in images} <= set(names())
