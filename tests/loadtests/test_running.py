@@ -20,7 +20,7 @@ def sent(plan: Plan, server: KnownServer, key: str = "") -> Run:
 
 
 def test_percentiles_are_the_servers_own() -> None:
-    """A known distribution and two workers. The limit of 2 % is the bench's (tests/generator_bench.py): here it is the way.
+    """A known distribution and two workers. The limit of 2 % is measured by tests/generator_bench.py.
 
     Long latencies (1 s to 4 s, evenly), so that what a busy machine adds on the way is small beside them. What it adds
     at the two ends is known and left out: the server's own delay, and how late each request was sent.
