@@ -24,7 +24,7 @@ from tests.cluster.gateway import guests
 from tests.cluster.node import SETTINGS, tools
 from tests.command import groundwork
 
-pytestmark = pytest.mark.observability
+pytestmark = pytest.mark.layers
 
 RUNBOOKS = ("error-budget-burn", "agent-fails", "gateway-down")
 ASK = "/agents/concierge/v1/invoke"

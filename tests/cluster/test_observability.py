@@ -28,7 +28,7 @@ from tests.cluster.authority import authority
 from tests.cluster.gateway import Guest, Object, agent_image, guests
 from tests.cluster.node import SETTINGS, kubectl, tools
 
-pytestmark = pytest.mark.observability
+pytestmark = pytest.mark.layers
 
 ASK = "/agents/concierge/v1/invoke"
 QUESTION = json.dumps({"input": "Hello"}).encode()

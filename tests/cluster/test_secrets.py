@@ -30,7 +30,7 @@ from tests.cluster.secrets import Tenant, of
 from tests.command import have_up
 from tests.local.node.quiet import Quiet
 
-pytestmark = pytest.mark.cluster
+pytestmark = pytest.mark.layers
 CANARY = f"canary-{secrets.token_hex(12)}"
 NAMES = ("gwsec-one", "gwsec-two")
 
