@@ -232,8 +232,15 @@ def tenant_bucket(requests_per_second: int) -> Config:
 
 
 def no_bucket() -> Config:
-    """For the virtual host of a tenant without a limit."""
-    return {"@type": f"type.googleapis.com/{_LOCAL_LIMIT}", "stat_prefix": "unlimited"}
+    """For the virtual host of a tenant without a limit: a bucket that nothing enables.
+
+    Without one Envoy refuses the whole route table: "token bucket must be set for per filter configs".
+    """
+    return {
+        "@type": f"type.googleapis.com/{_LOCAL_LIMIT}",
+        "stat_prefix": "unlimited",
+        "token_bucket": {"max_tokens": 1, "tokens_per_fill": 1, "fill_interval": "1s"},
+    }
 
 
 def _bucket(name: str, limit: int) -> Config:

@@ -278,6 +278,8 @@ def test_no_agents_no_route_and_no_limit_no_bucket() -> None:
         assert config == {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
             "stat_prefix": "unlimited",
+            # Envoy asks for one; what is not enabled refuses nothing.
+            "token_bucket": {"max_tokens": 1, "tokens_per_fill": 1, "fill_interval": "1s"},
         }
 
 
