@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from components.observability.alerting import INTERVAL
-from components.observability.cost import COST, CPU, GIB, HOUR, MEMORY, RECORDED, STORAGE, TOKENS
 from groundwork.console import print_columns
 from groundwork.errors import ExitCode, UserError
 
@@ -106,6 +104,10 @@ def stretch(month: str | None, now: float) -> tuple[str, float, float]:
 
 def report(source: Prometheus, month: str, start: float, end: float) -> Report:
     """Sum up what was recorded. Raises UserError."""
+    # Here: with the components comes Pulumi, and every verb would wait for it.
+    from components.observability.alerting import INTERVAL
+    from components.observability.cost import COST, CPU, MEMORY, RECORDED, STORAGE, TOKENS
+
     seconds, interval = int(end - start), INTERVAL.total_seconds()
 
     def summed(series: str, *labels: str) -> dict[tuple[str, ...], float]:
@@ -134,6 +136,8 @@ def _line(  # noqa: PLR0913, PLR0917 – what it is made from
     costs: Mapping[tuple[str, ...], float],
     used: Mapping[str, Mapping[tuple[str, ...], float]],
 ) -> Line:
+    from components.observability.cost import GIB, HOUR
+
     who = (tenant, agent)
     found = {kind: costs.get((*who, kind, currency)) for kind in KINDS}
     return Line(

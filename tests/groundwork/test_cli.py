@@ -71,3 +71,10 @@ def test_the_variables_for_plain_pulumi_can_be_read_by_a_shell(tmp_path: Path) -
 
 def test_colours_are_off_when_piped(tmp_path: Path) -> None:
     assert "\x1b" not in run("doctor", home=tmp_path).stdout
+
+
+def test_the_command_line_is_there_before_pulumi_is(tmp_path: Path) -> None:
+    """Its libraries take most of a second, and only the verbs that run a program need them."""
+    program = "import sys, groundwork.cli; print(sorted({'pulumi', 'pulumi_kubernetes', 'moto'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
