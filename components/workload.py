@@ -108,6 +108,8 @@ def pod_spec(args: ServerArgs) -> PodSpecArgs:
             run_as_user=USER,
             run_as_group=args.group,
             fs_group=USER,
+            # What is this pod's already stays as its server left it, and a large volume is not walked at each start.
+            fs_group_change_policy="OnRootMismatch",
             seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
         ),
         containers=[_container(args), *(_beside(each) for each in args.beside)],

@@ -46,6 +46,13 @@ class Layers:
 
             bring_tenants(self._place(), tenants, self._progress)
 
+    def leave(self, tenants: Sequence[str]) -> None:
+        """After the stacks of tenants that are deleted. Raises UserError."""
+        if tenants and SECRETS in self._settings.layers and self._made.way is not Way.SIMULATED:
+            from local.secrets.install import forget_tenants
+
+            forget_tenants(self._place(), tenants, self._progress)
+
     def _place(self) -> Place:
         from local.secrets.install import Place
 

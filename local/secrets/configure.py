@@ -129,10 +129,16 @@ def tenants(asking: Api, wanted: Iterable[str], *, all_: bool = False) -> list[s
 
 
 def forget(asking: Api, tenant: str) -> None:
-    """Take away a tenant's way in, then all versions of its secrets."""
+    """Take away a tenant's way in, its database users, its key and all versions of its secrets."""
     role = tenant_role(tenant)
+    asking.delete(f"auth/{KUBERNETES}/role/{role}")
+    # While the role still says how its users end.
+    asking.write(f"sys/leases/revoke-prefix/{DATABASE}/creds/{role}")
+    key = f"{TRANSIT}/keys/{role}"
+    if asking.find(key) is not None:
+        asking.write(f"{key}/config", {"deletion_allowed": True})
+        asking.delete(key)
     for path in (
-        f"auth/{KUBERNETES}/role/{role}",
         f"{DATABASE}/roles/{role}",
         f"identity/entity/name/{role}",
         f"sys/policies/acl/{role}",
@@ -162,6 +168,11 @@ def _tenant(asking: Api, tenant: str, accessor: str) -> None:
     asking.write(f"auth/{KUBERNETES}/role/{name}", _role(TENANT_ACCOUNT, tenant, name))
 
 
+def database_owner(tenant: str) -> str:
+    """The role and the schema that a tenant's users act as and in."""
+    return f"tenant_{tenant.replace('-', '_')}"
+
+
 def _role(account: str, namespace: str, policy: str) -> dict[str, JsonValue]:
     return {
         "bound_service_account_names": [account],
@@ -177,7 +188,7 @@ def _role(account: str, namespace: str, policy: str) -> dict[str, JsonValue]:
 
 def _database_role(tenant: str) -> dict[str, JsonValue]:
     """Users that come and go, all of them one role, which owns all that the tenant's agents make."""
-    owner = f"tenant_{tenant.replace('-', '_')}"
+    owner = database_owner(tenant)
     create = [
         f"DO $$ BEGIN CREATE ROLE {owner} NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;",
         f"GRANT {owner} TO CURRENT_USER;",

@@ -114,6 +114,20 @@ def bring_tenants(place: Place, tenants: Sequence[str], progress: Progress) -> N
         step.update(f"set up {', '.join(done)}" if done else "nothing changed")
 
 
+def forget_tenants(place: Place, tenants: Sequence[str], progress: Progress) -> None:
+    """After a tenant's stack is gone: nothing of it stays in OpenBao, and nothing in the database."""
+    with progress.step("OpenBao") as step:
+        reach = place.reach
+        with reach.any() as api:
+            asking = reach.operator(api)
+            for tenant in tenants:
+                configure.forget(asking, tenant)
+        if place.settings.postgres:
+            for tenant in tenants:
+                _as_superuser(place, _removed(configure.database_owner(tenant)), data.DATABASE)
+        step.update(f"forgot {', '.join(tenants)}")
+
+
 def remove(paths: Paths) -> None:
     """The node is gone, and its volumes with it: so are shares that open nothing any more."""
     shutil.rmtree(paths.volumes, ignore_errors=True)
@@ -153,10 +167,26 @@ REVOKE ALL ON DATABASE {data.DATABASE} FROM PUBLIC;
 GRANT CONNECT ON DATABASE {data.DATABASE} TO PUBLIC;
 REVOKE CONNECT ON DATABASE postgres FROM PUBLIC;
 """  # noqa: S608 – constants, and a password of letters that need no quoting
-    pod = f"{data.POSTGRES}-0"
-    command = ["psql", "-h", "/tmp", "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-q", "-X", "postgres"]  # noqa: S108 – in the pod
-    place.cluster.execute(pod, data.NAMESPACE, data.POSTGRES, command, stdin=text)
+    _as_superuser(place, text, "postgres")
     return Database(username=_ADMINISTRATOR, password=password)
+
+
+def _removed(owner: str) -> str:
+    """A tenant's role with all that it owns, where it is there."""
+    return f"""
+DO $$ BEGIN
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{owner}') THEN
+    EXECUTE 'DROP OWNED BY {owner} CASCADE';
+    EXECUTE 'DROP ROLE {owner}';
+  END IF;
+END $$;
+"""
+
+
+def _as_superuser(place: Place, text: str, database: str) -> None:
+    """Over the server's socket, by standard input: what is said stands in no list of processes."""
+    command = ["psql", "-h", "/tmp", "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-q", "-X", database]  # noqa: S108 – in the pod
+    place.cluster.execute(f"{data.POSTGRES}-0", data.NAMESPACE, data.POSTGRES, command, stdin=text)
 
 
 def _volumes(place: Place) -> list[Path]:

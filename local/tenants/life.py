@@ -13,6 +13,7 @@ from components.platform.specs import GROUP
 from groundwork.console import Progress
 from groundwork.errors import UserError
 from local.engine.operation import Operation, Operator
+from local.layers import Layers
 from local.paths import CHECKOUT, Paths
 from local.tenants import folder
 from local.tenants.archive import DataReference, Head, pack, unpack
@@ -101,6 +102,9 @@ class Tenants:
                 )
         stacks = [f"{self.environment}.{name}" for name in dict.fromkeys(names) if name in there]
         operator.run_all(Operation.DESTROY, stacks)
+        # What a layer keeps of them goes before their names do: a run that ends here is found by them again.
+        settings = from_file(settings_file(self.environment, self.checkout))
+        Layers(settings, made, operator.cluster, self.paths, self.progress).leave(list(dict.fromkeys(names)))
         for name in names:  # also one whose state was removed by a run that was killed then
             operator.forget(f"{self.environment}.{name}")
         for name in () if keep_folder else names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import stat
@@ -118,6 +119,38 @@ def test_the_operator_writes_secrets_that_it_cannot_read(unsealed: Bao) -> None:
     with pytest.raises(Refused) as refused:
         asking.write("sys/policies/acl/operator", {"policy": 'path "*" { capabilities = ["sudo"] }'})
     assert refused.value.status == 403
+
+
+def test_a_tenant_s_key_encrypts_for_it_alone_and_a_forgotten_tenant_leaves_nothing(unsealed: Bao) -> None:
+    plain = base64.b64encode(b"a payload").decode()
+    with root(unsealed.api, unsealed.shares) as asking:
+        asking.write("sys/auth/kubernetes", {"type": "kubernetes"})
+    operator = _with_policy(unsealed, "operator")
+    assert configure.tenants(operator, ["gone", "stays"]) == ["gone", "stays"]
+    for tenant in ("gone", "stays"):
+        operator.write(f"secret/data/tenants/{tenant}/a/key", {"data": {"value": "1"}})
+    gone, stays = (_with_policy(unsealed, f"tenant-{tenant}") for tenant in ("gone", "stays"))
+    sealed = str(data(gone.write("transit/encrypt/tenant-gone", {"plaintext": plain}))["ciphertext"])
+    assert plain not in sealed
+    assert data(gone.write("transit/decrypt/tenant-gone", {"ciphertext": sealed}))["plaintext"] == plain
+    with pytest.raises(Refused) as refused:
+        stays.write("transit/decrypt/tenant-gone", {"ciphertext": sealed})
+    assert refused.value.status == 403
+    kept = str(data(stays.write("transit/encrypt/tenant-stays", {"plaintext": plain}))["ciphertext"])
+    for _ in range(2):  # a run that was cut short is run again
+        configure.forget(operator, "gone")
+        with root(unsealed.api, unsealed.shares) as asking:
+            found = [
+                *asking.names("auth/kubernetes/role"),
+                *asking.names("database/roles"),
+                *asking.names("transit/keys"),
+                *asking.names("identity/entity/name"),
+                *asking.names("sys/policies/acl"),
+                *asking.names("secret/metadata/tenants"),
+            ]
+            assert [name for name in found if "gone" in name] == []
+            assert found.count("tenant-stays") == 5
+    assert data(stays.write("transit/decrypt/tenant-stays", {"ciphertext": kept}))["plaintext"] == plain
 
 
 def test_both_audit_devices_write_and_neither_holds_a_secret(unsealed: Bao) -> None:
