@@ -36,8 +36,8 @@ from components.observability.server import (
     Part,
     Store,
     amounts,
-    from_everywhere,
     from_pods,
+    from_the_mesh,
     to_pods,
 )
 from components.units import format_duration
@@ -231,7 +231,7 @@ def part(args: CollectorArgs) -> Part:
             Door(ports=[OTLP_GRPC, OTLP_HTTP]),
             Door(sources=[Source(namespace=NAMESPACE, account=PROMETHEUS)], ports=[COLLECTOR_METRICS]),
         ],
-        callers=[from_everywhere([OTLP_GRPC, OTLP_HTTP]), from_pods(PROMETHEUS, ports=[COLLECTOR_METRICS])],
+        callers=[from_the_mesh([OTLP_GRPC, OTLP_HTTP]), from_pods(PROMETHEUS, ports=[COLLECTOR_METRICS])],
         reaches=[*mesh_egress(), to_pods(LOKI, ports=[LOKI_PORT]), to_pods(store, ports=[OTLP_GRPC])],
         config={"collector.yaml": dumped(gateway_config(args))},
         store=Store(size=256 * _MIB, storage_class=args.storage_class),

@@ -62,14 +62,17 @@ class NodeLogs(pulumi.ComponentResource):
     def __init__(self, args: NodeLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:observability:NodeLogs", AGENT, None, opts)
         self._args, self._labels = args, platform_labels(args.environment, AGENT)
-        level = pod_security("privileged") | {"pod-security.kubernetes.io/warn": "restricted"}
+        # Allowed, and still told of: in the API server's audit log and to whoever applies it.
+        level = pod_security() | {"pod-security.kubernetes.io/enforce": "privileged"}
         meta = ObjectMetaArgs(name=NODE_NAMESPACE, labels=self._labels | level | INJECTION)
         namespace = Namespace(NODE_NAMESPACE, metadata=meta, opts=pulumi.ResourceOptions(parent=self))
         inside = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
         account = ServiceAccount(AGENT, metadata=self._meta(AGENT), automount_service_account_token=False, opts=inside)
         door = Door(sources=[Source(namespace=NAMESPACE, account=READER)], ports=[COLLECTOR_METRICS])
+        closed = NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=["Ingress", "Egress"])
         guards: list[pulumi.Resource] = [
             account,
+            NetworkPolicy(f"{AGENT}-closed", metadata=self._meta("closed"), spec=closed, opts=inside),
             NetworkPolicy(AGENT, metadata=self._meta(AGENT), spec=_network(), opts=inside),
             allow(f"{AGENT}-callers", self._meta(AGENT), [door], selector=_SELECTOR, opts=inside),
         ]

@@ -193,7 +193,8 @@ def _scraped(ports: Sequence[int]) -> NetworkPolicySpecArgs:
     open_ = [tcp(port) for port in (*ports, SIDECAR_METRICS_PORT)]
     return NetworkPolicySpecArgs(
         pod_selector=LabelSelectorArgs(),
-        policy_types=["Ingress"],
+        # Nothing to call: these namespaces are closed, and other policies of theirs say what each server may.
+        policy_types=["Ingress", "Egress"],
         ingress=[NetworkPolicyIngressRuleArgs(from_=[observers], ports=open_)],
     )
 

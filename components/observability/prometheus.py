@@ -15,7 +15,7 @@ from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, PolicyRul
 from pydantic import JsonValue
 
 from components.labels import platform_labels
-from components.mesh import Door, Source
+from components.mesh import Door, Source, mesh_egress
 from components.mesh.names import service_host
 from components.observability.names import (
     ALERTMANAGER,
@@ -26,8 +26,8 @@ from components.observability.names import (
     PROMETHEUS_PORT,
 )
 from components.observability.scraping import CERTIFICATES, Config, Scraping, mesh_tls
-from components.observability.server import CONFIG, DATA, Part, Server, Store, amounts, from_pods
-from components.units import format_duration
+from components.observability.server import CONFIG, DATA, Part, Server, Store, amounts, from_pods, tcp
+from components.units import address_of, format_duration
 
 LINK_LOCAL = "169.254.0.0/16"
 Rules = Mapping[str, Config]
@@ -125,9 +125,11 @@ def _part(args: PrometheusArgs) -> Part:
         callers=[from_pods(GRAFANA, ports=[PROMETHEUS_PORT])],
         # What it scrapes is everywhere: pods, nodes, the API server.
         reaches=[
+            *mesh_egress(),
             NetworkPolicyEgressRuleArgs(
-                to=[NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr="0.0.0.0/0", except_=[LINK_LOCAL]))]
-            )
+                to=[NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr="0.0.0.0/0", except_=[LINK_LOCAL]))],
+                ports=[tcp(port) for port in sorted({*args.scraping.ports(), *_outside(args.remote_write)})],
+            ),
         ],
         config={name: dumped(file) for name, file in files.items()},
         reloads=True,
@@ -141,6 +143,11 @@ def _part(args: PrometheusArgs) -> Part:
         token=True,
         drain_seconds=30,
     )
+
+
+def _outside(remote_write: str | None) -> list[int]:
+    """The port that numbers are handed on to."""
+    return [address_of(remote_write).port] if remote_write else []
 
 
 def _notes() -> dict[str, str]:

@@ -38,7 +38,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.account_token import token_mount, token_volume
 from components.labels import platform_labels
-from components.mesh import Door, allow
+from components.mesh import INJECTION, Door, allow
 from components.mesh.names import SIDECAR_METRICS_PORT
 from components.observability.names import NAMESPACE, PROMETHEUS
 from components.units import format_bytes
@@ -216,10 +216,10 @@ def from_pods(*names: str, ports: Sequence[int]) -> NetworkPolicyIngressRuleArgs
     return NetworkPolicyIngressRuleArgs(from_=[_pods(name) for name in names], ports=[tcp(port) for port in ports])
 
 
-def from_everywhere(ports: Sequence[int]) -> NetworkPolicyIngressRuleArgs:
-    """From any pod of the cluster."""
-    everyone = NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs())
-    return NetworkPolicyIngressRuleArgs(from_=[everyone], ports=[tcp(port) for port in ports])
+def from_the_mesh(ports: Sequence[int]) -> NetworkPolicyIngressRuleArgs:
+    """From any pod of a namespace whose pods get sidecars."""
+    members = NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels=INJECTION))
+    return NetworkPolicyIngressRuleArgs(from_=[members], ports=[tcp(port) for port in ports])
 
 
 def to_pods(*names: str, ports: Sequence[int]) -> NetworkPolicyEgressRuleArgs:

@@ -20,11 +20,12 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.labels import platform_labels
 from components.secrets import network
 from components.secrets.names import ADDRESS, AUDIENCE, KV, NAMESPACE, OPENBAO, ROTATOR, TLS_SECRET
-from components.workload import ServerArgs, deployment_spec, refuse_other_than_digest
+from components.workload import ServerArgs, deployment_spec, one_at_a_time, refuse_other_than_digest
 
 SELECTOR = {"app.kubernetes.io/name": ROTATOR}
 PORT = 8080
@@ -55,6 +56,7 @@ class Rotator(pulumi.ComponentResource):
         guards: list[pulumi.Resource] = [
             ServiceAccount(name, metadata=meta, automount_service_account_token=False, opts=child),
             NetworkPolicy(name, metadata=meta, spec=policy, opts=child),
+            PodDisruptionBudget(name, metadata=meta, spec=one_at_a_time(SELECTOR), opts=child),
         ]
         notes = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT)}
         Deployment(

@@ -261,3 +261,19 @@ def test_the_platforms_own_servers_are_opened_for_prometheus_alone() -> None:
         (rule,) = rows(doors(namespace).at("spec", "rules"))
         assert at(rule, "from", 0, "source", "principals") == [f"cluster.local/ns/{NAMESPACE}/sa/prometheus"]
         assert at(rule, "to", 0, "operation", "ports")
+
+
+def test_prometheus_reaches_the_ports_that_it_asks_and_no_others() -> None:
+    args = replace(ARGS, remote_write="https://metrics.example.com:8443/write")
+    for wanted, ports in ((ARGS, set()), (args, {8443})):
+        policy = made(wanted).one("NetworkPolicy", "prometheus")
+        (anywhere,) = [each for each in rows(policy.at("spec", "egress")) if at(each, "to", 0, "ipBlock") is not None]
+        found = {port["port"] for port in rows(at(anywhere, "ports"))}
+        assert found == {443, 6443, *Scraping(own_node=True).ports()} | ports
+        assert at(anywhere, "to", 0, "ipBlock", "except") == ["169.254.0.0/16"]
+
+
+def test_spans_come_from_namespaces_of_the_mesh_alone() -> None:
+    peers = [at(each, "from", 0) for each in rows(made().one("NetworkPolicy", "collector").at("spec", "ingress"))]
+    assert {"namespaceSelector": {"matchLabels": {"istio-injection": "enabled"}}} in peers
+    assert {"namespaceSelector": {}} not in peers
