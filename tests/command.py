@@ -20,12 +20,17 @@ from tests.components.recording import at
 
 
 def groundwork(
-    *arguments: str, checkout: Path = CHECKOUT, variables: Mapping[str, str] | None = None
+    *arguments: str,
+    checkout: Path = CHECKOUT,
+    variables: Mapping[str, str] | None = None,
+    stdin: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run one command to its end. `variables`: set beside the test's own environment."""
+    """Run one command to its end. `variables`: set beside the test's own environment; `stdin`: what it reads."""
     command = [sys.executable, "-m", "groundwork", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(checkout), **(variables or {})}
-    return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=checkout, env=environment, input=stdin, capture_output=True, text=True, check=False
+    )
 
 
 def succeeded(done: subprocess.CompletedProcess[str]) -> str:

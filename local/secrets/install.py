@@ -75,8 +75,9 @@ def prepare(place: Place, way: Way, progress: Progress) -> None:
                 shutil.chown(folder, USER, USER)
 
 
-def settle(place: Place, tenants: Sequence[str], progress: Progress) -> None:
+def settle(place: Place, tenants: Sequence[str], progress: Progress) -> str:
     """After the layer's stack: initialise, unseal, set up, give the tenants what they need. Quick where all is done.
+    Gives what was done.
 
     Where a person keeps the shares elsewhere, a sealed OpenBao is an error that says what to run.
     """
@@ -99,10 +100,12 @@ def settle(place: Place, tenants: Sequence[str], progress: Progress) -> None:
                     configure.mark(by_root)
                 asking = reach.operator(api)
                 done = configure.tenants(asking, tenants, all_=True)
-                step.update("initialised" if token else "set up anew")
+                said = "initialised" if token else "set up anew"
             else:
                 done = configure.tenants(asking, tenants)
-                step.update(f"set up {', '.join(done)}" if done else "nothing changed")
+                said = f"set up {', '.join(done)}" if done else "nothing changed"
+        step.update(said)
+    return said
 
 
 def bring_tenants(place: Place, tenants: Sequence[str], progress: Progress) -> None:

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
-from local.secrets.api import PATIENT_SECONDS, Api, Refused
+from local.secrets.api import PATIENT_SECONDS, Api, Refused, data
 from local.secrets.shares import NEW, Shares
 
 ACTIVE_SECONDS = 30.0
@@ -128,6 +128,28 @@ def revoke(asking: Api) -> None:
             return
         raise
     raise UserError(what="a revoked token is still taken", fix="seal OpenBao and ask its makers", code=ExitCode.ERROR)
+
+
+def revoke_roots(api: Api, shares: Shares) -> int:
+    """End every root token that is there, with one that is made for it and ends too; gives how many there were."""
+    found = 0
+    with root(api, shares) as asking:
+        own = data(asking.read("auth/token/lookup-self"))["accessor"]
+        for accessor in asking.names("auth/token/accessors"):
+            if accessor != own and _is_root(asking, accessor):
+                asking.write("auth/token/revoke-accessor", {"accessor": accessor})
+                found += 1
+    return found
+
+
+def _is_root(asking: Api, accessor: str) -> bool:
+    try:
+        policies = data(asking.write("auth/token/lookup-accessor", {"accessor": accessor}))["policies"]
+    except Refused as error:
+        if error.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:  # it ended meanwhile
+            return False
+        raise
+    return isinstance(policies, list) and "root" in policies
 
 
 def rekey(api: Api, shares: Shares, new: Shares) -> None:

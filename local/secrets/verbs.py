@@ -61,7 +61,7 @@ def init(share: Share = None) -> None:
     """
     from local.secrets.install import settle
 
-    settle(_place(share), _tenants(), progress())
+    print(settle(_place(share), _tenants(), progress()))
 
 
 @app.command()
@@ -111,6 +111,20 @@ def rekey(
     with reach.any() as api:
         renew(reach.operator(api), place.shares, new)
     print("rekeyed: take a snapshot now (groundwork vault snapshot), the earlier ones need the old shares")
+
+
+@app.command("revoke-root")
+def revoke_root(share: Share = None) -> None:
+    """End every root token: none is needed, and each can read all secrets. Takes the threshold of shares.
+
+    Example:
+      groundwork vault revoke-root
+    """
+    from local.secrets.life import revoke_roots
+
+    place = _place(share)
+    with place.reach.any() as api:
+        print(f"root tokens revoked: {revoke_roots(api, place.shares)}")
 
 
 @app.command()

@@ -15,7 +15,7 @@ import pytest
 from groundwork.errors import UserError
 from local.secrets import configure, rules
 from local.secrets.api import Api, Refused, data
-from local.secrets.life import initialise, rekey, restore, root, seal_of, snapshot, unseal, wait_active
+from local.secrets.life import initialise, rekey, restore, revoke_roots, root, seal_of, snapshot, unseal, wait_active
 from local.secrets.shares import Shares
 from tests.local.secrets.bao import Bao, free_ports, openbao
 
@@ -151,6 +151,20 @@ def test_a_tenant_s_key_encrypts_for_it_alone_and_a_forgotten_tenant_leaves_noth
             assert [name for name in found if "gone" in name] == []
             assert found.count("tenant-stays") == 5
     assert data(stays.write("transit/decrypt/tenant-stays", {"ciphertext": kept}))["plaintext"] == plain
+
+
+def test_a_root_token_that_somebody_kept_is_found_and_ended(unsealed: Bao) -> None:
+    with root(unsealed.api, unsealed.shares) as asking:
+        made = asking.write("auth/token/create-orphan", {"policies": ["root"]})["auth"]
+    assert isinstance(made, dict)
+    kept, other = unsealed.api.as_(str(made["client_token"])), _with_policy(unsealed, "tenant-acme")
+    assert kept.read("auth/token/lookup-self")
+    assert revoke_roots(unsealed.api, unsealed.shares) == 1
+    with pytest.raises(Refused) as refused:
+        kept.read("auth/token/lookup-self")
+    assert refused.value.status == 403
+    assert other.read("auth/token/lookup-self"), "no other token ends"
+    assert revoke_roots(unsealed.api, unsealed.shares) == 0
 
 
 def test_both_audit_devices_write_and_neither_holds_a_secret(unsealed: Bao) -> None:
