@@ -302,8 +302,8 @@ class Scraping:
 
     def ports(self) -> list[int]:
         """Every port that is asked, and those of the API server: of its Service, of ours, of a cloud's."""
-        jobs = (*JOBS, *self.more, *self._nodes())
-        return sorted({443, 6443, *(job.port for job in jobs)})
+        pods, nodes = (job.port for job in (*JOBS, *self.more)), (job.port for job in self._nodes())
+        return sorted({443, 6443, *pods, *nodes})
 
     def _nodes(self) -> Sequence[NodeJob]:
         return (*NODE_JOBS, *(OWN_NODE_JOBS if self.own_node else ()))
