@@ -48,6 +48,12 @@ def agents(outputs: object) -> list[AgentRow]:
     return [AgentRow(**{key: str(value) for key, value in row.items()}) for row in rows.values()]
 
 
+def missing(outputs: object) -> Mapping[str, str]:
+    """What the environment's stacks declare but do not run: its name → why, and what stands in for it."""
+    rows = outputs.get("not here") if isinstance(outputs, Mapping) else None
+    return {str(name): str(why) for name, why in rows.items()} if isinstance(rows, Mapping) else {}
+
+
 def first_answer(outcome: Outcome, paths: Paths, progress: Progress) -> list[Answer]:
     """Ask every agent one question. Empty where no container runs or the agents are not reached from here.
 
@@ -107,6 +113,8 @@ def show(outcome: Outcome, answers: list[Answer]) -> None:
     table.columns[-1].overflow = "fold"
     for row in agents(outcome.outputs):
         table.add_row(f"{row.tenant}/{row.agent}", row.tier, _answered(row, by_agent), row.address)
+    for name, why in missing(outcome.outputs).items():
+        table.add_row(name, "–", "not here", why)
     console.print(table)
     for line in _next(outcome, answers):
         console.print(line, markup=False, soft_wrap=True)

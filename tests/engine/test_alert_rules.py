@@ -248,3 +248,12 @@ def test_every_alert_is_silent_then_fires_then_clears(tmp_path: Path) -> None:
     ensured()
     check(RULES, tmp_path)
     run_cases(RULES, [_case(name) for name in TROUBLES], tmp_path)
+
+
+def test_a_refused_configuration_stays_an_alert_between_two_pushes(tmp_path: Path) -> None:
+    # One refusal when it is pushed, then one a connection: istiod ends them after half an hour, give or take a tenth.
+    ensured()
+    name, fires = "MeshConfigurationRejected", [{"type": "rds", "severity": SEVERITIES["MeshConfigurationRejected"]}]
+    series = {'pilot_total_xds_rejects{type="rds"}': "_x29 1+0x32 2+0x32 3+0x80"}
+    shown: dict[int, list[dict[str, str]]] = dict.fromkeys((33, 45, 61, 65, 80, 94, 98, 120, 130), fires)
+    run_cases(RULES, [Case(alert=name, series=series, firing={25: [], **shown, 145: []})], tmp_path)

@@ -54,12 +54,14 @@ ALERTS = (
     ),
     Alert(
         name="MeshConfigurationRejected",
-        # The series begins with the first rejection: there is no zero to rise from.
+        # The series begins with the first refusal: there is no zero to rise from. A refusal is counted when a push is
+        # sent, and what is still refused is sent again at the latest when istiod ends the connection: after 30 minutes
+        # and up to a tenth (its chart's keepaliveMaxServerConnectionAge, gRPC's jitter).
         expr="sum by (type) (pilot_total_xds_rejects) > 0"
-        " unless sum by (type) (pilot_total_xds_rejects offset 10m) == sum by (type) (pilot_total_xds_rejects)",
+        " unless sum by (type) (pilot_total_xds_rejects offset 40m) == sum by (type) (pilot_total_xds_rejects)",
         wait=timedelta(minutes=1),
-        severity="warning",
-        summary="Proxies refuse what istiod sends them ({{ $labels.type }})",
-        runbook="istiod-down",
+        severity="page",
+        summary="Proxies refuse what istiod sends them ({{ $labels.type }}) and keep what they had",
+        runbook="configuration-refused",
     ),
 )
