@@ -41,7 +41,6 @@ _LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
     ("sns", "ListTopics", {}, "Topics[].TopicArn"),
     ("sqs", "ListQueues", {}, "QueueUrls"),
     ("eks", "ListClusters", {}, "clusters"),
-    ("ecs", "ListClusters", {}, "clusterArns"),
     ("ecs", "ListTaskDefinitions", {"status": "ACTIVE"}, "taskDefinitionArns"),
     ("servicediscovery", "ListNamespaces", {}, "Namespaces[].Id"),
     ("rds", "DescribeDBInstances", {}, "DBInstances[].DBInstanceIdentifier"),
@@ -101,7 +100,15 @@ class EmulatedAccount:
                     raise
                 rows = []
             found |= {f"{api} {operation.removeprefix('Describe').removeprefix('List')}: {row}" for row in rows}
-        return found
+        return found | _ecs_clusters(account)
+
+
+def _ecs_clusters(account: Account) -> set[str]:
+    """A deleted cluster may be listed for a while, as INACTIVE."""
+    arns = account.call("ecs", "ListClusters", {})["clusterArns"]
+    clusters = account.call("ecs", "DescribeClusters", {"clusters": arns})["clusters"] if arns else []
+    alive = jmespath.search("[?status!='INACTIVE'].clusterArn", clusters)
+    return {f"ecs Clusters: {arn}" for arn in alive}
 
 
 @contextmanager
