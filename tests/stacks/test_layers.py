@@ -11,6 +11,7 @@ import pulumi
 import pytest
 
 from groundwork.errors import UserError
+from local.answer import missing
 from local.images.catalogue import names
 from stacks import layers, settings
 from stacks.dispatch import declare
@@ -81,3 +82,23 @@ def test_an_image_that_only_a_layer_runs_comes_with_that_layer() -> None:
 
 def test_every_layers_images_have_a_dockerfile() -> None:
     assert {image for images in layers.IMAGES.values() for image in images} <= set(names())
+
+
+def test_observability_tells_the_table_of_up_what_it_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = {name: DIGEST.replace("agent-runtime", name) for name in layers.IMAGES["observability"]}
+    (tmp_path / "kubeconfig").write_text("")
+    (tmp_path / "images.json").write_text(json.dumps(images))
+    monkeypatch.setenv("GROUNDWORK_HOME", str(tmp_path))
+    monkeypatch.delenv("GROUNDWORK_KUBECONFIG", raising=False)
+
+    def told(more: str) -> set[str]:
+        chosen = "  groundwork:layers: [observability]\n"
+        (tmp_path / "Pulumi.other.yaml").write_text(SETTINGS + chosen + more)
+        graph = record(lambda: declare("other.observability", tmp_path), stack="other.observability")
+        return set(missing(graph.outputs))
+
+    assert told("") == {"grafana", "tempo"}
+    tempo = DIGEST.replace("agent-runtime", "tempo")
+    assert told(f"  groundwork:observability: {{tempo: '{tempo}'}}\n") == {"grafana"}
