@@ -164,6 +164,33 @@ def _update_cluster_version(_state: State, asked: Object, response: BaseResponse
     return {"update": _done("VersionUpdate")}
 
 
+def _describe_cluster(state: State, asked: Object, response: BaseResponse) -> Object:
+    """With the security group that EKS makes for a cluster, and the network that its subnets are in."""
+    from moto.ec2.models import ec2_backends
+
+    cluster = response.eks_backend.clusters.get(asked["name"])  # type: ignore[attr-defined]  # moto's own response class
+    if cluster is not None and cluster.resources_vpc_config.get("subnetIds"):
+        ec2 = ec2_backends[state.account][state.region]
+        network = ec2.get_subnet(cluster.resources_vpc_config["subnetIds"][0]).vpc_id
+        groups = state.table("security group")
+        if (cluster.name,) not in groups:
+            name = f"eks-cluster-sg-{cluster.name}-{_short()[:8]}"
+            made = ec2.create_security_group(name, "EKS created security group", network)
+            groups[cluster.name,] = {"id": made.id}
+        own = {"clusterSecurityGroupId": groups[cluster.name,]["id"], "vpcId": network}
+        cluster.resources_vpc_config = {**cluster.resources_vpc_config, **own}
+    raise NotOursError
+
+
+def _delete_cluster(state: State, asked: Object, _response: BaseResponse) -> Object:
+    from moto.ec2.models import ec2_backends
+
+    group = state.table("security group").pop((str(asked["name"]),), None)
+    if group is not None:
+        ec2_backends[state.account][state.region].delete_security_group(group_id=group["id"])
+    raise NotOursError
+
+
 def _tag(state: State, asked: Object, _response: BaseResponse) -> Object:
     item = state.tagged(str(asked["resourceArn"]))
     if item is None:
@@ -199,6 +226,8 @@ EKS: dict[str, Operation] = {
     "UpdatePodIdentityAssociation": _update_pod_identity_association,
     "DeletePodIdentityAssociation": _delete_pod_identity_association,
     "UpdateClusterVersion": _update_cluster_version,
+    "DescribeCluster": _describe_cluster,
+    "DeleteCluster": _delete_cluster,
     "TagResource": _tag,
     "UntagResource": _untag,
 }

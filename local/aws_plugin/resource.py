@@ -288,7 +288,8 @@ class Resource:
         hidden = secrets_in(given)
         # What was given as a secret is one also where the API repeats it elsewhere.
         marked = {key: Secret(value) if _shows(value, hidden) else value for key, value in found.items()}
-        return mark_secrets({**marked, **inputs}, given)
+        shown = {key: _with_computed(value, live.get(key)) for key, value in inputs.items()}
+        return mark_secrets({**marked, **shown}, given)
 
     def imported(self, identifier: str, live: Object) -> Object:
         """Inputs for a resource that no program knew before."""
@@ -382,3 +383,10 @@ def secrets_in(properties: Mapping[str, Json]) -> list[str]:
 
 
 __all__ = ["UNKNOWN", "Resource", "secrets_in", "type_name"]
+
+
+def _with_computed(given: Json, live: Json) -> Json:
+    """A block as it was given, with what the API alone says of it: a cluster's `vpcConfig` has its security group."""
+    if not isinstance(given, dict) or not isinstance(live, dict):
+        return given
+    return {**{key: value for key, value in live.items() if value is not None}, **given}

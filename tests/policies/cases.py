@@ -221,6 +221,16 @@ KUBERNETES = (
         ],
     ),
     Case(
+        policy="k8s-service-exposure",
+        type="kubernetes:core/v1:Service",
+        good={
+            "kind": "Service",
+            "metadata": {"name": "gateway", "namespace": "groundwork-gateway"},
+            "spec": {"type": "NodePort", "ports": [{"port": 443, "nodePort": 32443}]},
+        },
+        bad=[(("metadata", "name"), "other"), (("metadata", "namespace"), "acme"), (("spec", "type"), "ExternalName")],
+    ),
+    Case(
         policy="k8s-rbac-wildcards",
         type="kubernetes:rbac.authorization.k8s.io/v1:Role",
         good=_ROLE,
