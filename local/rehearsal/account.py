@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import jmespath
@@ -66,12 +67,16 @@ _LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
 
 @dataclass(frozen=True)
 class EmulatedAccount:
-    """A running account. `variables`: what whoever speaks to it needs in the environment."""
+    """A running account. `variables`: what whoever speaks to it needs in the environment.
+
+    `others`: regions beside its own that the environment makes something in.
+    """
 
     number: str
     region: str
     port: int
     process: int
+    others: tuple[str, ...] = ()
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -86,21 +91,34 @@ class EmulatedAccount:
 
     def account(self, region: str = "") -> Account:
         """Calls to it. The environment must hold `variables`."""
-        return Account(Settings(region=region or self.region, path_style=True))
+        region = region or self.region
+        if region not in self._accounts:
+            self._accounts[region] = Account(Settings(region=region, path_style=True))
+        return self._accounts[region]
 
-    def inventory(self, region: str = "") -> set[str]:
-        """All that is in it, as `api: name`."""
-        account = self.account(region)
-        found: set[str] = set()
-        for api, operation, parameters, at in _LISTS:
-            try:
-                rows = jmespath.search(at, account.call(api, operation, dict(parameters))) or []
-            except CallError as error:
-                if "NotFound" not in error.error:
-                    raise
-                rows = []
-            found |= {f"{api} {operation.removeprefix('Describe').removeprefix('List')}: {row}" for row in rows}
-        return found | _ecs_clusters(account)
+    @cached_property
+    def _accounts(self) -> dict[str, Account]:
+        # Some forty clients each, a tenth of a second for every one.
+        return {}
+
+    def inventory(self) -> set[str]:
+        """All that is in it, as `region api listing: name`."""
+        return {
+            f"{region} {row}" for region in (self.region, *self.others) for row in _inventory(self.account(region))
+        }
+
+
+def _inventory(account: Account) -> set[str]:
+    found: set[str] = set()
+    for api, operation, parameters, at in _LISTS:
+        try:
+            rows = jmespath.search(at, account.call(api, operation, dict(parameters))) or []
+        except CallError as error:
+            if "NotFound" not in error.error:
+                raise
+            rows = []
+        found |= {f"{api} {operation.removeprefix('Describe').removeprefix('List')}: {row}" for row in rows}
+    return found | _ecs_clusters(account)
 
 
 def _ecs_clusters(account: Account) -> set[str]:
@@ -112,7 +130,7 @@ def _ecs_clusters(account: Account) -> set[str]:
 
 
 @contextmanager
-def emulated(number: str, region: str, log: Path) -> Iterator[EmulatedAccount]:
+def emulated(number: str, region: str, log: Path, others: tuple[str, ...] = ()) -> Iterator[EmulatedAccount]:
     """An account that lives as long as the block, on a free port of 127.0.0.1. UserError where it does not start."""
     environment = {
         **os.environ,
@@ -132,7 +150,7 @@ def emulated(number: str, region: str, log: Path) -> Iterator[EmulatedAccount]:
             line = process.stdout.readline()
             if not line.strip().isdigit():
                 raise UserError(what="the emulated account does not start", where=str(log), code=ExitCode.ERROR)
-            yield EmulatedAccount(number, region, int(line), process.pid)
+            yield EmulatedAccount(number, region, int(line), process.pid, others)
         finally:
             process.terminate()
             process.wait(timeout=_END_SECONDS)

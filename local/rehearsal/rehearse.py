@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 
@@ -21,7 +22,7 @@ from local.aws_plugin.account import Account
 from local.aws_plugin.journal import VARIABLE, Journal
 from local.aws_plugin.recovery import Finder
 from local.cluster import Cluster
-from local.engine.operation import Operation, Operator
+from local.engine.operation import Operation, Operator, StackOutcome
 from local.engine.recovery import Find, PendingCreate
 from local.engine.workspace import OUR_AWS_PLUGIN, OUR_PLUGIN, Engine
 from local.paths import CHECKOUT, Paths
@@ -52,15 +53,20 @@ class Report:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the environment lives: `number` and `region` of its account; `eks`: whether it has a Kubernetes cluster."""
+    """Where the environment lives: `number` and `region` of its account; `eks`: whether it has a Kubernetes cluster.
+
+    `others`: regions beside its own that it makes something in.
+    """
 
     number: str
     region: str
     eks: bool
+    others: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, environment: str, checkout: Path = CHECKOUT) -> Place:
         """From the environment's settings. Raises UserError where they name no account."""
+        from stacks.aws_environment import GLOBAL_REGION
         from stacks.settings import settings_file
 
         file = settings_file(environment, checkout)
@@ -71,7 +77,9 @@ class Place:
                 fix="local runs for real: groundwork up local",
             )  # fmt: skip
         kind = (aws.get("cluster") or {}).get("kind")
-        return cls(str(aws["account"]), str(aws["region"]), kind == "eks")
+        copies = (aws.get("backup") or {}).get("copyRegion")
+        others = {GLOBAL_REGION, *([copies] if copies else []), *(aws.get("registry") or {}).get("replicas", [])}
+        return cls(str(aws["account"]), str(aws["region"]), kind == "eks", tuple(sorted(others - {aws["region"]})))
 
 
 def rehearse(environment: str, user: Paths, progress: Progress) -> Report:
@@ -81,7 +89,8 @@ def rehearse(environment: str, user: Paths, progress: Progress) -> Report:
     folder = Path(tempfile.mkdtemp(prefix="gw"))
     paths = Paths(cache=user.cache, data=folder)
     try:
-        with peak() as highest, emulated(place.number, place.region, folder / "account.log") as account:
+        log = folder / "account.log"
+        with peak() as highest, emulated(place.number, place.region, log, place.others) as account:
             given = {
                 **account.variables,
                 VARIABLE: str(folder / "journal"),
@@ -90,7 +99,7 @@ def rehearse(environment: str, user: Paths, progress: Progress) -> Report:
                 "GROUNDWORK_PYTHON": sys.executable,
             }
             with variables(given), _cluster(place, paths, progress) as cluster:
-                _run(_operator(paths, progress, cluster), account, cluster, report)
+                go_through(_operator(paths, progress, cluster), account, cluster, report)
             report.memory = highest[0]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -132,7 +141,16 @@ def _free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def _run(operator: Operator, account: EmulatedAccount, cluster: Cluster | None, report: Report) -> None:
+class Runs(Protocol):
+    """What runs an operation of the engine on an environment: `Operator` does."""
+
+    def run(self, operation: Operation, stack: str) -> StackOutcome:
+        """Raises UserError with the engine's own words, or the program's."""
+        ...
+
+
+def go_through(operator: Runs, account: EmulatedAccount, cluster: Cluster | None, report: Report) -> None:
+    """All steps; what does not hold is added to the report."""
     environment, before = report.environment, account.inventory()
 
     def timed(operation: Operation) -> int:
@@ -184,7 +202,7 @@ def _look_at_pods(cluster: Cluster, report: Report) -> None:
     report.pods = len(cluster.items("pods"))
 
 
-def _drift(operator: Operator, environment: str, account: EmulatedAccount, report: Report) -> None:
+def _drift(operator: Runs, environment: str, account: EmulatedAccount, report: Report) -> None:
     """Change the retention of a group of logs by hand: the next `up` must find and mend it, and nothing else."""
     calls = account.account()
     groups = calls.call("logs", "DescribeLogGroups", {})["logGroups"]

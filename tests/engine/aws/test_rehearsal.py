@@ -1,0 +1,113 @@
+"""What a rehearsal refuses, on an emulated account; and one environment rehearsed whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from local.engine.operation import Operation, StackOutcome
+from local.rehearsal.account import EmulatedAccount, emulated, variables
+from local.rehearsal.rehearse import Report, go_through
+from tests.command import groundwork, succeeded
+from tests.engine.aws.bench import ACCOUNT, REGION
+
+pytestmark = pytest.mark.engine
+
+GROUP, DAYS, COPIES = "of-the-program", 30, "eu-central-1"
+
+
+@dataclass
+class Hand:
+    """In the engine's place: it makes one group of logs in two regions, and does wrong what it is told to."""
+
+    account: EmulatedAccount
+    makes: bool = True
+    previewed: int = 0
+    mends: bool = True
+    counted: int = 1
+    leaves: tuple[str, ...] = ()
+    made: bool = False
+
+    def run(self, operation: Operation, stack: str) -> StackOutcome:
+        changed = {Operation.UP: self._up, Operation.PREVIEW: lambda: self.previewed, Operation.DESTROY: self._destroy}
+        return StackOutcome(stack=stack, outputs={}, changed=changed[operation](), summary="", seconds=0)
+
+    def _up(self) -> int:
+        if self.made:
+            if self.mends:
+                self._keep(REGION)
+            return self.counted
+        if self.makes:
+            for region in (REGION, COPIES):
+                self.account.account(region).call("logs", "CreateLogGroup", {"logGroupName": GROUP})
+                self._keep(region)
+        self.made = True
+        return 2
+
+    def _keep(self, region: str) -> None:
+        asked = {"logGroupName": GROUP, "retentionInDays": DAYS}
+        self.account.account(region).call("logs", "PutRetentionPolicy", asked)
+
+    def _destroy(self) -> int:
+        for region in (REGION, COPIES) if self.makes else ():
+            if region not in self.leaves:
+                self.account.account(region).call("logs", "DeleteLogGroup", {"logGroupName": GROUP})
+        return 2
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAccount]:
+    log: Path = tmp_path_factory.mktemp("account") / "log"
+    with emulated(ACCOUNT, REGION, log, (COPIES,)) as made, variables(made.variables):
+        yield made
+
+
+def problems(hand: Hand) -> list[str]:
+    report = Report("dev")
+    go_through(hand, hand.account, None, report)
+    for region in hand.leaves:
+        hand.account.account(region).call("logs", "DeleteLogGroup", {"logGroupName": GROUP})
+    assert report.as_json["verdict"] == ("fail" if report.problems else "pass")
+    return report.problems
+
+
+def test_nothing_is_wrong_where_all_holds(account: EmulatedAccount) -> None:
+    assert problems(Hand(account)) == []
+
+
+def test_a_program_that_makes_nothing_fails(account: EmulatedAccount) -> None:
+    assert problems(Hand(account, makes=False)) == [
+        "nothing was made in the account",
+        "there is no group of logs to change by hand",
+    ]
+
+
+def test_a_preview_that_shows_changes_fails(account: EmulatedAccount) -> None:
+    assert problems(Hand(account, previewed=2)) == ["a preview of what is up shows 2 changes"]
+
+
+def test_drift_that_is_not_mended_fails(account: EmulatedAccount) -> None:
+    assert problems(Hand(account, mends=False, counted=0)) == [
+        "one resource was changed by hand, and up changed 0",
+        f"what was changed by hand is not mended: {GROUP}",
+    ]
+
+
+def test_an_up_that_changes_more_than_drifted_fails(account: EmulatedAccount) -> None:
+    assert problems(Hand(account, counted=3)) == ["one resource was changed by hand, and up changed 3"]
+
+
+@pytest.mark.parametrize("region", [REGION, COPIES])
+def test_what_destroy_leaves_is_named_in_whatever_region(account: EmulatedAccount, region: str) -> None:
+    assert problems(Hand(account, leaves=(region,))) == [f"destroy leaves {region} logs LogGroups: {GROUP}"]
+
+
+def test_an_environment_is_rehearsed_whole() -> None:
+    seen = json.loads(succeeded(groundwork("rehearse", "ecs", "--json")))
+    assert (seen["verdict"], seen["problems"]) == ("pass", [])
+    assert seen["resources"] > 200
+    assert set(seen["seconds"]) == {"up", "preview", "destroy"}
