@@ -47,12 +47,14 @@ class Report:
     """Follows one operation of the engine. `changes`: how many resources were created, updated and so on.
 
     `new_outputs`: whether the stack's own outputs are others than before; no resource counts as changed by that.
+    `touched`: what was changed, as "update Deployment web: spec.replicas".
     `advice`: breaches of policies that do not stop the engine; `unseen`: checks of policies that could not be made.
     """
 
     step: Step
     changes: Counter[str] = field(default_factory=Counter)
     new_outputs: bool = False
+    touched: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
     unseen: int = 0
     _under_way: dict[str, str] = field(default_factory=dict)
@@ -82,6 +84,10 @@ class Report:
 
     def _ended(self, metadata: StepEventMetadata) -> None:
         self._under_way.pop(metadata.urn, None)
+        operation = str(metadata.op.value)
+        if operation not in _UNCHANGED and operation != "refresh":
+            where = ", ".join(sorted(metadata.detailed_diff or metadata.diffs or ()))
+            self.touched.append(f"{operation} {short(metadata.urn)}" + (f": {where}" if where else ""))
         if metadata.type == _STACK and metadata.old is not None and metadata.new is not None:
             self.new_outputs = metadata.old.outputs != metadata.new.outputs
 

@@ -103,9 +103,7 @@ class EmulatedAccount:
 
     def inventory(self) -> set[str]:
         """All that is in it, as `region api listing: name`."""
-        return {
-            f"{region} {row}" for region in (self.region, *self.others) for row in _inventory(self.account(region))
-        }
+        return {f"{region} {row}" for region in (self.region, *self.others) for row in _inventory(self.account(region))}
 
 
 def _inventory(account: Account) -> set[str]:

@@ -153,24 +153,24 @@ def go_through(operator: Runs, account: EmulatedAccount, cluster: Cluster | None
     """All steps; what does not hold is added to the report."""
     environment, before = report.environment, account.inventory()
 
-    def timed(operation: Operation) -> int:
+    def timed(operation: Operation) -> StackOutcome:
         started = time.monotonic()
         done = operator.run(operation, environment)
         report.seconds[str(operation)] = round(time.monotonic() - started, 1)
-        return done.changed
+        return done
 
     if cluster is None:
-        report.resources = timed(Operation.UP)
+        report.resources = timed(Operation.UP).changed
     else:
         with nodes.following(account.account(), cluster) as made:
-            report.resources = timed(Operation.UP)
+            report.resources = timed(Operation.UP).changed
             _look_at_pods(cluster, report)
             report.nodes = len(made)
     if account.inventory() == before:
         report.problems.append("nothing was made in the account")
-    changed = timed(Operation.PREVIEW)
-    if changed:
-        report.problems.append(f"a preview of what is up shows {changed} changes")
+    seen = timed(Operation.PREVIEW)
+    if seen.changed:
+        report.problems.append(f"a preview of what is up shows {_changes(seen)}")
     _drift(operator, environment, account, report)
     unprotect(account.account())
     timed(Operation.DESTROY)
@@ -211,13 +211,17 @@ def _drift(operator: Runs, environment: str, account: EmulatedAccount, report: R
         report.problems.append("there is no group of logs to change by hand")
         return
     calls.call("logs", "PutRetentionPolicy", {"logGroupName": group["logGroupName"], "retentionInDays": 1})
-    changed = operator.run(Operation.UP, environment).changed
-    if changed != 1:
-        report.problems.append(f"one resource was changed by hand, and up changed {changed}")
+    done = operator.run(Operation.UP, environment)
+    if done.changed != 1:
+        report.problems.append(f"one resource was changed by hand, and up made {_changes(done)}")
     asked = {"logGroupNamePrefix": group["logGroupName"]}
     again = calls.call("logs", "DescribeLogGroups", asked)["logGroups"][0]
     if again.get("retentionInDays") != group["retentionInDays"]:
         report.problems.append(f"what was changed by hand is not mended: {group['logGroupName']}")
+
+
+def _changes(done: StackOutcome) -> str:
+    return "; ".join([f"{done.changed} changes", *done.touched])
 
 
 def unprotect(account: Account) -> None:

@@ -92,13 +92,13 @@ def test_a_preview_that_shows_changes_fails(account: EmulatedAccount) -> None:
 
 def test_drift_that_is_not_mended_fails(account: EmulatedAccount) -> None:
     assert problems(Hand(account, mends=False, counted=0)) == [
-        "one resource was changed by hand, and up changed 0",
+        "one resource was changed by hand, and up made 0 changes",
         f"what was changed by hand is not mended: {GROUP}",
     ]
 
 
 def test_an_up_that_changes_more_than_drifted_fails(account: EmulatedAccount) -> None:
-    assert problems(Hand(account, counted=3)) == ["one resource was changed by hand, and up changed 3"]
+    assert problems(Hand(account, counted=3)) == ["one resource was changed by hand, and up made 3 changes"]
 
 
 @pytest.mark.parametrize("region", [REGION, COPIES])

@@ -10,8 +10,12 @@ def event(**fields: object) -> EngineEvent:
     return EngineEvent.from_json({"sequence": 1, "timestamp": 1, **fields})
 
 
+def step_of(operation: str) -> dict[str, object]:
+    return {"op": operation, "urn": URN, "type": "kubernetes:apps/v1:Deployment", "provider": ""}
+
+
 def metadata(operation: str) -> dict[str, object]:
-    return {"metadata": {"op": operation, "urn": URN, "type": "kubernetes:apps/v1:Deployment", "provider": ""}}
+    return {"metadata": step_of(operation)}
 
 
 def test_a_urn_is_shown_by_its_kind_and_name() -> None:
@@ -32,6 +36,15 @@ def test_an_unchanged_resource_is_not_shown() -> None:
     step = Step("pulumi up")
     Report(step).on_event(event(resourcePreEvent=metadata("same")))
     assert step.detail == ""
+
+
+def test_what_was_changed_is_named_with_what_differed() -> None:
+    report = Report(Step("pulumi up"))
+    differs = {"detailedDiff": {"spec.replicas": {"diffKind": "update", "inputDiff": True}}}
+    report.on_event(event(resOutputsEvent={"metadata": {**step_of("update"), **differs}}))
+    for same in ("same", "read", "refresh"):
+        report.on_event(event(resOutputsEvent=metadata(same)))
+    assert report.touched == ["update Deployment acme-concierge: spec.replicas"]
 
 
 def test_the_summary_counts_what_was_not_the_same() -> None:
