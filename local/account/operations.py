@@ -90,9 +90,12 @@ def _create_addon(state: State, asked: Object, response: BaseResponse) -> Object
     key = (_cluster(asked, response), asked["addonName"])
     arn = _eks_arn(state, "addon", *key, _short())
     kept = {name: value for name, value in asked.items() if name != "resolveConflicts"}
+    if key in state.table("addon"):
+        raise RefusedError("ResourceInUseException", f"Addon already exists: {key[1]}")
     item = {
         "tags": {},
         **kept,
+        "podIdentityAssociations": _addon_associations(state, asked, response),
         "addonArn": arn,
         "status": "ACTIVE",
         "createdAt": _now(),
@@ -102,19 +105,40 @@ def _create_addon(state: State, asked: Object, response: BaseResponse) -> Object
     return {"addon": _public(state.add("addon", *key, item=item))}
 
 
+def _addon_associations(state: State, asked: Object, response: BaseResponse) -> list[str]:
+    """The names of the associations that EKS makes of the roles which an add-on is given; its own are in kube-system."""
+    made = []
+    for row in asked.get("podIdentityAssociations") or []:
+        given = {"clusterName": _cluster(asked, response), "namespace": "kube-system", **row}
+        made.append(_create_pod_identity_association(state, given, response)["association"]["associationArn"])
+    return made
+
+
+def _drop_addon_associations(state: State, item: Object) -> None:
+    for arn in item["podIdentityAssociations"]:
+        kept = state.tagged(arn)
+        if kept is not None:  # somebody may have taken it away
+            state.drop("pod identity", kept["clusterName"], kept["associationId"])
+
+
 def _describe_addon(state: State, asked: Object, response: BaseResponse) -> Object:
     return {"addon": _public(state.get("addon", _cluster(asked, response), asked["addonName"]))}
 
 
 def _update_addon(state: State, asked: Object, response: BaseResponse) -> Object:
     item = state.get("addon", _cluster(asked, response), asked["addonName"])
-    changed = ("addonVersion", "serviceAccountRoleArn", "configurationValues", "podIdentityAssociations")
+    changed = ("addonVersion", "serviceAccountRoleArn", "configurationValues")
     item.update({key: value for key, value in asked.items() if key in changed})
+    if "podIdentityAssociations" in asked:
+        _drop_addon_associations(state, item)
+        item["podIdentityAssociations"] = _addon_associations(state, asked, response)
     return {"update": _done("AddonUpdate")}
 
 
 def _delete_addon(state: State, asked: Object, response: BaseResponse) -> Object:
-    return {"addon": _public(state.drop("addon", _cluster(asked, response), asked["addonName"]))}
+    item = state.drop("addon", _cluster(asked, response), asked["addonName"])
+    _drop_addon_associations(state, item)
+    return {"addon": _public(item)}
 
 
 def _done(kind: str) -> Object:

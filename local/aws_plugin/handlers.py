@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from local.aws_plugin.account import Account
+from local.aws_plugin.clusters import Addon
 from local.aws_plugin.edge import Balancer, Certificate, ListenerRule, Record, WebAcl, Zone
 from local.aws_plugin.journal import Journal
 from local.aws_plugin.metering import Budget, MetricAlarm
@@ -59,6 +60,7 @@ _HANDLERS: Mapping[str, type[Resource]] = {
     "": Resource,
     "security_group": SecurityGroup,
     "default_security_group": DefaultSecurityGroup,
+    "addon": Addon,
     "iam_policy": IamPolicy,
     "bucket": Bucket,
     "namespace": Namespace,

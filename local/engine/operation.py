@@ -40,7 +40,8 @@ class Operation(StrEnum):
 class StackOutcome:
     """What the engine did. `outputs`: of an `up`, secrets left out; `changed`: how many resources.
 
-    `touched`: which, and in what; `advice`: breaches of policies that do not stop it; `unseen`: checks that met a value not known yet.
+    `touched`: which, and in what; `advice`: breaches of policies that do not stop it; `unseen`: checks that met a value
+    not known yet.
     """
 
     stack: str
