@@ -12,11 +12,13 @@ PARENT_SECONDS = 1.0
 def supplement() -> dict[str, list[str]]:
     """Add what moto lacks; API → operations that are ours."""
     from local.account import operations
+    from local.account.eks import EKS
+    from local.account.elasticache import ELASTICACHE
     from local.account.supplement import add
 
     added = {
-        "eks": ("eks", operations.EKS, "EKSResponse"),
-        "elasticache": ("elasticache", operations.ELASTICACHE, "ElastiCacheResponse"),
+        "eks": ("eks", EKS, "EKSResponse"),
+        "elasticache": ("elasticache", ELASTICACHE, "ElastiCacheResponse"),
         "backup": ("backup", operations.BACKUP, "BackupResponse"),
         "route53": ("route53", operations.ROUTE53, "Route53"),
         "logs": ("logs", operations.LOGS, "LogsResponse"),

@@ -5,9 +5,11 @@ They are listed in docs/rehearsal.md, and a rehearsal's report counts them: noth
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import json
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -66,6 +68,21 @@ class State:
         return next(
             (item for table in self.tables.values() for item in table.values() if item.get("_arn") == arn), None
         )
+
+
+def now() -> datetime.datetime:
+    """For what an item says of its age."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def short() -> str:
+    """A name that no other item has."""
+    return uuid.uuid4().hex[:16]
+
+
+def public(item: Object) -> Object:
+    """What the API tells of an item."""
+    return {key: value for key, value in item.items() if not key.startswith("_")}
 
 
 Method: TypeAlias = Callable[[BaseResponse], object]
