@@ -99,11 +99,21 @@ def _create_addon(state: State, asked: Object, response: BaseResponse) -> Object
         "modifiedAt": _now(),
         "_arn": arn,
     }
-    return {"addon": _public(state.add("addon", *key, item=item))}
+    return {"addon": _shown(state, state.add("addon", *key, item=item))}
+
+
+def _shown(state: State, item: Object) -> Object:
+    """An add-on as it is told: its associations by their ARNs."""
+    given = item.get("podIdentityAssociations") or []
+    arns = [
+        _eks_arn(state, "podidentityassociation", item["clusterName"], f"a-{item['addonName']}-{number}")
+        for number in range(len(given))
+    ]
+    return _public(item) | ({"podIdentityAssociations": arns} if arns else {})
 
 
 def _describe_addon(state: State, asked: Object, response: BaseResponse) -> Object:
-    return {"addon": _public(state.get("addon", _cluster(asked, response), asked["addonName"]))}
+    return {"addon": _shown(state, state.get("addon", _cluster(asked, response), asked["addonName"]))}
 
 
 def _update_addon(state: State, asked: Object, response: BaseResponse) -> Object:
@@ -114,7 +124,7 @@ def _update_addon(state: State, asked: Object, response: BaseResponse) -> Object
 
 
 def _delete_addon(state: State, asked: Object, response: BaseResponse) -> Object:
-    return {"addon": _public(state.drop("addon", _cluster(asked, response), asked["addonName"]))}
+    return {"addon": _shown(state, state.drop("addon", _cluster(asked, response), asked["addonName"]))}
 
 
 def _done(kind: str) -> Object:

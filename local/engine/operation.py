@@ -38,7 +38,7 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class StackOutcome:
-    """What the engine did. `outputs`: of an `up`, secrets left out; `changed`: how many resources.
+    """What the engine did. `outputs`: of an `up`, secrets left out; `changed`: how many resources, `touched`: which.
 
     `advice`: breaches of policies that do not stop it; `unseen`: checks that met a value not known yet.
     """
@@ -48,6 +48,7 @@ class StackOutcome:
     changed: int
     summary: str
     seconds: float
+    touched: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
     unseen: int = 0
 
@@ -152,6 +153,7 @@ class Operator:
             changed=report.changed,
             summary=report.summary(),
             seconds=time.monotonic() - started,
+            touched=tuple(report.touched),
             advice=tuple(report.advice),
             unseen=report.unseen,
         )

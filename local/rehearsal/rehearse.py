@@ -193,9 +193,9 @@ def _drift(operator: Operator, environment: str, account: EmulatedAccount, repor
         report.problems.append("there is no group of logs to change by hand")
         return
     calls.call("logs", "PutRetentionPolicy", {"logGroupName": group["logGroupName"], "retentionInDays": 1})
-    changed = operator.run(Operation.UP, environment).changed
-    if changed != 1:
-        report.problems.append(f"one resource was changed by hand, and up changed {changed}")
+    outcome = operator.run(Operation.UP, environment)
+    if outcome.changed != 1:
+        report.problems.append(f"one resource was changed by hand, and up changed more: {', '.join(outcome.touched)}")
     asked = {"logGroupNamePrefix": group["logGroupName"]}
     again = calls.call("logs", "DescribeLogGroups", asked)["logGroups"][0]
     if again.get("retentionInDays") != group["retentionInDays"]:
