@@ -38,10 +38,9 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class StackOutcome:
-    """What the engine did. `outputs`: of an `up`, secrets left out; `changed`: how many resources.
+    """What the engine did. `outputs`: of an `up`, secrets left out; `changed`: how many resources, `touched`: which.
 
-    `touched`: which, and in what; `advice`: breaches of policies that do not stop it; `unseen`: checks that met a value
-    not known yet.
+    `advice`: breaches of policies that do not stop it; `unseen`: checks that met a value not known yet.
     """
 
     stack: str

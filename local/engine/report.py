@@ -11,7 +11,7 @@ from groundwork.console import Step
 from groundwork.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
-    from pulumi.automation import EngineEvent, OpType
+    from pulumi.automation import EngineEvent
     from pulumi.automation.events import PolicyEvent, StepEventMetadata
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m|<\{%[^%]*%\}>")
@@ -47,7 +47,7 @@ class Report:
     """Follows one operation of the engine. `changes`: how many resources were created, updated and so on.
 
     `new_outputs`: whether the stack's own outputs are others than before; no resource counts as changed by that.
-    `touched`: what was changed, as "update Deployment web: spec.replicas".
+    `touched`: each of them, such as "update Deployment web (spec)".
     `advice`: breaches of policies that do not stop the engine; `unseen`: checks of policies that could not be made.
     """
 
@@ -63,7 +63,7 @@ class Report:
     def on_event(self, event: EngineEvent) -> None:
         """Take one event. Called from the thread that follows the engine's log."""
         if event.resource_pre_event is not None:
-            self._started(event.resource_pre_event.metadata.urn, event.resource_pre_event.metadata.op)
+            self._started(event.resource_pre_event.metadata)
         elif event.res_outputs_event is not None:
             self._ended(event.res_outputs_event.metadata)
         elif event.res_op_failed_event is not None:
@@ -77,17 +77,16 @@ class Report:
                 self.changes[str(getattr(operation, "value", operation))] += count
         self._show()
 
-    def _started(self, urn: str, operation: OpType) -> None:
-        doing = _DOING.get(operation.value)
-        if doing is not None:
+    def _started(self, metadata: StepEventMetadata) -> None:
+        urn, operation = metadata.urn, metadata.op.value
+        if (doing := _DOING.get(operation)) is not None:
             self._under_way[urn] = f"{doing} {short(urn)}"
+        if metadata.type != _STACK and operation != "refresh" and operation not in _UNCHANGED:
+            keys = f" ({', '.join(metadata.detailed_diff)})" if metadata.detailed_diff else ""
+            self.touched.append(f"{operation} {short(urn)}{keys}")
 
     def _ended(self, metadata: StepEventMetadata) -> None:
         self._under_way.pop(metadata.urn, None)
-        operation = str(metadata.op.value)
-        if operation not in _UNCHANGED and operation != "refresh":
-            where = ", ".join(sorted(metadata.detailed_diff or metadata.diffs or ()))
-            self.touched.append(f"{operation} {short(metadata.urn)}" + (f": {where}" if where else ""))
         if metadata.type == _STACK and metadata.old is not None and metadata.new is not None:
             self.new_outputs = metadata.old.outputs != metadata.new.outputs
 

@@ -41,10 +41,10 @@ def test_an_unchanged_resource_is_not_shown() -> None:
 def test_what_was_changed_is_named_with_what_differed() -> None:
     report = Report(Step("pulumi up"))
     differs = {"detailedDiff": {"spec.replicas": {"diffKind": "update", "inputDiff": True}}}
-    report.on_event(event(resOutputsEvent={"metadata": {**step_of("update"), **differs}}))
+    report.on_event(event(resourcePreEvent={"metadata": {**step_of("update"), **differs}}))
     for same in ("same", "read", "refresh"):
-        report.on_event(event(resOutputsEvent=metadata(same)))
-    assert report.touched == ["update Deployment acme-concierge: spec.replicas"]
+        report.on_event(event(resourcePreEvent=metadata(same)))
+    assert report.touched == ["update Deployment acme-concierge (spec.replicas)"]
 
 
 def test_the_summary_counts_what_was_not_the_same() -> None:
