@@ -1,0 +1,66 @@
+"""Simulated nodes as node groups ask for them, and what is said of pods that do not stand well."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.cluster import Cluster
+from local.rehearsal.nodes import Group, crowded, unplaced
+from tests.components.recording import at
+
+AGENTS = Group(
+    name="agents", size=5, zones=("a-1a", "a-1b", "a-1c"), instance="m7g.large", cpu=2, memory=8192, arm=True,
+    labels={"for": "agents"}, taints=({"key": "agents", "effect": "NoSchedule"},),
+)  # fmt: skip
+
+
+class Told(Cluster):
+    """A cluster that has these pods, all of one deployment of two."""
+
+    def __init__(self, *pods: tuple[str, str]) -> None:
+        super().__init__(kubectl=Path("kubectl"), kubeconfig=Path("kubeconfig"))
+        object.__setattr__(self, "pods", pods)
+
+    def items(self, kinds: str, namespace: str | None = None) -> list[Mapping[str, object]]:  # noqa: ARG002 - of all
+        named = {"namespace": "one", "name": "web"}
+        if kinds == "replicasets.apps":
+            return [{"metadata": named, "spec": {"replicas": 2}}]
+        pods: tuple[tuple[str, str], ...] = vars(self)["pods"]
+        return [
+            {
+                "metadata": {**named, "name": f"web-{index}", "ownerReferences": [{"name": "web"}]},
+                "spec": {"nodeName": node} if node else {},
+                "status": {"phase": phase},
+            }
+            for index, (node, phase) in enumerate(pods)
+        ]
+
+
+def test_a_groups_nodes_are_spread_over_its_zones() -> None:
+    made = AGENTS.nodes()
+    zones = Counter(at(node, "metadata", "labels", "topology.kubernetes.io/zone") for node in made)
+    assert zones == {"a-1a": 2, "a-1b": 2, "a-1c": 1}
+    assert len({at(node, "metadata", "name") for node in made}) == 5
+
+
+def test_a_node_says_what_its_group_says() -> None:
+    node: Mapping[str, object] = AGENTS.nodes()[0]
+    labels = at(node, "metadata", "labels")
+    assert isinstance(labels, dict)
+    assert (labels["for"], labels["kubernetes.io/arch"]) == ("agents", "arm64")
+    assert at(node, "spec", "taints") == [{"key": "agents", "effect": "NoSchedule"}]
+
+
+def test_pods_that_stand_well_are_no_problem() -> None:
+    cluster = Told(("n1", "Running"), ("n2", "Succeeded"))
+    assert (unplaced(cluster), crowded(cluster)) == ([], [])
+
+
+def test_a_pod_without_a_node_or_that_does_not_run_is_named() -> None:
+    assert unplaced(Told(("", "Pending"), ("n1", "Failed"))) == ["one/web-0: Pending", "one/web-1: Failed"]
+
+
+def test_a_deployment_with_all_its_pods_on_one_node_is_named() -> None:
+    assert crowded(Told(("n1", "Running"), ("n1", "Running"))) == ["one/web"]
