@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import os
 import re
 import secrets
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +23,7 @@ from local import record
 from local.paths import CHECKOUT, Paths
 from local.secrets import configure
 from local.secrets.api import Api, Refused, data
-from local.secrets.install import Place, settle
+from local.secrets.install import Place, forget_tenants, settle
 from local.secrets.life import restore, root, seal_of, snapshot, unseal, wait_active
 from local.secrets.reach import login
 from local.secrets.values import put
@@ -27,10 +31,10 @@ from local.up import cluster_of
 from stacks.settings import from_file, settings_file
 from tests.cluster.node import kubectl
 from tests.cluster.secrets import Tenant, of
-from tests.command import have_up
+from tests.command import copy_of_checkout, groundwork, have_up, succeeded
 from tests.local.node.quiet import Quiet
 
-pytestmark = pytest.mark.layers
+pytestmark = pytest.mark.cluster
 CANARY = f"canary-{secrets.token_hex(12)}"
 NAMES = ("gwsec-one", "gwsec-two")
 
@@ -166,6 +170,80 @@ def test_no_secret_stands_where_it_must_not(place: Place, tenants: tuple[Tenant,
     found = [(where, len(word)) for where, text in seen.items() for word in own if word in text]
     assert found == []
     assert seen["log of pod/openbao-0"], "an audit device writes there"
+
+
+def test_the_database_comes_back_when_its_pod_is_replaced(tenants: tuple[Tenant, Tenant]) -> None:
+    one, _ = tenants
+    before = kubectl("get", "pod", "postgres-0", "-n", "groundwork-data", "-o", "jsonpath={.metadata.uid}").stdout
+    kubectl("delete", "pod", "postgres-0", "-n", "groundwork-data")
+    path = "jsonpath={.metadata.uid} {.status.containerStatuses[0].ready}"
+
+    def back() -> bool:
+        found = kubectl("get", "pod", "postgres-0", "-n", "groundwork-data", "-o", path, check=False).stdout.split()
+        return len(found) == 2 and found[0] != before and found[1] == "true"
+
+    assert wait_until(back, 90.0), kubectl("logs", "postgres-0", "-n", "groundwork-data", check=False).stdout
+    assert wait_until(lambda: one.requests(5) == ["ok"] * 5, 60.0), one.logs()
+
+
+def test_a_forgotten_tenant_leaves_no_role_in_the_database(place: Place, tenants: tuple[Tenant, Tenant]) -> None:
+    one, _ = tenants
+    owner = configure.database_owner(one.name)
+    assert owner in _roles()
+    forget_tenants(place, [one.name], Quiet())
+    left = _roles()
+    assert [name for name in left if owner in name or one.name in name] == []
+    assert "openbao" in left
+
+
+def test_an_agent_reads_what_its_manifest_names_and_a_deleted_tenant_leaves_nothing(
+    place: Place, tmp_path: Path
+) -> None:
+    name, checkout = "gwsec-three", copy_of_checkout(tmp_path)
+    succeeded(groundwork("vault", "put", name, "key", stdin=json.dumps({"value": CANARY})))
+    folder = checkout / "tenants" / name
+    shutil.copytree(checkout / "local/tenants/template", folder)
+    text = (folder / "tenant.yaml").read_text()
+    (folder / "tenant.yaml").write_text(text.replace("COST_CENTRE", name).replace("NAME", name))
+    with (folder / "agents/assistant.yaml").open("a") as manifest:
+        manifest.write("  secrets:\n    key: {path: key}\n    database: {database: postgres}\n")
+    try:
+        succeeded(groundwork("tenant", "add", name, checkout=checkout))
+        program = "from pathlib import Path; print({p.parent.name + '/' + p.name: p.read_text() for p in "
+        program += "Path('/run/secrets/agent').glob('*/*') if p.is_file()})"
+        read = kubectl(
+            "exec", "-n", name, "deploy/assistant", "-c", "agent", "--", "/opt/agent/bin/python", "-c", program
+        ).stdout
+        found = ast.literal_eval(read)
+        assert found["key/value"] == CANARY
+        assert found["database/username"] and found["database/password"]
+        assert configure.database_owner(name) in _roles()
+    finally:
+        succeeded(groundwork("tenant", "delete", name, "--yes", checkout=checkout))
+    assert [role for role in _roles() if configure.database_owner(name) in role or name in role] == []
+    with place.reach.any() as api, root(api, place.shares) as asking:
+        assert f"{name}/" not in asking.names("secret/metadata/tenants")
+        assert tenant_role(name) not in asking.names("auth/kubernetes/role")
+
+
+@pytest.mark.parametrize(
+    ("book", "changed"), [("init", 0), ("unseal", 0), ("revoke_root", 0), ("upgrade", 0), ("snapshot", 1)]
+)
+def test_a_playbook_is_safe_to_run_on_what_is_well(book: str, changed: int, tmp_path: Path) -> None:
+    programs, books = Path(sys.executable).parent, CHECKOUT / "playbooks/vault"
+    given = json.dumps({"groundwork": str(programs / "groundwork"), "snapshot_file": str(tmp_path / "snap")})
+    command: list[str | Path] = [programs / "ansible-playbook", "-i", "localhost,", "-e", given, books / f"{book}.yml"]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "playbooks/ansible.cfg"), "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(rf"changed={changed}\b", done.stdout), done.stdout
+    if book == "snapshot":
+        assert (tmp_path / "snap").stat().st_size > 0
+
+
+def _roles() -> list[str]:
+    command = ["psql", "-h", "/tmp", "-U", "postgres", "-At", "-c", "SELECT rolname FROM pg_roles", "postgres"]
+    return kubectl("exec", "postgres-0", "-n", "groundwork-data", "--", *command).stdout.split()
 
 
 def _unsealed() -> float:
