@@ -147,6 +147,8 @@ def _checkov(program: Path, resources: Sequence[Resource], checkout: Path | None
     ]
     if seen.untranslated:
         stage.problems.append(f"cannot be translated for checkov: {', '.join(seen.untranslated)}")
+    if seen.unread:
+        stage.problems.append(f"not looked at by checkov: {', '.join(seen.unread)}")
     stage.seconds = time.monotonic() - started
     return stage
 

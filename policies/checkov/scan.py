@@ -17,6 +17,9 @@ from policies.rule import Resource, Value, at, items
 
 # Frameworks of checkov that read files of the checkout; the other two read what is written here.
 FILES = ("dockerfile", "github_actions", "ansible")
+# Of these something must have been checked. Ansible's checks are about modules that no playbook here has to use.
+CHECKED = ("dockerfile", "github_actions")
+PLAN, MANIFESTS = "terraform_plan", "kubernetes"
 # What people did not write, and a module that only has the name of a Dockerfile.
 SKIPPED = (r"\.venv", r"\.git/", r"local/images/dockerfile\.py", r"tests/")
 _OURS = ("pulumi:", "groundwork:")
@@ -34,11 +37,15 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Scan:
-    """What came of a run. `scanned`: checks that were made; `untranslated`: types of which checkov was told nothing."""
+    """What came of a run. `scanned`: checks that were made; `untranslated`: types of which checkov was told nothing.
+
+    `unread`: what it was given and made no check of, or could not read.
+    """
 
     found: tuple[Found, ...]
     scanned: int
     untranslated: tuple[str, ...]
+    unread: tuple[str, ...]
 
 
 def scan(checkov: Path, resources: Sequence[Resource], checkout: Path | None) -> Scan:
@@ -50,12 +57,18 @@ def scan(checkov: Path, resources: Sequence[Resource], checkout: Path | None) ->
         if clouds:
             (folder / "plan.json").write_text(json.dumps(plan(clouds)))
         places = _write(folder, objects)
-        reports = [*_run(checkov, folder, ("terraform_plan", "kubernetes"))]
+        given = [name for name, rows in ((PLAN, clouds), (MANIFESTS, objects)) if rows]
+        reports = _run(checkov, folder, given) if given else []
         if checkout is not None:
             reports += _run(checkov, checkout, FILES)
+            given += CHECKED
     found = [each for report in reports for each in _failed(report, places)]
-    made = sum(_count(at(report, "summary", "passed")) + _count(at(report, "summary", "failed")) for report in reports)
-    return Scan(found=tuple(found), scanned=made, untranslated=untranslated(resources))
+    return Scan(
+        found=tuple(found),
+        scanned=sum(map(_made, reports)),
+        untranslated=untranslated(resources),
+        unread=tuple(_unread(reports, given, places)),
+    )
 
 
 def untranslated(resources: Sequence[Resource]) -> tuple[str, ...]:
@@ -105,6 +118,18 @@ def _failed(report: Value, places: Mapping[str, str]) -> Iterator[Found]:
             where=where,
             guideline=str(at(row, "guideline") or ""),
         )
+
+
+def _unread(reports: Sequence[Value], given: Sequence[str], places: Mapping[str, str]) -> Iterator[str]:
+    looked = {str(at(report, "check_type")) for report in reports if _made(report)}
+    yield from (f"{framework} (no check was made)" for framework in given if framework not in looked)
+    for report in reports:
+        for file in items(at(report, "results", "parsing_errors")):
+            yield places.get(Path(str(file)).name, str(file))
+
+
+def _made(report: Value) -> int:
+    return _count(at(report, "summary", "passed")) + _count(at(report, "summary", "failed"))
 
 
 def _count(value: Value) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,7 +14,7 @@ import pytest
 from groundwork.errors import ExitCode, UserError
 from groundwork.verdict import Outcome
 from policies.analysis import HIDDEN, Findings, from_state
-from policies.checkov.scan import untranslated
+from policies.checkov.scan import scan, untranslated
 from policies.checkov.terraform import blocks, plan, snake, terraform_type
 from policies.exceptions import Exceptions, PolicyException
 from policies.gate import Result, judge
@@ -124,3 +126,35 @@ def test_a_type_that_checkov_cannot_be_told_of_is_named() -> None:
     odd = Resource(type="aws:odd/thing:Thing", urn="urn:o", name="o", props={})
     assert terraform_type(odd.type) is None
     assert untranslated([odd, BAD]) == ("aws:odd/thing:Thing",)
+
+
+def report(framework: str, passed: int, unread: Sequence[str] = ()) -> dict[str, object]:
+    results = {"failed_checks": [], "parsing_errors": list(unread)}
+    return {"check_type": framework, "results": results, "summary": {"passed": passed, "failed": 0}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "unread"),
+    [
+        ([report("kubernetes", 3), report("terraform_plan", 2)], []),
+        ([report("kubernetes", 3)], ["terraform_plan (no check was made)"]),
+        ([report("kubernetes", 0), report("terraform_plan", 2)], ["kubernetes (no check was made)"]),
+        ([report("kubernetes", 3, ["/x/0.yaml"]), report("terraform_plan", 2)], [URN]),
+        (report("terraform_plan", 2), ["kubernetes (no check was made)"]),
+    ],
+)
+def test_what_checkov_did_not_look_at_is_named(answer: object, unread: list[str], tmp_path: Path) -> None:
+    program = tmp_path / "checkov"
+    program.write_text(f"#!{sys.executable}\nprint({json.dumps(answer)!r})\n")
+    program.chmod(0o700)
+    deployment = Resource(type=DEPLOYMENT, urn=URN, name="server", props={**SERVER, "apiVersion": "apps/v1"})
+    bucket = Resource(type="aws:s3/bucket:Bucket", urn="urn:b", name="b", props={"forceDestroy": True})
+    seen = scan(program, [deployment, bucket], None)
+    assert list(seen.unread) == unread
+    # and the gate does not pass by it
+    result = judge("local", {"local": [deployment]}, checkov=lambda: program, checkout=None, exceptions=exceptions())
+    said = next(stage for stage in result.stages if stage.name == "checkov").problems
+    of_objects = [each for each in unread if "terraform_plan" not in each]
+    assert [problem for problem in said if "not looked at" in problem] == [
+        f"not looked at by checkov: {each}" for each in of_objects
+    ]
