@@ -150,7 +150,8 @@ def down(paths: Paths, progress: Progress) -> Record | None:
         from local.secrets.install import remove
 
         node.down(_node_settings(earlier.way if earlier else Way.REAL, paths), progress)
-        remove(paths)
+        if earlier is not None:  # what nobody wrote down may be the shares of a cluster that stays: decision 20
+            remove(paths)
         _forget_stacks(paths, earlier.stack if earlier else LOCAL, progress)
     record.forget(paths)
     return earlier

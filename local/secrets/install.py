@@ -132,7 +132,7 @@ def forget_tenants(place: Place, tenants: Sequence[str], progress: Progress) -> 
 
 
 def remove(paths: Paths) -> None:
-    """The node is gone, and its volumes with it: so are shares that open nothing any more."""
+    """The node is gone, and its volumes with it: so are shares that open nothing any more (decision 20)."""
     shutil.rmtree(paths.volumes, ignore_errors=True)
     shutil.rmtree(paths.openbao, ignore_errors=True)
 
