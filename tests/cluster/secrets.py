@@ -139,8 +139,8 @@ class Tenant:
         kubectl("annotate", "pod", CLIENT, "-n", self.name, "--overwrite", note)
 
     def remove(self) -> None:
-        """The namespace and all in it."""
-        kubectl("delete", "namespace", self.name, "--ignore-not-found", "--wait=false")
+        """The namespace and all in it, to its end: other tests compare what is there before and after."""
+        kubectl("delete", "namespace", self.name, "--ignore-not-found", "--timeout=120s")
 
     def _apply(self, api: str, kind: str, metadata: Mapping[str, object], **rest: object) -> None:
         place = {} if kind == "Namespace" else {"namespace": self.name}
