@@ -249,7 +249,9 @@ def _roles() -> list[str]:
 def _unsealed() -> float:
     path = f"/api/v1/namespaces/{NAMESPACE}/pods/{OPENBAO}-0:8202/proxy{METRICS_PATH}?format=prometheus"
     text = kubectl("get", "--raw", path).stdout
-    return max(float(each) for each in re.findall(r"^vault_core_unsealed\{[^}]*\} (\S+)$", text, re.MULTILINE))
+    found = dict(re.findall(r'^vault_core_unsealed\{cluster="([^"]*)"\} (\S+)$', text, re.MULTILINE))
+    # As the alert does it: one without the cluster's name stays from the time before the node knew it.
+    return float(next((value for name, value in found.items() if name), found.get("", "nan")))
 
 
 def _wipe(place: Place) -> None:

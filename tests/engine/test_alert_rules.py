@@ -158,7 +158,7 @@ TROUBLES: Mapping[str, Trouble] = {
     "OpenBaoSealed": Trouble(
         series={
             'vault_core_unsealed{pod="openbao-0",cluster="vault"}': (1, 0),
-            'vault_core_unsealed{pod="openbao-0",cluster=""}': (0, 0),
+            'vault_core_unsealed{pod="openbao-0",cluster=""}': (1, 1),
         },
         labels={"pod": "openbao-0"},
     ),
@@ -257,3 +257,14 @@ def test_a_refused_configuration_stays_an_alert_between_two_pushes(tmp_path: Pat
     series = {'pilot_total_xds_rejects{type="rds"}': "_x29 1+0x32 2+0x32 3+0x80"}
     shown: dict[int, list[dict[str, str]]] = dict.fromkeys((33, 45, 61, 65, 80, 94, 98, 120, 130), fires)
     run_cases(RULES, [Case(alert=name, series=series, firing={25: [], **shown, 145: []})], tmp_path)
+
+
+def test_a_node_that_was_never_unsealed_since_it_began_is_sealed(tmp_path: Path) -> None:
+    ensured()
+    sealed = [{"pod": "openbao-1", "severity": SEVERITIES["OpenBaoSealed"]}]
+    series = {
+        'vault_core_unsealed{pod="openbao-0",cluster=""}': "0x60",
+        'vault_core_unsealed{pod="openbao-0",cluster="vault"}': "1x60",
+        'vault_core_unsealed{pod="openbao-1",cluster=""}': "0x60",
+    }
+    run_cases(RULES, [Case(alert="OpenBaoSealed", series=series, firing={10: sealed})], tmp_path)

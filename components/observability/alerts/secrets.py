@@ -9,11 +9,17 @@ from components.observability.alerting import Alert
 _SEALED, _ROTATE = "openbao-sealed", "rotate-a-secret"
 _LEFT = "groundwork_secret_expiry_timestamp_seconds - time()"
 
+UNSEALED = (
+    'max by (pod) (vault_core_unsealed{cluster!=""})'
+    ' or max by (pod) (vault_core_unsealed{cluster=""} unless on (pod) vault_core_unsealed{cluster!=""})'
+)
+
 ALERTS = (
     Alert(
         name="OpenBaoSealed",
-        # A series without the cluster's name stays at 0 from before a node knew it: the greatest one counts.
-        expr="max by (pod) (vault_core_unsealed) == 0",
+        # A series without the cluster's name stays from before a node knew it, at 0 or, where it was unsealed meanwhile,
+        # at 1: it counts only as long as there is none with the name.
+        expr=f"({UNSEALED}) == 0",
         wait=timedelta(seconds=30),
         severity="page",
         summary="{{ $labels.pod }} is sealed: no secret is renewed; agents that run keep what they have",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from components.observability.alerts.secrets import UNSEALED
 from components.observability.dashboards.panels import WINDOW, Board, Panel
 
 BOARD = Board(
@@ -9,7 +10,7 @@ BOARD = Board(
     title="Vault",
     variables={},
     panels=(
-        Panel(title="Unsealed", unit="short", lines={"{{pod}}": "max by (pod) (vault_core_unsealed)"}),
+        Panel(title="Unsealed", unit="short", lines={"{{pod}}": UNSEALED}),
         Panel(title="Active", unit="short", lines={"{{pod}}": "max by (pod) (vault_core_active)"}),
         Panel(
             title="Requests in flight", unit="short", lines={"{{pod}}": "sum by (pod) (vault_core_in_flight_requests)"}

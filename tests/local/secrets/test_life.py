@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -82,8 +83,9 @@ def test_below_the_threshold_it_stays_sealed(unsealed: Bao) -> None:
 def test_metrics_say_that_it_is_sealed_and_the_port_serves_nothing_else(unsealed: Bao) -> None:
     def gauge() -> float:
         text = httpx.get(f"{unsealed.metrics}/v1/sys/metrics", params={"format": "prometheus"}).text
-        # One more, without the cluster's name, stays from the time before it had one: alerts take the greatest.
-        return max(float(line.split()[-1]) for line in text.splitlines() if line.startswith("vault_core_unsealed{"))
+        # One more, without the cluster's name, stays from the time before it had one.
+        wanted = re.compile(r'vault_core_unsealed\{cluster="[^"]+"\} (\S+)')
+        return next(float(found[1]) for line in text.splitlines() if (found := wanted.match(line)))
 
     _with_policy(unsealed, "operator").write("sys/seal")
     assert gauge() == 0
