@@ -17,8 +17,8 @@ UNSEALED = (
 ALERTS = (
     Alert(
         name="OpenBaoSealed",
-        # A series without the cluster's name stays from before a node knew it, at 0 or, where it was unsealed meanwhile,
-        # at 1: it counts only as long as there is none with the name.
+        # A series without the cluster's name stays from before a node knew it, at 0, or at 1 where it was unsealed
+        # meanwhile: it counts only as long as there is none with the name.
         expr=f"({UNSEALED}) == 0",
         wait=timedelta(seconds=30),
         severity="page",
