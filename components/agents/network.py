@@ -18,11 +18,10 @@ from pulumi_kubernetes.networking.v1 import (
 from components.labels import ROLE
 from components.mesh.egress import mesh_egress
 from components.mesh.names import SIDECAR_METRICS_PORT
+from components.network_policies import anywhere
 from components.units import HostPort
 
 NAMESPACE = "kubernetes.io/metadata.name"
-# Cloud providers hand out a machine's credentials on this network.
-LINK_LOCAL = "169.254.0.0/16"
 
 
 def agent_policy(
@@ -57,9 +56,10 @@ def _outwards(address: HostPort, cluster_networks: Sequence[str]) -> NetworkPoli
         return NetworkPolicyEgressRuleArgs(to=[_namespaces({NAMESPACE: labels[1]})])
     try:
         block = IPBlockArgs(cidr=f"{ipaddress.IPv4Address(address.host)}/32")
+        peer = NetworkPolicyPeerArgs(ip_block=block)
     except ValueError:
-        block = IPBlockArgs(cidr="0.0.0.0/0", except_=[LINK_LOCAL, *cluster_networks])
-    return NetworkPolicyEgressRuleArgs(to=[NetworkPolicyPeerArgs(ip_block=block)], ports=[_tcp(address.port)])
+        peer = anywhere(but=cluster_networks)
+    return NetworkPolicyEgressRuleArgs(to=[peer], ports=[_tcp(address.port)])
 
 
 def _namespaces(labels: Mapping[str, str]) -> NetworkPolicyPeerArgs:

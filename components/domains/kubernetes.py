@@ -32,12 +32,13 @@ from pydantic import JsonValue
 from components.account_token import token_mount, token_volume
 from components.domains.interface import Domains, Zone, check_zones
 from components.domains.names import NAME, NAMESPACE, SELECTOR
-from components.domains.rights import DNS_PORT, HTTP_PORT, METRICS_PORT, closed, network, rights
+from components.domains.rights import DNS_PORT, HTTP_PORT, METRICS_PORT, network, rights
 from components.gateway.filters import WORKLOAD
 from components.gateway.gateway import CIPHERS
 from components.labels import platform_labels, pod_security
 from components.mesh import GATEWAY, INJECTION, Door, allow
 from components.mesh.names import GATEWAY_NAMESPACE, service_host
+from components.network_policies import closed
 from components.units import HostPort
 from components.workload import BesideArgs, ServerArgs, deployment_spec, one_at_a_time, refuse_other_than_digest
 from groundwork.errors import UserError

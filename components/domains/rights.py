@@ -8,7 +8,6 @@ import pulumi
 from pulumi_kubernetes.core.v1 import ServiceAccount
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import (
-    IPBlockArgs,
     NetworkPolicyEgressRuleArgs,
     NetworkPolicyIngressRuleArgs,
     NetworkPolicyPeerArgs,
@@ -25,11 +24,11 @@ from pulumi_kubernetes.rbac.v1 import (
     SubjectArgs,
 )
 
-from components.agents.network import LINK_LOCAL
 from components.domains.names import AUTHORITY_CERTIFICATE, NAME, NAMESPACE, SELECTOR
 from components.labels import ROLE
 from components.mesh import mesh_egress
 from components.mesh.names import GATEWAY_NAMESPACE
+from components.network_policies import anywhere
 from components.platform.specs import GROUP, Domain
 
 DNS_PORT, HTTP_PORT, METRICS_PORT = 5353, 8080, 9090
@@ -90,17 +89,11 @@ def rights(account: ServiceAccount, labels: dict[str, str], opts: pulumi.Resourc
     return found
 
 
-def closed() -> NetworkPolicySpecArgs:
-    """Every pod of the namespace: nothing in, nothing out."""
-    return NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=["Ingress", "Egress"])
-
-
 def network(acme_ports: Sequence[int]) -> NetworkPolicySpecArgs:
     """In: questions from everywhere, challenges from the gateway. Out: DNS, the API server and the authority.
 
     The last three may be anywhere: a policy knows addresses, not names.
     """
-    anywhere = NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr="0.0.0.0/0", except_=[LINK_LOCAL]))
     own = NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels=SELECTOR))
     dns = [_port(protocol, DNS_PORT) for protocol in ("UDP", "TCP")]
     outside = sorted({443, 6443, *acme_ports})
@@ -120,7 +113,7 @@ def network(acme_ports: Sequence[int]) -> NetworkPolicySpecArgs:
             *mesh_egress(),
             NetworkPolicyEgressRuleArgs(to=[own], ports=dns),
             NetworkPolicyEgressRuleArgs(
-                to=[anywhere], ports=[_port("UDP", 53), _port("TCP", 53), *(_port("TCP", port) for port in outside)]
+                to=[anywhere()], ports=[_port("UDP", 53), _port("TCP", 53), *(_port("TCP", port) for port in outside)]
             ),
         ],
     )

@@ -20,7 +20,6 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import (
-    IPBlockArgs,
     NetworkPolicy,
     NetworkPolicyEgressRuleArgs,
     NetworkPolicyIngressRuleArgs,
@@ -32,12 +31,12 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, PolicyRuleArgs, RoleRefArgs, SubjectArgs
 
 from components.account_token import token_mount, token_volume
-from components.agents.network import LINK_LOCAL
 from components.gateway.edge import AUTHORIZER_PORT
 from components.gateway.filters import WORKLOAD
 from components.labels import platform_labels
 from components.mesh import GATEWAY, Door, allow
 from components.mesh.names import GATEWAY_NAMESPACE
+from components.network_policies import anywhere
 from components.platform.specs import GROUP, ApiKey, Domain, Tenant
 from components.workload import (
     LEAVE_SECONDS,
@@ -190,12 +189,11 @@ class Access(pulumi.ComponentResource):
 def _network() -> NetworkPolicySpecArgs:
     """In: the gateway. Out: the API server and the issuers' keys, which may be anywhere; names and mesh stand apart."""
     gateway = NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels=dict(WORKLOAD)))
-    anywhere = NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr="0.0.0.0/0", except_=[LINK_LOCAL]))
     return NetworkPolicySpecArgs(
         pod_selector=LabelSelectorArgs(match_labels=SELECTOR),
         policy_types=["Ingress", "Egress"],
         ingress=[NetworkPolicyIngressRuleArgs(from_=[gateway], ports=[_tcp(AUTHORIZER_PORT)])],
-        egress=[NetworkPolicyEgressRuleArgs(to=[anywhere], ports=[_tcp(port) for port in OUTSIDE_PORTS])],
+        egress=[NetworkPolicyEgressRuleArgs(to=[anywhere()], ports=[_tcp(port) for port in OUTSIDE_PORTS])],
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.networking.v1 import IPBlockArgs, NetworkPolicyEgressRuleArgs, NetworkPolicyPeerArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgs
 
 from components.mesh import Door, Source, mesh_egress
+from components.network_policies import anywhere
 from components.observability.names import ALERTMANAGER, ALERTMANAGER_PORT, GRAFANA, NAMESPACE, PROMETHEUS
-from components.observability.prometheus import LINK_LOCAL, dumped
+from components.observability.prometheus import dumped
 from components.observability.scraping import Config
 from components.observability.server import CONFIG, DATA, Part, Store, amounts, from_pods, tcp
 from components.units import address_of
@@ -70,8 +71,7 @@ def part(args: AlertmanagerArgs) -> Part:
     """Alertmanager as a server of the layer."""
     reaches = [*mesh_egress()]
     if args.webhook is not None:
-        anywhere = NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr="0.0.0.0/0", except_=[LINK_LOCAL]))
-        reaches.append(NetworkPolicyEgressRuleArgs(to=[anywhere], ports=[tcp(address_of(args.webhook).port)]))
+        reaches.append(NetworkPolicyEgressRuleArgs(to=[anywhere()], ports=[tcp(address_of(args.webhook).port)]))
     return Part(
         name=ALERTMANAGER,
         image=args.image,

@@ -31,6 +31,7 @@ from pulumi_kubernetes.networking.v1 import (
 from components.labels import ROLE, platform_labels, pod_security
 from components.mesh import INJECTION, Door, Source, allow, mesh_egress
 from components.mesh.names import SIDECAR_METRICS_PORT
+from components.network_policies import closed
 from components.observability.collector import STORAGE, agent_config
 from components.observability.names import AGENT, COLLECTOR_HEALTH, COLLECTOR_METRICS, NAMESPACE, NODE_NAMESPACE
 from components.observability.names import PROMETHEUS as READER
@@ -69,10 +70,9 @@ class NodeLogs(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
         account = ServiceAccount(AGENT, metadata=self._meta(AGENT), automount_service_account_token=False, opts=inside)
         door = Door(sources=[Source(namespace=NAMESPACE, account=READER)], ports=[COLLECTOR_METRICS])
-        closed = NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=["Ingress", "Egress"])
         guards: list[pulumi.Resource] = [
             account,
-            NetworkPolicy(f"{AGENT}-closed", metadata=self._meta("closed"), spec=closed, opts=inside),
+            NetworkPolicy(f"{AGENT}-closed", metadata=self._meta("closed"), spec=closed(), opts=inside),
             NetworkPolicy(AGENT, metadata=self._meta(AGENT), spec=_network(), opts=inside),
             allow(f"{AGENT}-callers", self._meta(AGENT), [door], selector=_SELECTOR, opts=inside),
         ]

@@ -10,13 +10,14 @@ from datetime import timedelta
 import pulumi
 from pulumi_kubernetes.core.v1 import EmptyDirVolumeSourceArgs, VolumeArgs, VolumeMountArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
-from pulumi_kubernetes.networking.v1 import IPBlockArgs, NetworkPolicyEgressRuleArgs, NetworkPolicyPeerArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicyEgressRuleArgs
 from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, PolicyRuleArgs, RoleRefArgs, SubjectArgs
 from pydantic import JsonValue
 
 from components.labels import platform_labels
 from components.mesh import Door, Source, mesh_egress
 from components.mesh.names import service_host
+from components.network_policies import anywhere
 from components.observability.names import (
     ALERTMANAGER,
     ALERTMANAGER_PORT,
@@ -29,7 +30,6 @@ from components.observability.scraping import CERTIFICATES, Config, Scraping, me
 from components.observability.server import CONFIG, DATA, Part, Server, Store, amounts, from_pods, tcp
 from components.units import address_of, format_duration
 
-LINK_LOCAL = "169.254.0.0/16"
 Rules = Mapping[str, Config]
 
 
@@ -127,7 +127,7 @@ def _part(args: PrometheusArgs) -> Part:
         reaches=[
             *mesh_egress(),
             NetworkPolicyEgressRuleArgs(
-                to=[NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr="0.0.0.0/0", except_=[LINK_LOCAL]))],
+                to=[anywhere()],
                 ports=[tcp(port) for port in sorted({*args.scraping.ports(), *_outside(args.remote_write)})],
             ),
         ],

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 from pulumi_kubernetes.networking.v1 import (
-    IPBlockArgs,
     NetworkPolicyEgressRuleArgs,
     NetworkPolicyIngressRuleArgs,
     NetworkPolicyPeerArgs,
@@ -14,16 +13,14 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicySpecArgs,
 )
 
-from components.agents.network import LINK_LOCAL
 from components.data.names import NAMESPACE as DATA_NAMESPACE
 from components.data.names import POSTGRES_PORT
 from components.labels import ROLE
+from components.network_policies import anywhere, closed
 from components.secrets.names import API_PORT, CLUSTER_PORT, METRICS_PORT
 
 _NAME = "kubernetes.io/metadata.name"
 _API_SERVER = (443, 6443)
-# But for the network on which clouds hand out a machine's credentials.
-_ANYWHERE = NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr="0.0.0.0/0", except_=[LINK_LOCAL]))
 
 
 def policies(openbao: Mapping[str, str]) -> dict[str, NetworkPolicySpecArgs]:
@@ -32,7 +29,7 @@ def policies(openbao: Mapping[str, str]) -> dict[str, NetworkPolicySpecArgs]:
     scrapers = NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels={ROLE: "observability"}))
     database = NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels={_NAME: DATA_NAMESPACE}))
     return {
-        "closed": NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=["Ingress", "Egress"]),
+        "closed": closed(),
         "openbao": NetworkPolicySpecArgs(
             pod_selector=LabelSelectorArgs(match_labels=dict(openbao)),
             policy_types=["Ingress", "Egress"],
@@ -69,12 +66,12 @@ def caller(
 
 def names_and_api_server() -> list[NetworkPolicyEgressRuleArgs]:
     """DNS, and the API server, whose address no policy can name: its ports stand for it."""
-    return [*_names(), NetworkPolicyEgressRuleArgs(to=[_ANYWHERE], ports=[tcp(port) for port in _API_SERVER])]
+    return [*_names(), NetworkPolicyEgressRuleArgs(to=[anywhere()], ports=[tcp(port) for port in _API_SERVER])]
 
 
 def _names() -> list[NetworkPolicyEgressRuleArgs]:
     ports = [NetworkPolicyPortArgs(protocol="UDP", port=53), tcp(53)]
-    return [NetworkPolicyEgressRuleArgs(to=[_ANYWHERE], ports=ports)]
+    return [NetworkPolicyEgressRuleArgs(to=[anywhere()], ports=ports)]
 
 
 def tcp(port: int) -> NetworkPolicyPortArgs:

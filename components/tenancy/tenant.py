@@ -15,8 +15,8 @@ from pulumi_kubernetes.core.v1 import (
     ResourceQuota,
     ResourceQuotaSpecArgs,
 )
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
-from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components.agents.agent import Agent, AgentArgs
 from components.agents.manifest import AgentManifest
@@ -25,6 +25,7 @@ from components.gateway.route import TenantRoute, TenantRouteArgs
 from components.labels import Owner, labels, pod_security
 from components.mesh.names import INJECTION, SIDECAR
 from components.mesh.tenant import TenantMesh, TenantMeshArgs
+from components.network_policies import closed
 from components.platform.specs import API_VERSION, TenantSpec
 from components.secrets.store import TenantStore, TenantStoreArgs
 from components.units import format_bytes, format_cpu
@@ -131,7 +132,7 @@ class Tenant(pulumi.ComponentResource):
             NetworkPolicy(
                 name,
                 metadata=inside,
-                spec=NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=["Ingress", "Egress"]),
+                spec=closed(),
                 opts=child,
             ),
         ]

@@ -92,6 +92,7 @@ class Tenants:
         made = require_up(self.environment, self.paths)
         operator = operator_of(made, self.paths, self.progress)
         there = self._with_stack(operator)
+        names = list(dict.fromkeys(names))
         for name in names:
             folder.check_name(name)
             self._refuse_listed(name, keep_folder=keep_folder)
@@ -100,11 +101,11 @@ class Tenants:
                     what=f"there is no tenant {name!r} in {self.environment!r}",
                     allowed=", ".join(sorted({*there, *known_tenants(self.checkout)})) or "none is there",
                 )
-        stacks = [f"{self.environment}.{name}" for name in dict.fromkeys(names) if name in there]
+        stacks = [f"{self.environment}.{name}" for name in names if name in there]
         operator.run_all(Operation.DESTROY, stacks)
         # What a layer keeps of them goes before their names do: a run that ends here is found by them again.
         settings = from_file(settings_file(self.environment, self.checkout))
-        Layers(settings, made, operator.cluster, self.paths, self.progress).leave(list(dict.fromkeys(names)))
+        Layers(settings, made, operator.cluster, self.paths, self.progress).leave(names)
         for name in names:  # also one whose state was removed by a run that was killed then
             operator.forget(f"{self.environment}.{name}")
         for name in () if keep_folder else names:

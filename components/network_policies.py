@@ -1,0 +1,21 @@
+"""What the network policies of several components have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
+from pulumi_kubernetes.networking.v1 import IPBlockArgs, NetworkPolicyPeerArgs, NetworkPolicySpecArgs
+
+# Where clouds hand out a machine's credentials.
+LINK_LOCAL = "169.254.0.0/16"
+
+
+def closed() -> NetworkPolicySpecArgs:
+    """Every pod of the namespace: nothing in, nothing out."""
+    return NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=["Ingress", "Egress"])
+
+
+def anywhere(but: Sequence[str] = ()) -> NetworkPolicyPeerArgs:
+    """Every address but the network on which clouds hand out a machine's credentials, and those of `but` (CIDRs)."""
+    return NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr="0.0.0.0/0", except_=[LINK_LOCAL, *but]))
