@@ -73,9 +73,18 @@ def remove_bridge(name: str) -> bool:
     if _link(name) is None:
         return False
     for link in json.loads(_ip("-json", "link", "show", "master", name) or "[]"):
-        _ip("link", "delete", str(link["ifname"]))
-    _ip("link", "delete", name)
+        _delete(str(link["ifname"]))
+    _delete(name)
     return True
+
+
+def _delete(name: str) -> None:
+    """Delete a link; one that is gone already is fine: the kernel removes a pod's with its network namespace, later."""
+    try:
+        _ip("link", "delete", name)
+    except OSError:
+        if _link(name) is not None:
+            raise
 
 
 def _link(name: str) -> dict[str, object] | None:

@@ -113,3 +113,30 @@ def test_a_kernel_setting_that_is_high_enough_is_left_and_a_low_one_is_raised(
     setting.write_text("128\n")
     assert network.ensure_sysctls() == ["fs/inotify/max_user_instances"]
     assert setting.read_text() == "1024"
+
+
+def fake_ip(folder: Path, still_there: str) -> None:
+    """An `ip` whose bridge has the two links a pod's end can be: `stays` cannot be deleted, `gone` went by itself."""
+    program = folder / "ip"
+    program.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in\n'
+        f'  "-json link show master br") echo \'[{{"ifname": "{still_there}"}}]\' ;;\n'
+        "  \"-json link show gone\") echo 'Device does not exist' >&2; exit 1 ;;\n"
+        '  "-json link show "*) echo \'[{"ifname": "any"}]\' ;;\n'
+        '  "link delete br") ;;\n'
+        '  *) echo "Cannot find device" >&2; exit 1 ;;\n'
+        "esac\n"
+    )
+    program.chmod(0o755)
+
+
+def test_a_pods_link_that_went_by_itself_does_not_stop_the_bridges_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    fake_ip(tmp_path, "gone")
+    assert network.remove_bridge("br")
+    fake_ip(tmp_path, "stays")
+    with pytest.raises(OSError, match="ip link delete stays"):
+        network.remove_bridge("br")
