@@ -13,7 +13,7 @@ from groundwork.verdict import Verdict
 from loadtests.gate import hopeless, judge, rules
 from loadtests.plan import Plan
 from loadtests.result import Result, sum_up
-from loadtests.running import Target, run
+from loadtests.running import Measured, Target, run
 from loadtests.samples import Samples
 from loadtests.server import compare
 from loadtests.store import Store
@@ -33,7 +33,7 @@ class Request:
     about: Mapping[str, str] | None = None
 
 
-def execute(wanted: Request, store: Store, progress: Progress) -> tuple[Result, Path]:
+def execute(wanted: Request, store: Store, progress: Progress, looking: Measured | None = None) -> tuple[Result, Path]:
     """Run, judge, keep; returns what was kept and where. Raises UserError where there is nothing to ask."""
     plan, target_name = wanted.plan, wanted.address or f"{wanted.environment}, by its gateway"
     with progress.step(f"load {plan.name}") as step, reached(wanted) as target:
@@ -43,7 +43,7 @@ def execute(wanted: Request, store: Store, progress: Progress) -> tuple[Result, 
             step.update(f"{min(passed, plan.seconds):.0f} of {plan.seconds:.0f} s, {len(samples)} requests")
             return next((why for rule in limits if (why := hopeless(rule, samples, plan))), None)
 
-        measured = run(plan, target, watch)
+        measured = run(plan, target, watch, looking)
         step.update(f"{len(measured.samples)} requests")
     checks = judge(measured, limits, store.baseline(plan, target_name, wanted.environment))
     if wanted.prometheus is not None:

@@ -72,6 +72,11 @@ def judge(run: Run, limits: Sequence[Rule], baseline: Baseline | None) -> list[C
     return checks
 
 
+def hold(limits: Iterable[Rule], samples: Samples, begin: float, end: float) -> list[Check]:
+    """A check for each limit, of what was meant to be sent in [begin, end) seconds."""
+    return [_held(rule, samples, begin, end) for rule in limits]
+
+
 def hopeless(rule: Rule, samples: Samples, plan: Plan) -> str | None:
     """Why a limit cannot be held any more, whatever is still to come; None while it can, or where that is unknown.
 

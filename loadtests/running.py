@@ -10,8 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from groundwork.errors import ExitCode, UserError
 from loadtests.job import Caller, Job, Row, Start, WorkerEnd, series
@@ -45,7 +45,17 @@ class Run:
     aborted: str | None
 
 
-def run(plan: Plan, target: Target, watch: Watch | None = None) -> Run:
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Somebody who looks on. `see`: told each second what is there, and the seconds; `enough`: ends the run, as if its
+    plan were no longer.
+    """
+
+    see: Callable[[Samples, float], None]
+    enough: threading.Event = field(default_factory=threading.Event)
+
+
+def run(plan: Plan, target: Target, watch: Watch | None = None, looking: Measured | None = None) -> Run:
     """Send the plan to the target. `watch`: asked each second with what is there and the time; a text ends the run.
 
     Raises UserError where a worker fails: what is then missing would make every figure wrong.
@@ -64,9 +74,9 @@ def run(plan: Plan, target: Target, watch: Watch | None = None) -> Run:
     ]
     with _processes(jobs) as workers:
         start = _start(workers)
-        aborted, ends = _gather(workers, samples, start, plan, watch)
+        aborted, ends, length = _gather(workers, samples, start, plan, _Looks(watch, looking))
     return Run(
-        plan=plan,
+        plan=plan if length is None else plan.model_copy(update={"duration": timedelta(seconds=length)}),
         samples=samples,
         began=datetime.fromtimestamp(start, UTC),
         seconds=max((end.seconds for end in ends), default=0.0),
@@ -164,13 +174,32 @@ def _failed(worker: _Worker) -> UserError:
     return UserError(what=f"worker {worker.index} of a load run failed\n{said}", code=ExitCode.ERROR)
 
 
+@dataclass(frozen=True)
+class _Looks:
+    """Who is told of a run under way."""
+
+    watch: Watch | None
+    looking: Measured | None
+
+    def at(self, samples: Samples, passed: float) -> tuple[str | None, bool]:
+        """Why the run is to be given up, and whether it has been long enough."""
+        if self.looking is not None:
+            self.looking.see(samples, passed)
+        why = self.watch(samples, passed) if self.watch is not None else None
+        return why, self.looking is not None and self.looking.enough.is_set()
+
+
 def _gather(
-    workers: _Workers, samples: Samples, start: float, plan: Plan, watch: Watch | None
-) -> tuple[str | None, list[WorkerEnd]]:
-    """Take in what the workers say until all have ended. Returns why the run was ended early, and how each ended."""
+    workers: _Workers, samples: Samples, start: float, plan: Plan, looks: _Looks
+) -> tuple[str | None, list[WorkerEnd], float | None]:
+    """Take in what the workers say until all have ended.
+
+    Returns why the run was given up, how each ended, and after how many seconds it was long enough.
+    """
     ends: dict[int, WorkerEnd] = {}
     gone: set[int] = set()
     aborted: str | None = None
+    length: float | None = None
     last = start + plan.seconds + plan.timeout.total_seconds() + GRACE_SECONDS
     asked = start
     while len(gone) < len(workers.all):
@@ -188,13 +217,14 @@ def _gather(
         if "end" in message:
             ends[index] = WorkerEnd(**message["end"])
         now = time.time()
-        if watch is not None and aborted is None and now - asked >= 1:
+        if aborted is None and length is None and now - asked >= 1:
             asked = now
-            aborted = watch(samples, now - start)
-            if aborted is not None:
+            aborted, enough = looks.at(samples, now - start)
+            length = max(1.0, now - start) if enough else None
+            if aborted is not None or enough:
                 for worker in workers.all:
                     worker.stop()
     for worker in workers.all:
         if worker.index not in ends:
             raise _failed(worker)
-    return aborted, list(ends.values())
+    return aborted, list(ends.values()), length

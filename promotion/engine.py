@@ -1,6 +1,6 @@
 """`pulumi up` of one environment, its layers and its tenants, and nothing else: no tools, no node, no image is made.
 
-    python -m promotion.engine ENVIRONMENT
+    python -m promotion.engine ENVIRONMENT [all|platform|tenants|routes]
 
 Run in a work tree, it is that tree's program and that tree's settings that are applied.
 """
@@ -14,22 +14,26 @@ from groundwork.errors import UserError
 from local.engine.operation import Operation
 from local.paths import Paths
 from local.up import operator_of, require_up, tenants_of
+from promotion.shift import Part
 from stacks.preflight import check
 
 
-def main(environment: str) -> None:
+def main(environment: str, part: Part = Part.ALL) -> None:
     """Raises UserError where the engine fails."""
     paths = Paths.for_user()
     settings = check(environment)
     operator = operator_of(require_up(environment, paths), paths, PlainProgress())
-    operator.run(Operation.UP, environment)
-    operator.run_all(Operation.UP, [f"{environment}.{layer}" for layer in settings.layers])
-    operator.run_all(Operation.UP, tenants_of(operator, environment, settings.tenants))
+    if part in {Part.ALL, Part.PLATFORM}:
+        operator.run(Operation.UP, environment)
+        operator.run_all(Operation.UP, [f"{environment}.{layer}" for layer in settings.layers])
+    if part is not Part.PLATFORM:
+        operation = Operation.ROUTE if part is Part.ROUTES else Operation.UP
+        operator.run_all(operation, tenants_of(operator, environment, settings.tenants))
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1])
+        main(sys.argv[1], *map(Part, sys.argv[2:]))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.code)

@@ -1,12 +1,11 @@
-"""Applies and watches an environment of this machine: the engine on the bill's own commit, with the bill's images."""
+"""Applies a bill to an environment of this machine: the engine on the bill's own commit, with the bill's images."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,38 +14,60 @@ import yaml
 from groundwork.console import Progress
 from groundwork.errors import ExitCode, UserError
 from groundwork.files import write_atomically
-from groundwork.verdict import Verdict
-from loadtests.execute import Request, execute
-from loadtests.plan import read_plan
-from loadtests.store import Store
+from groundwork.waiting import wait_until
 from local.cluster import Cluster
 from local.paths import CHECKOUT, Paths
+from local.record import Way
 from local.up import cluster_of, require_up
 from promotion.bill import Bill
+from promotion.gateways import Gateways
+from promotion.shift import BACK, Stage, forward
+from stacks.rollout import Rollout
 
-# Which of the images a running pod shows, by the namespaces that are the platform's and the tenants' own.
-APPLY_SECONDS = 1800.0
+APPLY_SECONDS, RUNNING_SECONDS = 1800.0, 90.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalApplier:
-    """Runs `pulumi up` of the environment and its tenants, from a work tree at the bill's commit.
-
-    Deployments roll: the new pod is ready before an old one goes, so callers have somebody to answer them throughout.
-    """
+    """Runs the engine on the environment and its tenants, from a work tree at the bill's commit. See `Applier`."""
 
     paths: Paths
     progress: Progress
 
     def apply(self, environment: str, bill: Bill) -> None:
+        """See `Applier`. Without candidates, Deployments roll: the new pod is ready before an old one goes."""
+        candidates = self._gateways(environment).candidates()
+        for stage in BACK if candidates else BACK[-1:]:
+            self._run(environment, bill, stage, None)
+            if stage.settled:
+                self._wait(environment, dict.fromkeys(candidates, 0))
+        self._hold(environment, bill)
+
+    def shift(self, environment: str, serving: Bill, bill: Bill, percents: Sequence[int]) -> Iterator[Stage]:
         """See `Applier`."""
-        require_up(environment, self.paths)
-        tree = work_tree(CHECKOUT, self.paths.data / "promotion" / "trees", bill.source)
-        pin_images(tree / f"Pulumi.{environment}.yaml", bill)
-        with self.progress.step(f"applying {bill.digest[:19]} to {environment}"):
+        for stage in forward(percents):
+            self._run(environment, bill, stage, serving)
+            if stage.settled:
+                self._wait(environment, self._gateways(environment).shared())
+            yield stage
+        self._hold(environment, bill)
+
+    def _run(self, environment: str, bill: Bill, stage: Stage, serving: Bill | None) -> None:
+        """The engine on a stage, with the bill's program, settings and images. `serving`: whom it is to replace."""
+        trees = self.paths.data / "promotion" / "trees"
+        rollout = None
+        if serving is not None and stage.percent is not None:
+            before = work_tree(CHECKOUT, trees, serving.source)
+            rollout = Rollout(
+                percent=stage.percent, checkout=str(before), images=dict(serving.images), replaced=stage.replaced
+            )
+        tree = work_tree(CHECKOUT, trees, bill.source)
+        pin_images(tree / f"Pulumi.{environment}.yaml", bill, rollout)
+        with self.progress.step(f"{environment}: {bill.digest[:19]}: {stage}"):
             done = subprocess.run(
-                [sys.executable, "-m", "promotion.engine", environment],
+                [sys.executable, "-m", "promotion.engine", environment, stage.part],
                 cwd=tree,
+                env={**os.environ, "PYTHONPATH": str(tree), "GROUNDWORK_PYTHON": sys.executable},
                 capture_output=True,
                 text=True,
                 check=False,
@@ -56,55 +77,23 @@ class LocalApplier:
             raise UserError(
                 what=f"the engine failed: {done.stderr.strip()[-3000:]}", where=environment, code=ExitCode.ERROR
             )
-        wrong = bill.differences(running_images(cluster_of(require_up(environment, self.paths), self.paths), bill))
-        if wrong:
+
+    def _hold(self, environment: str, bill: Bill) -> None:
+        """Wait until nothing else runs than the bill says: pods that go are still named for a moment."""
+        cluster = cluster_of(require_up(environment, self.paths), self.paths)
+        if not wait_until(lambda: not bill.differences(running_images(cluster, bill)), RUNNING_SECONDS):
+            wrong = bill.differences(running_images(cluster, bill))
             raise UserError(
                 what=f"what runs is not the bill: {'; '.join(wrong)}", where=environment, code=ExitCode.FAIL
             )
 
+    def _gateways(self, environment: str) -> Gateways:
+        return Gateways(cluster=cluster_of(require_up(environment, self.paths), self.paths))
 
-@dataclass(frozen=True, kw_only=True)
-class LoadAnalyser:
-    """A load run beside the change: its verdict is what callers noticed."""
-
-    paths: Paths
-    progress: Progress
-
-    @contextmanager
-    def watching(self, environment: str, bill: str, plan: str) -> Iterator[LoadRun]:
-        """See `Analyser`."""
-        run = LoadRun(Request(plan=read_plan(plan), environment=environment, about={"bill": bill}), self)
-        run.thread.start()
-        try:
-            yield run
-        finally:
-            run.thread.join()
-
-
-class LoadRun:
-    """See `Analysis`."""
-
-    def __init__(self, wanted: Request, analyser: LoadAnalyser) -> None:
-        self._wanted, self._analyser = wanted, analyser
-        self._found: list[Verdict] = []
-        self._errors: list[UserError] = []
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def verdict(self) -> Verdict:
-        """The run's. Raises UserError where it could not be made."""
-        self.thread.join()
-        if self._errors:
-            raise self._errors[0]
-        return self._found[0]
-
-    def _run(self) -> None:
-        try:
-            store = Store(self._analyser.paths.data / "load")
-            self._found.append(execute(self._wanted, store, self._analyser.progress)[0].verdict)
-        except UserError as error:
-            self._errors.append(error)
-        except Exception as error:  # noqa: BLE001 – said by verdict(), in the thread that asks
-            self._errors.append(UserError(what=f"the analysis failed: {error!r}", code=ExitCode.ERROR))
+    def _wait(self, environment: str, wanted: Mapping[str, int]) -> None:
+        # On a simulated node no gateway runs that could know anything.
+        if require_up(environment, self.paths).way is not Way.SIMULATED:
+            self._gateways(environment).wait(wanted)
 
 
 def work_tree(checkout: Path, folder: Path, commit: str) -> Path:
@@ -123,12 +112,14 @@ def work_tree(checkout: Path, folder: Path, commit: str) -> Path:
     return tree
 
 
-def pin_images(file: Path, bill: Bill) -> None:
-    """In the work tree, the environment's settings name the bill's images and no others."""
+def pin_images(file: Path, bill: Bill, rollout: Rollout | None = None) -> None:
+    """In the work tree, the environment's settings name the bill's images and no others, and whom it is to replace."""
     document: object = yaml.safe_load(file.read_text("utf-8"))
     if not isinstance(document, dict) or not isinstance(document.get("config"), dict):
         raise UserError(what="has no settings", where=str(file), code=ExitCode.ERROR)
     document["config"]["groundwork:images"] = dict(bill.images)
+    if rollout is not None:
+        document["config"]["groundwork:rollout"] = rollout.model_dump(mode="json", by_alias=True)
     write_atomically(file, yaml.safe_dump(document, sort_keys=False))
 
 

@@ -46,6 +46,7 @@ _NEXT: Mapping[State, Mapping[Event, State]] = {
     },
     State.APPLYING: {
         Event.APPLIED: State.ANALYSING,
+        Event.ANALYSIS_REFUSED: State.ROLLING_BACK,
         Event.FAILED: State.ROLLING_BACK,
         Event.INTERRUPTED: State.ROLLING_BACK,
     },

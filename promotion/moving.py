@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,22 +14,29 @@ from groundwork.verdict import Check, Outcome, Verdict
 from promotion.bill import Bill
 from promotion.evidence import APPROVAL, BILL, EVIDENCE, OVERRIDDEN, OVERRIDE, Case, check_soak
 from promotion.machine import Event, State, after
-from promotion.office import PROMOTED, RESTORED, Arrival, Journal, Office
-from promotion.settings import CHECKOUT, Move
+from promotion.office import PROMOTED, RESTORED, STAGE, Arrival, Journal, Office
+from promotion.settings import CHECKOUT, Move, Shift
+from promotion.shift import Stage
 
 
 class Applier(Protocol):
-    """Makes an environment what a bill says."""
+    """Makes an environment what a bill says. Both raise UserError where it is not what the bill says then."""
 
     def apply(self, environment: str, bill: Bill) -> None:
-        """Run again after a kill, it goes on. Raises UserError where the environment is not what the bill says then."""
+        """At once, also from the middle of a shift: its candidates get no more requests, and go. Can be run again."""
+
+    def shift(self, environment: str, serving: Bill, bill: Bill, percents: Sequence[int]) -> Iterator[Stage]:
+        """From the bill that serves, stage by stage; each is over when it is yielded."""
 
 
 class Analysis(Protocol):
     """What callers notice while and after a bill is applied."""
 
+    def now(self, shift: Shift) -> Verdict:
+        """Of the time from here on: waits until enough was seen, or what was seen is enough to say no."""
+
     def verdict(self) -> Verdict:
-        """Waits until enough was seen."""
+        """Of all the time from the beginning to here."""
 
 
 class Analyser(Protocol):
@@ -80,7 +87,7 @@ class Mover:
                 self._step(journal, Event.GATES_REFUSED, why=_why(verdict))
                 return Outcomes(state=State.REFUSED, bill=bill.digest, verdict=verdict)
             self._say_overrides(verdict, by, move.target, bill.digest)
-            return self._apply(self._step(journal, Event.GATES_PASSED), bill, move.analysis, verdict)
+            return self._apply(self._step(journal, Event.GATES_PASSED), bill, move, verdict)
 
     def rollback(self, environment: str, to: int | None, by: str, reason: str) -> Outcomes:
         """Back to an earlier bill, the one before the present where none is named. No gate: it was there before.
@@ -153,26 +160,54 @@ class Mover:
         checks.append(case.approval(office.find(APPROVAL, digest, move.origin, move.target)))
         return Verdict.of("promotion", move.target, case.now, {BILL: digest}, checks)
 
-    def _apply(self, journal: Journal, bill: Bill, plan: str, gates: Verdict) -> Outcomes:
+    def _apply(self, journal: Journal, bill: Bill, move: Move, gates: Verdict) -> Outcomes:
         """Apply under the eyes of the analysis; anything that goes wrong leads back, also Ctrl-C."""
+        began = journal
         try:
-            with self.analyser.watching(journal.environment, bill.digest, plan) as analysis:
-                self.applier.apply(journal.environment, bill)
-                journal = self._step(journal, Event.APPLIED)
-                seen = analysis.verdict()
-        except UserError as error:
-            failed = Check(name="apply", outcome=Outcome.ERROR, why=str(error))
-            verdict = self._with(gates, [failed])
-            return self._back(self._step(journal, Event.FAILED, why=str(error)), verdict)
+            with self.analyser.watching(journal.environment, bill.digest, move.analysis) as analysis:
+                try:
+                    journal, when, seen = self._watched(journal, bill, move.shift, analysis)
+                except UserError as error:
+                    verdict = self._with(gates, [Check(name="apply", outcome=Outcome.ERROR, why=str(error))])
+                    return self._abandon(began, verdict, str(error))
+                named = [each.model_copy(update={"name": f"{when}: {each.name}"}) for each in seen.checks]
+                verdict = self._with(gates, named)
+                # Callers are still asking: what they must not notice is the way back too.
+                if seen.outcome is not Outcome.PASS:
+                    return self._back(self._step(journal, Event.ANALYSIS_REFUSED, why=f"{when}: {_why(seen)}"), verdict)
         except BaseException:
-            self._back(self._step(journal, Event.FAILED, why="interrupted"), gates)
+            if not self._left(began).state.over:
+                self._abandon(began, gates, "interrupted")
             raise
-        verdict = self._with(gates, [each.model_copy(update={"name": f"after: {each.name}"}) for each in seen.checks])
-        if seen.outcome is not Outcome.PASS:
-            return self._back(self._step(journal, Event.ANALYSIS_REFUSED, why=_why(seen)), verdict)
         journal = self._step(journal, Event.ANALYSIS_PASSED)
         self.office.record(self.now(), PROMOTED, journal.by, journal.environment, bill=bill.digest)
         return Outcomes(state=journal.state, bill=bill.digest, verdict=verdict)
+
+    def _watched(self, journal: Journal, bill: Bill, shift: Shift, analysis: Analysis) -> tuple[Journal, str, Verdict]:
+        """Apply, and what callers noticed when it ended: after the last stage, or in one that they did not like."""
+        environment = journal.environment
+        if journal.previous is None or journal.previous == bill.digest:
+            # Nothing to shift from: there is no other version, or none that anybody wrote down.
+            self.applier.apply(environment, bill)
+        else:
+            serving, _ = self.office.bill(journal.previous)
+            for stage in self.applier.shift(environment, serving, bill, shift.percents):
+                self.office.record(self.now(), STAGE, journal.by, environment, bill=bill.digest, stage=str(stage))
+                if stage.analysed:
+                    seen = analysis.now(shift)
+                    if seen.outcome is not Outcome.PASS:
+                        return journal, str(stage), seen
+        return self._step(journal, Event.APPLIED), "after", analysis.verdict()
+
+    def _left(self, journal: Journal) -> Journal:
+        """The move as it was left: in the journal, whatever had been done of it."""
+        return self.office.journal(journal.environment) or journal
+
+    def _abandon(self, journal: Journal, verdict: Verdict, why: str) -> Outcomes:
+        """Take a move back from wherever it is."""
+        left = self._left(journal)
+        event = Event.INTERRUPTED if left.state is State.ROLLING_BACK else Event.FAILED
+        return self._back(self._step(left, event, why=why), verdict)
 
     def _back(self, journal: Journal, verdict: Verdict) -> Outcomes:
         """Make the environment what it was before."""

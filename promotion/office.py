@@ -21,7 +21,7 @@ from promotion.bill import KIND, Bill
 from promotion.machine import State
 from promotion.signing import Role, Signed, Signer, Trust, Untrusted
 
-PROMOTED, RESTORED = "promoted", "restored"
+PROMOTED, RESTORED, STAGE = "promoted", "restored", "stage"
 WAIT_SECONDS = 3600.0
 
 

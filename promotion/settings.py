@@ -4,18 +4,53 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from components.documents import DocumentError, StrictModel, read_document, read_text
 from components.problems import as_user_error
 from components.units import Duration, Name, refusal
 from groundwork.errors import UserError
+from loadtests.limits import Limit, Rule, parse
 
 CHECKOUT = "checkout"
 HERE = Path(__file__).parent
 Gate = Literal["policy", "preview", "rehearsal", "load", "resilience", "budget"]
+
+
+class Shift(StrictModel):
+    """How requests go from one bill to the next.
+
+    `percents`: what the new one gets, one after the other, before it gets all. `hold`: for how long each is watched;
+    `limits`: what callers may notice in that time, in the grammar of load plans (docs/load.md).
+    """
+
+    percents: Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(min_length=1)] = (10, 50)
+    hold: Duration = timedelta(seconds=10)
+    limits: dict[str, tuple[Limit, ...]] = Field(
+        default={
+            "errors": (Limit.model_validate({"limit": "rate < 2%", "minSamples": 50}),),
+            "latency{tier:standard}": (Limit.model_validate({"limit": "p(95) < 1s", "minSamples": 40}),),
+        },
+        min_length=1,
+    )
+
+    @property
+    def rules(self) -> list[Rule]:
+        """The limits, understood."""
+        return [parse(metric, limit) for metric, limits in self.limits.items() for limit in limits]
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Shift:
+        if list(self.percents) != sorted(set(self.percents)):
+            raise refusal("percents do not rise", "each above the one before")
+        if not timedelta(seconds=1) <= self.hold <= timedelta(hours=1):
+            raise refusal("hold is too short or too long", "1s to 1h")
+        for metric, limits in self.limits.items():
+            for limit in limits:
+                parse(metric, limit)
+        return self
 
 
 class Move(StrictModel):
@@ -23,6 +58,7 @@ class Move(StrictModel):
 
     `gates`: gate → how old its evidence may be, measured in `origin`; for a new bill in the gate's own environment.
     `soak`: how long the bill has been in `origin`. `analysis`: the load plan that runs while and after it is applied.
+    `shift`: how its agents get the requests.
     """
 
     origin: Name
@@ -30,6 +66,7 @@ class Move(StrictModel):
     gates: dict[Gate, Duration]
     soak: Duration = timedelta(0)
     analysis: str
+    shift: Shift = Shift()
 
     @model_validator(mode="after")
     def _needs_something(self) -> Move:

@@ -358,7 +358,8 @@ def _office() -> Office:
 
 def _mover() -> Mover:
     from local.paths import Paths
-    from promotion.here import LoadAnalyser, LocalApplier
+    from promotion.analysis import LoadAnalyser
+    from promotion.here import LocalApplier
     from promotion.moving import Mover
 
     paths, shown = Paths.for_user(), progress()

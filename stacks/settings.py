@@ -25,6 +25,7 @@ from stacks.layers import MODULES
 from stacks.networks import Network
 from stacks.observability_settings import ObservabilitySettings
 from stacks.problems import detail
+from stacks.rollout import Rollout
 from stacks.secrets_settings import SecretsSettings
 
 PREFIX = "groundwork:"
@@ -52,6 +53,7 @@ class Settings(StrictModel):
     images: dict[str, str] | None = None
     cluster_networks: tuple[Network, ...] = ()
     aws: AwsSettings | None = None
+    rollout: Rollout | None = None
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
@@ -69,6 +71,10 @@ class Settings(StrictModel):
             yield detail(("dns", "zones"), f"{self.domain} is the environment's own", "zones of tenants")
         if self.aws is not None:
             yield from outside(self.domain, self.aws)
+            if self.rollout is not None and self.aws.cluster.kind == "ecs":
+                yield detail(("rollout",), "ECS shifts no requests", "leave it out")
+        if self.rollout is not None and self.images is None:
+            yield detail(("rollout",), "goes from one bill's images to another's", "images beside it")
 
 
 def from_file(file: Path) -> Settings:

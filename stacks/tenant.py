@@ -15,6 +15,7 @@ from local.paths import Paths
 from stacks.environment import cluster, find_kubeconfig
 from stacks.settings import Settings
 from stacks.tenant_settings import TenantFolder
+from stacks.versions import serving_tenant, versions
 
 if TYPE_CHECKING:
     import pulumi
@@ -75,7 +76,7 @@ class TenantStack:
         quota = settings.quota
         return TenantArgs(
             owner=Owner(environment=self.environment, tenant=settings.name, cost_centre=settings.cost_centre),
-            agents=[self._agent(manifest, images) for manifest in self.tenant.agents],
+            agents=self._agents(images),
             quota=Quota(cpu=quota.cpu, memory=quota.memory, pods=quota.pods) if quota else None,
             cluster_networks=self.settings.cluster_networks,
             spec=self._spec(),
@@ -102,6 +103,23 @@ class TenantStack:
             branding=settings.branding,
             retention_days=settings.retention_days,
         )
+
+    def _agents(self, images: pulumi.Output[Mapping[str, str]]) -> list[TenantAgent]:
+        """The agents, and while one bill takes another's place their candidates too; a suspended tenant has none."""
+        from components.tenancy.tenant import Candidate, TenantAgent
+
+        rollout = self.settings.rollout
+        if rollout is None or self.tenant.settings.suspended:
+            return [self._agent(manifest, images) for manifest in self.tenant.agents]
+        serving = serving_tenant(rollout, self.environment, self.tenant.settings.name)
+        return [
+            TenantAgent(
+                manifest=version.manifest,
+                image=version.image,
+                candidate=Candidate(manifest=new.manifest, image=new.image, percent=rollout.percent) if new else None,
+            )
+            for version, new in versions(rollout, serving, self.tenant, self.settings.images or {})
+        ]
 
     def _agent(self, manifest: AgentManifest, images: pulumi.Output[Mapping[str, str]]) -> TenantAgent:
         from components.tenancy.tenant import TenantAgent

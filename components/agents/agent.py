@@ -61,6 +61,7 @@ class AgentArgs:
     `image`: by digest, what the manifest's image stands for here. `cluster_networks`: the CIDRs of pods and services,
     which declared egress to outside does not open. `suspended`: everything is there but the pods. `traced`: spans
     go to the environment's collector. `store`: the tenant's way to what the manifest's `secrets` name.
+    `candidate`: it stands beside the agent that serves, under a name of its own, until it takes its place.
     """
 
     manifest: AgentManifest
@@ -71,6 +72,12 @@ class AgentArgs:
     suspended: bool = False
     traced: bool = False
     store: TenantStoreArgs | None = None
+    candidate: bool = False
+
+    @property
+    def called(self) -> str:
+        """The name of its objects."""
+        return candidate_name(self.manifest.name) if self.candidate else self.manifest.name
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
@@ -86,6 +93,11 @@ class AgentArgs:
             )
 
 
+def candidate_name(agent: str) -> str:
+    """The name of the objects of an agent's next version while both stand: its Service is what routes share out to."""
+    return f"{agent}-next"
+
+
 class Agent(pulumi.ComponentResource):
     """An agent that answers: its pods, their scaling, address, identity, and who may reach them.  (docs/agents.md)
 
@@ -97,7 +109,7 @@ class Agent(pulumi.ComponentResource):
     def __init__(self, name: str, args: AgentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:agents:Agent", name, None, opts)
         self._name, self._args, self._spec = name, args, args.manifest.spec
-        self._selector = selector(args.owner, args.manifest.name)
+        self._selector = selector(args.owner, args.called)
         config = self._config()
         account = ServiceAccount(name, metadata=self._meta(), automount_service_account_token=False, opts=self._child())
         policy = NetworkPolicy(
@@ -117,14 +129,18 @@ class Agent(pulumi.ComponentResource):
         """The manifest, under a name that changes with it: pods that run keep theirs until they are replaced."""
         text = dump(self._args.manifest)
         digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-        meta = self._meta(f"{self._args.manifest.name}-{digest}")
+        meta = self._meta(f"{self._args.called}-{digest}")
         data = {"manifest.yaml": text}
         return ConfigMap(f"{self._name}-manifest", metadata=meta, immutable=True, data=data, opts=self._child())
 
     def _mesh(self) -> AgentMeshArgs:
         args = self._args
         return AgentMeshArgs(
-            manifest=args.manifest, namespace=args.owner.tenant, meta=self._meta(), selector=self._selector
+            manifest=args.manifest,
+            service=args.called,
+            namespace=args.owner.tenant,
+            meta=self._meta(),
+            selector=self._selector,
         )
 
     def _delivered(self) -> list[pulumi.Resource]:
@@ -143,10 +159,9 @@ class Agent(pulumi.ComponentResource):
 
     def _secret(self, name: str) -> str:
         """The Kubernetes Secret that a name stands for: one of the manifest's `secrets`, or one that is there."""
-        return f"{self._args.manifest.name}-{name}" if name in self._spec.secrets else name
+        return f"{self._args.called}-{name}" if name in self._spec.secrets else name
 
     def _deployment(self, config: ConfigMap, account: ServiceAccount, *guards: pulumi.Resource) -> Deployment:
-        scaling = self._spec.scaling
         volumes, mounts = self._files()
         server = ServerArgs(
             name="agent",
@@ -169,11 +184,20 @@ class Agent(pulumi.ComponentResource):
             spec=deployment_spec(
                 server,
                 ObjectMetaArgs(labels=self._labels()),
-                # An autoscaler and this number would undo each other at every `up`: only one of the two is declared.
-                replicas=0 if self._args.suspended else scaling.min if scaling.min == scaling.max else None,
+                replicas=self._replicas(),
             ),
             opts=self._child(depends_on=guards),
         )
+
+    def _replicas(self) -> int | None:
+        """An autoscaler and this number would undo each other at every `up`: only one of the two is declared."""
+        scaling = self._spec.scaling
+        if self._args.suspended:
+            return 0
+        if self._args.candidate:
+            # All requests may be its own within a minute, which is no time for an autoscaler to learn it.
+            return scaling.max
+        return scaling.min if scaling.min == scaling.max else None
 
     def _files(self) -> tuple[list[VolumeArgs], list[VolumeMountArgs]]:
         """Secrets as files: a value that is replaced reaches a pod that runs."""
@@ -204,7 +228,7 @@ class Agent(pulumi.ComponentResource):
     def _scaling(self, deployment: Deployment) -> None:
         scaling, name = self._spec.scaling, deployment.metadata.name
         PodDisruptionBudget(self._name, metadata=self._meta(), spec=one_at_a_time(self._selector), opts=self._child())
-        if self._args.suspended or scaling.min == scaling.max:
+        if self._replicas() is not None:
             return
         cpu = MetricTargetArgs(type="Utilization", average_utilization=scaling.target_cpu_percent)
         spec = HorizontalPodAutoscalerSpecArgs(
@@ -249,14 +273,14 @@ class Agent(pulumi.ComponentResource):
         )
 
     def _labels(self) -> dict[str, str]:
-        own = labels(self._args.owner, agent=self._args.manifest.name, tier=self._spec.tier)
+        own = labels(self._args.owner, agent=self._args.called, tier=self._spec.tier)
         return self._args.manifest.metadata.labels | own
 
     def _meta(self, name: str | None = None) -> ObjectMetaArgs:
         manifest = self._args.manifest
         notes = {"groundwork/description": manifest.metadata.description} if manifest.metadata.description else None
         return ObjectMetaArgs(
-            name=name or manifest.name, namespace=self._args.namespace, labels=self._labels(), annotations=notes
+            name=name or self._args.called, namespace=self._args.namespace, labels=self._labels(), annotations=notes
         )
 
     def _child(self, depends_on: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:

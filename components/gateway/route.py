@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
@@ -23,17 +23,27 @@ CUSTOM = f"{GATEWAY_NAMESPACE}/domains-{{tenant}}"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Share:
+    """A candidate's part of its agent's requests. `service`: of the candidate; `percent`: 0 to 100."""
+
+    manifest: AgentManifest
+    service: str
+    percent: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TenantRouteArgs:
     """What the gateway must know of a tenant.
 
     `host`: its name below the environment's domain. `requests_per_second`: its limit over all replicas of the gateway;
-    None for none.
+    None for none. `shares`: by the agents that have a candidate.
     """
 
     owner: Owner
     namespace: pulumi.Input[str]
     host: str
     agents: Sequence[AgentManifest] = ()
+    shares: Mapping[str, Share] = field(default_factory=dict)
     requests_per_second: int | None = None
 
 
@@ -44,7 +54,7 @@ class TenantRoute(pulumi.ComponentResource):
         super().__init__("groundwork:gateway:TenantRoute", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         tenant = args.owner.tenant
-        routes = [_route(agent, tenant) for agent in args.agents]
+        routes = [_route(agent, tenant, args.shares.get(agent.name)) for agent in args.agents]
         own = CUSTOM.format(tenant=tenant)
         if routes:
             # The second also without custom hosts: one may be added with no run of the stack (`groundwork domain add`).
@@ -62,12 +72,21 @@ def _meta(args: TenantRouteArgs, name: str, namespace: pulumi.Input[str]) -> Obj
     return ObjectMetaArgs(name=name, namespace=namespace, labels=labels(args.owner))
 
 
-def _route(agent: AgentManifest, namespace: str) -> JsonValue:
+def _route(agent: AgentManifest, namespace: str, share: Share | None) -> JsonValue:
+    """To the agent, and to its candidate the share that it has: each request goes to one of the two by chance."""
+    to: list[JsonValue] = [{"destination": {"host": service_host(agent.name, namespace)}}]
+    allowed = traffic.timeout(agent)
+    if share is not None:
+        to = [
+            {"destination": {"host": service_host(agent.name, namespace)}, "weight": 100 - share.percent},
+            {"destination": {"host": service_host(share.service, namespace)}, "weight": share.percent},
+        ]
+        allowed = max(allowed, traffic.timeout(share.manifest))
     return {
         "name": agent.name,
         "match": [{"uri": {"prefix": f"/agents/{agent.name}/"}}],
         "rewrite": {"uri": "/"},
-        "route": [{"destination": {"host": service_host(agent.name, namespace)}}],
-        "timeout": traffic.seconds(traffic.timeout(agent)),
+        "route": to,
+        "timeout": traffic.seconds(allowed),
         "retries": dict(traffic.RETRIES),
     }

@@ -17,9 +17,13 @@ from components.mesh.istio import istio
 
 @dataclass(frozen=True, kw_only=True)
 class AgentMeshArgs:
-    """`meta`: as the agent's other objects have it; `selector`: what finds its pods; `namespace`: the tenant's."""
+    """`meta`: as the agent's other objects have it; `selector`: what finds its pods; `namespace`: the tenant's.
+
+    `service`: the name of the Service that this is about.
+    """
 
     manifest: AgentManifest
+    service: str
     namespace: str
     meta: ObjectMetaArgs
     selector: Mapping[str, str]
@@ -33,6 +37,8 @@ class AgentMesh(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         own: dict[str, JsonValue] = {"workloadSelector": {"labels": dict(args.selector)}}
         istio("Sidecar", name, args.meta, own | window(args.namespace, args.manifest.spec.egress), child)
-        istio("DestinationRule", name, args.meta, traffic.destination(args.manifest, args.namespace), child)
-        istio("VirtualService", name, args.meta, traffic.route(args.manifest, args.namespace), child)
+        istio(
+            "DestinationRule", name, args.meta, traffic.destination(args.manifest, args.namespace, args.service), child
+        )
+        istio("VirtualService", name, args.meta, traffic.route(args.manifest, args.namespace, args.service), child)
         self.register_outputs({})

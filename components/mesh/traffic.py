@@ -64,11 +64,11 @@ def timeout(manifest: AgentManifest) -> timedelta:
     return spec.model.timeout + tools + _SLACK * TIERS[spec.tier].latency
 
 
-def destination(manifest: AgentManifest, namespace: str) -> dict[str, JsonValue]:
-    """The spec of the agent's DestinationRule."""
+def destination(manifest: AgentManifest, namespace: str, service: str) -> dict[str, JsonValue]:
+    """The spec of the DestinationRule of one of the agent's Services."""
     held = DEFAULTS[manifest.spec.tier]
     return {
-        "host": service_host(manifest.name, namespace),
+        "host": service_host(service, namespace),
         "trafficPolicy": {
             "connectionPool": {
                 "tcp": {"maxConnections": held.connections, "connectTimeout": seconds(held.connect)},
@@ -98,9 +98,9 @@ def _balance(manifest: AgentManifest) -> dict[str, JsonValue]:
     return {"simple": "LEAST_REQUEST"}
 
 
-def route(manifest: AgentManifest, namespace: str) -> dict[str, JsonValue]:
+def route(manifest: AgentManifest, namespace: str, service: str) -> dict[str, JsonValue]:
     """The spec of the VirtualService for callers inside the mesh."""
-    host = service_host(manifest.name, namespace)
+    host = service_host(service, namespace)
     return {
         "hosts": [host],
         "gateways": ["mesh"],

@@ -18,10 +18,10 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
-from components.agents.agent import Agent, AgentArgs
+from components.agents.agent import Agent, AgentArgs, candidate_name
 from components.agents.manifest import AgentManifest
 from components.domains.custom import CustomDomain, CustomDomainArgs
-from components.gateway.route import TenantRoute, TenantRouteArgs
+from components.gateway.route import Share, TenantRoute, TenantRouteArgs
 from components.labels import Owner, labels, pod_security
 from components.mesh.names import INJECTION, SIDECAR
 from components.mesh.tenant import TenantMesh, TenantMeshArgs
@@ -33,11 +33,21 @@ from groundwork.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
-class TenantAgent:
-    """One of a tenant's agents. `image`: as in AgentArgs."""
+class Candidate:
+    """An agent's next version, beside the one that serves. `percent`: its part of the requests from outside."""
 
     manifest: AgentManifest
     image: pulumi.Input[str]
+    percent: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantAgent:
+    """One of a tenant's agents. `image`: as in AgentArgs. `candidate`: what is to take its place."""
+
+    manifest: AgentManifest
+    image: pulumi.Input[str]
+    candidate: Candidate | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +67,17 @@ class Quota:
 
 
 def needed(agents: Sequence[TenantAgent]) -> Quota:
-    """What the limits of agents and sidecars come to at their largest: in a rollout, old and new pods at once."""
+    """What the limits of agents and sidecars come to at their largest: in a rollout, old and new pods at once.
+
+    A candidate is there while its agent's pods are replaced by ones of its own version.
+    """
     cpu = memory = pods = 0
-    for agent in agents:
-        spec = agent.manifest.spec
-        count = 2 * spec.scaling.max
+    candidates = [agent.candidate.manifest for agent in agents if agent.candidate is not None]
+    for manifest, count in [
+        *((agent.manifest, 2 * agent.manifest.spec.scaling.max) for agent in agents),
+        *((manifest, manifest.spec.scaling.max) for manifest in candidates),
+    ]:
+        spec = manifest.spec
         pods += count
         cpu += count * (spec.resources.cpu_limit + SIDECAR.cpu)
         memory += count * (spec.resources.memory_limit + SIDECAR.memory)
@@ -87,8 +103,15 @@ class TenantArgs:
     traced: bool = False
     authority: str | None = None
 
+    @property
+    def versions(self) -> list[AgentManifest]:
+        """All manifests that pods run, those of candidates too."""
+        candidates = [agent.candidate.manifest for agent in self.agents if agent.candidate is not None]
+        return [*(agent.manifest for agent in self.agents), *candidates]
+
     def __post_init__(self) -> None:
         names = [agent.manifest.name for agent in self.agents]
+        names += [candidate_name(agent.manifest.name) for agent in self.agents if agent.candidate is not None]
         double = sorted({name for name in names if names.count(name) > 1})
         if double:
             raise UserError(
@@ -120,7 +143,7 @@ class Tenant(pulumi.ComponentResource):
             opts=child,
         )
         inside = ObjectMetaArgs(name="tenant", namespace=namespace.metadata.name, labels=labels(args.owner))
-        egress = [address for agent in args.agents for address in agent.manifest.spec.egress]
+        egress = [address for manifest in args.versions for address in manifest.spec.egress]
         guards: list[pulumi.Resource] = [
             TenantMesh(
                 name,
@@ -144,36 +167,40 @@ class Tenant(pulumi.ComponentResource):
             namespace=namespace.metadata.name,
             host=args.spec.hosts[0],
             agents=[agent.manifest for agent in args.agents],
+            shares=_shares(args.agents),
             requests_per_second=limit.requests_per_second if limit else None,
         )
         TenantRoute(name, route, child)
         for host in args.custom_hosts:
             CustomDomain(host, CustomDomainArgs(owner=args.owner, namespace=namespace.metadata.name, host=host), child)
         store = self._store(name, args, namespace, guards)
-        self.agents = {
-            agent.manifest.name: Agent(
-                f"{name}-{agent.manifest.name}",
-                AgentArgs(
-                    manifest=agent.manifest,
-                    owner=args.owner,
-                    namespace=namespace.metadata.name,
-                    image=agent.image,
-                    cluster_networks=args.cluster_networks,
-                    suspended=args.spec.suspended is not None,
-                    traced=args.traced,
-                    store=store,
-                ),
-                pulumi.ResourceOptions(parent=self, depends_on=guards),
+
+        def agent(version: TenantAgent | Candidate) -> Agent:
+            candidate = isinstance(version, Candidate)
+            own = AgentArgs(
+                manifest=version.manifest,
+                owner=args.owner,
+                namespace=namespace.metadata.name,
+                image=version.image,
+                cluster_networks=args.cluster_networks,
+                suspended=args.spec.suspended is not None,
+                traced=args.traced,
+                store=store,
+                candidate=candidate,
             )
-            for agent in args.agents
-        }
+            return Agent(f"{name}-{own.called}", own, pulumi.ResourceOptions(parent=self, depends_on=guards))
+
+        self.agents = {each.manifest.name: agent(each) for each in args.agents}
+        for each in args.agents:
+            if each.candidate is not None:
+                agent(each.candidate)
         self.register_outputs({"namespace": namespace.metadata.name})
 
     def _store(
         self, name: str, args: TenantArgs, namespace: Namespace, guards: list[pulumi.Resource]
     ) -> TenantStoreArgs | None:
         """The way to the secret store, where there is one and an agent has something in it."""
-        if args.authority is None or not any(agent.manifest.spec.secrets for agent in args.agents):
+        if args.authority is None or not any(manifest.spec.secrets for manifest in args.versions):
             return None
         store = TenantStoreArgs(
             tenant=args.owner.tenant,
@@ -195,6 +222,19 @@ class Tenant(pulumi.ComponentResource):
             spec=args.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True),
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def _shares(agents: Sequence[TenantAgent]) -> dict[str, Share]:
+    """What the gateway sends to candidates, by their agents."""
+    return {
+        agent.manifest.name: Share(
+            manifest=agent.candidate.manifest,
+            service=candidate_name(agent.manifest.name),
+            percent=agent.candidate.percent,
+        )
+        for agent in agents
+        if agent.candidate is not None
+    }
 
 
 def _quota(quota: Quota) -> ResourceQuotaSpecArgs:

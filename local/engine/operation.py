@@ -24,14 +24,17 @@ if TYPE_CHECKING:
 
 # Each has an engine and a provider of its own, a few hundred MB; the rest wait their turn.
 AT_ONCE = 4
+# A tenant's routes at the gateway, by their URNs.
+ROUTES = "**groundwork:gateway:TenantRoute$**"
 # What every preview and update is held to, while the engine works.
 POLICIES = str(CHECKOUT / "policies" / "pack")
 
 
 class Operation(StrEnum):
-    """What the engine is asked to do."""
+    """What the engine is asked to do. `route`: what the program says of a tenant's routes, and nothing else."""
 
     UP = "up"
+    ROUTE = "route"
     PREVIEW = "preview"
     DESTROY = "destroy"
 
@@ -189,6 +192,15 @@ def _run(stack: Stack, operation: Operation, report: Report) -> Mapping[str, obj
                 policy_packs=[POLICIES],
             )
             return _public(done.outputs)
+        case Operation.ROUTE:
+            # No refresh: requests are moved away from what fails, at once. The `up` that follows looks at everything.
+            stack.up(
+                on_event=report.on_event,
+                color="never",
+                suppress_outputs=True,
+                target=[ROUTES],
+                policy_packs=[POLICIES],
+            )
         case Operation.PREVIEW:
             stack.preview(on_event=report.on_event, color="never", policy_packs=[POLICIES])
         case Operation.DESTROY:

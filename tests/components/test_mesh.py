@@ -219,17 +219,17 @@ def test_a_timeout_is_the_models_time_and_what_the_tier_promises(tier: str, wait
 def test_a_timeout_counts_the_slowest_tool() -> None:
     full = manifest(**yaml.safe_load(FULL)["spec"])
     assert timeout(full) == timedelta(seconds=21)
-    assert at(route(full, "acme"), "http", 0, "timeout") == "21s"
+    assert at(route(full, "acme", "concierge"), "http", 0, "timeout") == "21s"
 
 
 def test_only_what_no_pod_began_is_sent_again() -> None:
-    assert at(route(manifest(), "acme"), "http", 0, "retries", "retryOn") == RETRIES["retryOn"]
+    assert at(route(manifest(), "acme", "concierge"), "http", 0, "retries", "retryOn") == RETRIES["retryOn"]
     assert "5xx" not in str(RETRIES["retryOn"])
 
 
 @pytest.mark.parametrize("tier", list(DEFAULTS))
 def test_every_tier_has_all_its_bounds(tier: str) -> None:
-    policy = destination(manifest(tier=tier), "acme")["trafficPolicy"]
+    policy = destination(manifest(tier=tier), "acme", "concierge")["trafficPolicy"]
     bounds = ("connectionPool", "outlierDetection", "retryBudget", "loadBalancer")
     assert all(at(policy, bound) for bound in bounds)
     assert at(policy, "loadBalancer", "localityLbSetting", "enabled") is True
@@ -238,5 +238,14 @@ def test_every_tier_has_all_its_bounds(tier: str) -> None:
 
 def test_a_conversation_stays_with_its_replica_until_replicas_share_sessions() -> None:
     shared = manifest(memory={"sessions": {"store": "redis"}})
-    assert at(destination(manifest(), "acme"), "trafficPolicy", "loadBalancer", "consistentHash", "useSourceIp") is True
-    assert at(destination(shared, "acme"), "trafficPolicy", "loadBalancer", "simple") == "LEAST_REQUEST"
+    assert (
+        at(
+            destination(manifest(), "acme", "concierge"),
+            "trafficPolicy",
+            "loadBalancer",
+            "consistentHash",
+            "useSourceIp",
+        )
+        is True
+    )
+    assert at(destination(shared, "acme", "concierge"), "trafficPolicy", "loadBalancer", "simple") == "LEAST_REQUEST"

@@ -5,12 +5,13 @@ import pytest
 from components.labels import Owner
 from components.mesh.names import SIDECAR
 from components.platform.specs import Suspended, TenantSpec
-from components.tenancy.tenant import Quota, Tenant, TenantAgent, TenantArgs, needed
+from components.tenancy.tenant import Candidate, Quota, Tenant, TenantAgent, TenantArgs, needed
 from components.units import format_bytes, format_cpu
 from groundwork.errors import UserError
 from tests.components.recording import Graph, record
 from tests.components.samples import DIGEST, manifest
 
+OTHER = DIGEST.replace("aaaa", "bbbb")
 SPEC = TenantSpec(hosts=["acme.groundwork.test"])
 OWNER = Owner(environment="local", tenant="acme", cost_centre="hospitality")
 
@@ -102,3 +103,55 @@ def test_nothing_is_in_another_tenants_namespace_or_for_all() -> None:
     for resource in made(agent()).resources:
         if resource.type.startswith("kubernetes:") and resource.at("metadata", "namespace") != "acme":
             assert str(resource.at("metadata", "name")) in {"acme", "tenant-acme"}, resource.urn
+
+
+def shifting(percent: int = 25, **spec: object) -> TenantAgent:
+    newer = manifest("concierge", image="next", **spec)
+    return TenantAgent(
+        manifest=manifest("concierge"),
+        image=DIGEST,
+        candidate=Candidate(manifest=newer, image=OTHER, percent=percent),
+    )
+
+
+def images(graph: Graph) -> dict[str, object]:
+    return {
+        one.name: one.at("spec", "template", "spec", "containers", 0, "image") for one in graph.of("apps/v1:Deployment")
+    }
+
+
+def test_a_candidate_stands_beside_its_agent_and_neither_finds_the_others_pods() -> None:
+    graph = made(shifting())
+    assert images(graph) == {"acme-concierge": DIGEST, "acme-concierge-next": OTHER}
+    selectors = [one.at("spec", "selector", "matchLabels") for one in graph.of("apps/v1:Deployment")]
+    pods = [one.at("spec", "template", "metadata", "labels") for one in graph.of("apps/v1:Deployment")]
+    for selector, labels in zip(selectors, reversed(pods), strict=True):
+        assert isinstance(selector, dict)
+        assert isinstance(labels, dict)
+        assert not selector.items() <= labels.items()
+    services = {one.at("metadata", "name"): one.at("spec", "selector") for one in graph.of("core/v1:Service")}
+    assert services == {"concierge": selectors[0], "concierge-next": selectors[1]}
+
+
+def test_a_candidate_has_its_agents_largest_size_from_the_start() -> None:
+    graph = made(shifting(scaling={"min": 1, "max": 5}))
+    assert graph.one("apps/v1:Deployment", "acme-concierge-next").at("spec", "replicas") == 5
+    assert [one.name for one in graph.of("HorizontalPodAutoscaler")] == ["acme-concierge"]
+
+
+@pytest.mark.parametrize("percent", [0, 25, 100])
+def test_requests_from_outside_are_shared_out(percent: int) -> None:
+    routes = made(shifting(percent)).one("VirtualService", "acme-gateway").at("spec", "http", 0, "route")
+    assert routes == [
+        {"destination": {"host": "concierge.acme.svc.cluster.local"}, "weight": 100 - percent},
+        {"destination": {"host": "concierge-next.acme.svc.cluster.local"}, "weight": percent},
+    ]
+
+
+def test_the_quota_has_room_for_candidates() -> None:
+    assert needed([shifting(scaling={"min": 1, "max": 5})]).pods == 2 * 4 + 5
+
+
+def test_an_agent_with_a_candidates_name_is_refused() -> None:
+    with pytest.raises(UserError, match="concierge-next stands twice"):
+        made(shifting(), agent("concierge-next"))

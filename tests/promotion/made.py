@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,8 @@ from promotion.bill import KIND, Bill, sha256
 from promotion.evidence import APPROVAL, BILL, EVIDENCE, Approval, Evidence
 from promotion.moving import Mover
 from promotion.office import Office
-from promotion.settings import Move
+from promotion.settings import Move, Shift
+from promotion.shift import Part, Stage
 from promotion.signing import Principal, Role, Signer, Trust
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -39,12 +40,16 @@ def verdict(
 
 @dataclass
 class Place:
-    """An environment. `breaks`: bills that cannot be applied; `during`: called while one is."""
+    """An environment. `breaks`: bills that cannot be applied; `during`: called while one is.
+
+    A shift has three stages; `stages`: those that were over, as bill and percentage.
+    """
 
     now: str | None = None
     applied: list[str] = field(default_factory=list)
     breaks: set[str] = field(default_factory=set)
     during: Callable[[], None] = lambda: None
+    stages: list[tuple[str, int]] = field(default_factory=list)
 
     def apply(self, environment: str, bill: Bill) -> None:
         assert environment == "local"
@@ -55,23 +60,43 @@ class Place:
             raise UserError(what="a pod does not start")
         self.now = bill.digest
 
+    def shift(self, environment: str, serving: Bill, bill: Bill, percents: Sequence[int]) -> Iterator[Stage]:
+        assert self.now == serving.digest
+        self.now = f"half of {bill.digest}"
+        for percent in (*percents, 100):
+            self.stages.append((bill.digest, percent))
+            yield Stage(part=Part.ROUTES, percent=percent, analysed=True)
+        self.apply(environment, bill)
+
 
 @dataclass
 class Watcher:
-    """`bad`: bills that callers notice."""
+    """`bad`: bills that callers notice; `notice`: from how many stages on they do, None where only at the end."""
 
     bad: dict[str, Outcome] = field(default_factory=dict)
+    notice: int | None = None
+    watching_now: bool = False
 
     @contextmanager
     def watching(self, environment: str, bill: str, plan: str) -> Iterator[Watched]:
         assert (environment, plan) == ("local", "shift")
-        yield Watched(bill, self.bad.get(bill, Outcome.PASS))
+        self.watching_now = True
+        yield Watched(bill, self.bad.get(bill, Outcome.PASS), self.notice)
+        self.watching_now = False
 
 
 @dataclass
 class Watched:
     bill: str
     outcome: Outcome
+    notice: int | None
+    asked: int = 0
+
+    def now(self, shift: Shift) -> Verdict:
+        assert shift.rules
+        self.asked += 1
+        seen = self.notice is not None and self.asked >= self.notice
+        return verdict(self.bill, outcome=self.outcome if seen else Outcome.PASS)
 
     def verdict(self) -> Verdict:
         return verdict(self.bill, outcome=self.outcome)

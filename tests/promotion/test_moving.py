@@ -210,6 +210,48 @@ def test_what_fails_after_the_change_is_taken_back(world: World, how: str) -> No
     assert [each.bill for each in world.office.arrivals("local")] == [good]
 
 
+@pytest.mark.parametrize(("notice", "percents"), [(1, [10]), (2, [10, 50]), (3, [10, 50, 100])])
+def test_what_callers_notice_in_a_stage_is_taken_back_at_once(world: World, notice: int, percents: list[int]) -> None:
+    good, bad = world.ready("good"), world.ready("bad")
+    promoted(world, good)
+    world.watcher.bad[bad], world.watcher.notice = Outcome.FAIL, notice
+    watched: list[bool] = []
+    world.place.during = lambda: watched.append(world.watcher.watching_now)
+    outcome = promoted(world, bad)
+    assert (outcome.state, outcome.exit_code) == (State.ROLLED_BACK, ExitCode.FAIL)
+    assert world.place.stages == [(bad, percent) for percent in percents]
+    assert world.place.applied[-1] == good, "nothing of the bad one was applied further"
+    assert watched == [True], "callers are asked on the way back too"
+    assert any(check.name.startswith(f"{percents[-1]} %") for check in outcome.verdict.checks)
+    assert world.events[-3:] == ["stage", "analysis-refused", "applied"]
+
+
+def test_each_stage_is_in_the_log(world: World) -> None:
+    promoted(world, world.ready("one"))
+    two = world.ready("two")
+    assert promoted(world, two).state is State.PROMOTED
+    stages = [entry.data["stage"] for entry in world.office.log.entries() if entry.event == "stage"]
+    assert stages == [f"{percent} % to the candidates" for percent in (10, 50, 100)]
+
+
+def test_ctrl_c_on_the_way_back_goes_on_back(world: World) -> None:
+    good, bad = world.ready("good"), world.ready("bad")
+    promoted(world, good)
+    world.watcher.bad[bad], world.watcher.notice = Outcome.FAIL, 1
+
+    def interrupt() -> None:
+        world.place.during = lambda: None
+        raise KeyboardInterrupt
+
+    world.place.during = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        promoted(world, bad)
+    assert world.place.now == good
+    journal = world.office.journal("local")
+    assert journal is not None
+    assert journal.state is State.ROLLED_BACK
+
+
 def test_a_way_back_that_fails_is_said(world: World) -> None:
     good, bad = world.ready("good"), world.ready("bad")
     promoted(world, good)

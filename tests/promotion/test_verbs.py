@@ -17,6 +17,7 @@ from promotion.bill import Bill, sha256
 from promotion.here import pin_images, running_images, work_tree
 from promotion.making import make_bill
 from promotion.verbs import _keys, _office
+from stacks.rollout import Rollout
 from tests.promotion.made import NOW, verdict
 
 IMAGE = f"localhost/groundwork/agent-runtime@{sha256(b'image')}"
@@ -167,6 +168,9 @@ def test_an_earlier_commit_is_applied_with_the_bills_images(checkout: Path, tmp_
         pin_images(tree / "Pulumi.local.yaml", made_bill(commit))
         config = yaml.safe_load((tree / "Pulumi.local.yaml").read_text("utf-8"))["config"]
         assert config == {"groundwork:domain": "a.test", "groundwork:images": {"agent-runtime": IMAGE}}
+    pin_images(tree / "Pulumi.local.yaml", made_bill(commit), Rollout(percent=10, checkout="/before", images={}))
+    config = yaml.safe_load((tree / "Pulumi.local.yaml").read_text("utf-8"))["config"]
+    assert config["groundwork:rollout"] == {"percent": 10, "checkout": "/before", "images": {}, "replaced": False}
     with pytest.raises(UserError, match="not in this checkout"):
         work_tree(checkout, tmp_path / "trees", "1" * 40)
 

@@ -47,7 +47,7 @@ def test_an_unknown_setting_is_named_with_its_place_and_what_was_meant(tmp_path:
     assert error.where == "Pulumi.local.yaml:4:3"
     assert error.what == "tenant: unknown key"
     assert error.allowed == (
-        "aws, clusterNetworks, dns, domain, images, kubeconfig, layers, observability, secrets, tenants"
+        "aws, clusterNetworks, dns, domain, images, kubeconfig, layers, observability, rollout, secrets, tenants"
     )
     assert error.fix == "did you mean tenants?"
 
