@@ -29,10 +29,14 @@ APPLY_SECONDS, RUNNING_SECONDS = 1800.0, 90.0
 
 @dataclass(frozen=True, kw_only=True)
 class LocalApplier:
-    """Runs the engine on the environment and its tenants, from a work tree at the bill's commit. See `Applier`."""
+    """Runs the engine on the environment and its tenants, from a work tree at the bill's commit. See `Applier`.
+
+    `checkout`: which has the commits of bills.
+    """
 
     paths: Paths
     progress: Progress
+    checkout: Path = CHECKOUT
 
     def apply(self, environment: str, bill: Bill) -> None:
         """See `Applier`. Without candidates, Deployments roll: the new pod is ready before an old one goes."""
@@ -57,11 +61,11 @@ class LocalApplier:
         trees = self.paths.data / "promotion" / "trees"
         rollout = None
         if serving is not None and stage.percent is not None:
-            before = work_tree(CHECKOUT, trees, serving.source)
+            before = work_tree(self.checkout, trees, serving.source)
             rollout = Rollout(
                 percent=stage.percent, checkout=str(before), images=dict(serving.images), replaced=stage.replaced
             )
-        tree = work_tree(CHECKOUT, trees, bill.source)
+        tree = work_tree(self.checkout, trees, bill.source)
         pin_images(tree / f"Pulumi.{environment}.yaml", bill, rollout)
         with self.progress.step(f"{environment}: {bill.digest[:19]}: {stage}"):
             done = subprocess.run(

@@ -87,6 +87,29 @@ def kill_group(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
+def repository_of_checkout(folder: Path) -> Path:
+    """The same as a git repository of its own, with all of it in a first commit."""
+    copy_of_checkout(folder)
+    (folder / ".git" / "info").mkdir(parents=True)
+    git(folder, "init", "--quiet")
+    (folder / ".git" / "info" / "exclude").write_text(".venv\n", "utf-8")
+    commit(folder)
+    return folder
+
+
+def commit(repository: Path) -> str:
+    """Commit all that has changed; the commit."""
+    git(repository, "add", "--all")
+    git(repository, "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "--quiet", "--allow-empty", "-mx")
+    return git(repository, "rev-parse", "HEAD").strip()
+
+
+def git(repository: Path, *arguments: str) -> str:
+    """What git says. Raises CalledProcessError."""
+    command = ["git", "-C", str(repository), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def copy_of_checkout(folder: Path) -> Path:
     """The files that git tracks or would track, to be changed without touching the checkout."""
     listed = subprocess.run(

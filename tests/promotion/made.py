@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from groundwork.errors import UserError
 from groundwork.verdict import Check, Outcome, Verdict
 from promotion.bill import KIND, Bill, sha256
 from promotion.evidence import APPROVAL, BILL, EVIDENCE, Approval, Evidence
-from promotion.moving import Mover
+from promotion.moving import Applier, Mover
 from promotion.office import Office
 from promotion.settings import Move, Shift
 from promotion.shift import Part, Stage
@@ -115,9 +115,12 @@ class World:
 
     @property
     def mover(self) -> Mover:
+        return self.mover_of(self.place)
+
+    def mover_of(self, applier: Applier) -> Mover:
         return Mover(
             office=self.office,
-            applier=self.place,
+            applier=applier,
             analyser=self.watcher,
             progress=PlainProgress(),
             now=lambda: self.time,
@@ -137,6 +140,25 @@ class World:
             sboms={},
         )
         self.office.keep(self.signers[author].sign(KIND, bill), bill.digest)
+        return bill.digest
+
+    def real(self, source: str, images: Mapping[str, str]) -> str:
+        """A bill of a commit and images that are there, which may be promoted."""
+        nothing: dict[str, str] = {}
+        bill = Bill(
+            author="alice",
+            made=self.time,
+            source=source,
+            images=images,
+            charts=nothing,
+            settings=nothing,
+            policies=nothing,
+            program=nothing,
+            sboms=nothing,
+        )
+        self.office.keep(self.signers["alice"].sign(KIND, bill), bill.digest)
+        self.show(bill.digest)
+        self.approve(bill.digest)
         return bill.digest
 
     def show(self, bill: str, found: Verdict | None = None, by: str = "ci") -> None:
