@@ -77,6 +77,14 @@ def test_every_pod_keeps_to_restricted_but_for_the_one_mount_that_reads_logs() -
     assert all(wrong == [] for wrong in found.values())
 
 
+def test_no_server_names_a_port_twice() -> None:
+    """The API server takes such a Deployment once, and refuses to apply the same again."""
+    for name, spec in pods(made(EVERYTHING)):
+        for container in rows(spec["containers"]):
+            numbers = [port["containerPort"] for port in rows(container.get("ports", []))]
+            assert len(numbers) == len(set(numbers)), name
+
+
 def test_the_agent_reads_one_folder_as_a_group_and_writes_none_of_the_nodes() -> None:
     spec = made().one("DaemonSet").at("spec", "template", "spec")
     hosts = [volume for volume in rows(at(spec, "volumes")) if "hostPath" in volume]
