@@ -151,6 +151,8 @@ def test_every_job_behind_a_sidecar_shows_a_certificate_of_the_mesh() -> None:
         secure = job.get("scheme") == "https"
         assert secure == bool(certificate or token), job["job_name"]
         assert not (certificate and token), "a token is never shown to a pod"
+        # Most of those ports stand in no Service: their servers are not asked in HTTP/2 because the sidecar offers it.
+        assert job.get("enable_http2") is (False if certificate else None)
 
 
 def test_a_token_is_only_shown_to_servers_whose_certificate_is_checked() -> None:
