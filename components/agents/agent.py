@@ -194,9 +194,6 @@ class Agent(pulumi.ComponentResource):
         scaling = self._spec.scaling
         if self._args.suspended:
             return 0
-        if self._args.candidate:
-            # All requests may be its own within a minute, which is no time for an autoscaler to learn it.
-            return scaling.max
         return scaling.min if scaling.min == scaling.max else None
 
     def _files(self) -> tuple[list[VolumeArgs], list[VolumeMountArgs]]:

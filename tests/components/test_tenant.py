@@ -8,7 +8,7 @@ from components.platform.specs import Suspended, TenantSpec
 from components.tenancy.tenant import Candidate, Quota, Tenant, TenantAgent, TenantArgs, needed
 from components.units import format_bytes, format_cpu
 from groundwork.errors import UserError
-from tests.components.recording import Graph, record
+from tests.components.recording import Graph, at, record
 from tests.components.samples import DIGEST, manifest
 
 OTHER = DIGEST.replace("aaaa", "bbbb")
@@ -133,10 +133,11 @@ def test_a_candidate_stands_beside_its_agent_and_neither_finds_the_others_pods()
     assert services == {"concierge": selectors[0], "concierge-next": selectors[1]}
 
 
-def test_a_candidate_has_its_agents_largest_size_from_the_start() -> None:
+def test_a_candidate_scales_as_its_agent_does() -> None:
     graph = made(shifting(scaling={"min": 1, "max": 5}))
-    assert graph.one("apps/v1:Deployment", "acme-concierge-next").at("spec", "replicas") == 5
-    assert [one.name for one in graph.of("HorizontalPodAutoscaler")] == ["acme-concierge"]
+    spec = graph.one("HorizontalPodAutoscaler", "acme-concierge-next").at("spec")
+    assert at(spec, "scaleTargetRef", "name") == "concierge-next"
+    assert (at(spec, "minReplicas"), at(spec, "maxReplicas")) == (1, 5)
 
 
 @pytest.mark.parametrize("percent", [0, 25, 100])
