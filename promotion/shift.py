@@ -36,7 +36,9 @@ class Stage:
 
     def __str__(self) -> str:
         if self.percent is None:
-            return "platform" if self.part is Part.PLATFORM else "the new version alone"
+            return {Part.PLATFORM: "platform", Part.ROUTES: "no request to candidates"}.get(
+                self.part, "this bill alone"
+            )
         return f"{self.percent} % to the candidates" + (", the agents replaced" if self.replaced else "")
 
 
