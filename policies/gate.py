@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from groundwork.verdict import Check, Outcome, Verdict
-from policies.analysis import Findings
+from policies.analysis import Findings, short
 from policies.checkov.scan import scan
 from policies.checkov.severities import severity_of
 from policies.exceptions import FILE, Exceptions
@@ -36,13 +36,17 @@ class Row:
 
 @dataclass(kw_only=True)
 class Stage:
-    """What one stage found, how much it looked at, how long it took. `problems` fail the gate by themselves."""
+    """What one stage found, how much it looked at, how long it took. `problems` fail the gate by themselves.
+
+    `unseen`: what could not be looked at before an update, which makes a pass inconclusive.
+    """
 
     name: str
     rows: list[Row] = field(default_factory=list)
     looked_at: int = 0
     seconds: float = 0
     problems: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
 
     @property
     def stopping(self) -> list[Row]:
@@ -54,7 +58,7 @@ class Stage:
         outcome = Outcome.PASS
         if self.problems or self.stopping:
             outcome = Outcome.FAIL
-        elif not self.looked_at:
+        elif self.unseen or not self.looked_at:
             outcome = Outcome.INCONCLUSIVE
         excepted = sum(row.excepted for row in self.rows)
         return Check(
@@ -63,7 +67,7 @@ class Stage:
             measured=f"{len(self.stopping)} critical or high, {len(self.rows) - len(self.stopping) - excepted} lesser, "
             f"{excepted} excepted, in {self.looked_at} looked at, {self.seconds:.1f} s",
             limit="0 critical or high",
-            why="; ".join(self.problems),
+            why="; ".join([*self.problems, *self.unseen]),
         )
 
 
@@ -80,6 +84,14 @@ class Result:
         every = [row for stage in self.stages for row in stage.rows]
         return sorted(every, key=lambda row: (_ORDER.index(row.severity), row.excepted, row.policy, row.where))
 
+    @property
+    def refusals(self) -> list[str]:
+        """Why it is no pass, a line each; none where it is one."""
+        rows = [row for row in self.rows if row.severity.stops and not row.excepted]
+        lines = [f"{short(row.where)}: {row.message} [{row.policy}]" for row in rows]
+        lines += [f"{check.name}: {check.outcome}, {check.why}" for check in self.verdict.checks if check.why]
+        return lines
+
 
 def judge(
     environment: str,
@@ -93,7 +105,8 @@ def judge(
     stages = [_pack(graphs, exceptions)]
     if checkov is not None:
         stages.append(_checkov(checkov(), [each for graph in graphs.values() for each in graph], checkout, exceptions))
-    stages.append(_exceptions(stages, exceptions, every_stage=checkov is not None))
+    every = checkov is not None and not any(stage.unseen for stage in stages)
+    stages.append(_exceptions(stages, exceptions, environment, every_stage=every))
     verdict = Verdict.of(
         "policies",
         environment,
@@ -110,6 +123,13 @@ def _pack(graphs: Mapping[str, Sequence[Resource]], exceptions: Exceptions) -> S
         lines = {each.urn: each.line for each in graph}
         found = Findings.of(graph, exceptions)
         stage.looked_at += found.looked_at
+        if found.unseen:
+            stage.unseen.append(
+                f"{len(found.unseen)} checks need values known after up only: {', '.join(found.unseen)}"
+            )
+        charts = _unexpanded(graph)
+        if charts:
+            stage.unseen.append(f"objects of charts, which are known after up only: {', '.join(charts)}")
         stage.rows += [
             Row(
                 stage="pack",
@@ -125,6 +145,12 @@ def _pack(graphs: Mapping[str, Sequence[Resource]], exceptions: Exceptions) -> S
         ]
     stage.seconds = time.monotonic() - started
     return stage
+
+
+def _unexpanded(graph: Sequence[Resource]) -> list[str]:
+    """The charts without any of their objects, which are named `<chart>:…`: a program asks for the chart alone."""
+    made = {each.name.partition(":")[0] for each in graph if ":" in each.name}
+    return [each.name for each in graph if each.kind == "Chart" and each.name not in made]
 
 
 def _checkov(program: Path, resources: Sequence[Resource], checkout: Path | None, exceptions: Exceptions) -> Stage:
@@ -147,19 +173,22 @@ def _checkov(program: Path, resources: Sequence[Resource], checkout: Path | None
     ]
     if seen.untranslated:
         stage.problems.append(f"cannot be translated for checkov: {', '.join(seen.untranslated)}")
+    partly = sum(bool(each.unknown) for each in resources)
+    if partly:
+        stage.unseen.append(f"{partly} resources have values known after up only, which checkov takes for not set")
     if seen.unread:
         stage.problems.append(f"not looked at by checkov: {', '.join(seen.unread)}")
     stage.seconds = time.monotonic() - started
     return stage
 
 
-def _exceptions(stages: Iterable[Stage], exceptions: Exceptions, *, every_stage: bool) -> Stage:
-    """Exceptions that have expired, or that nothing needs. The latter is asked only where every stage ran."""
+def _exceptions(stages: Iterable[Stage], exceptions: Exceptions, environment: str, *, every_stage: bool) -> Stage:
+    """Exceptions that have expired, or that nothing needs. The latter is asked only where every stage saw all."""
     breaches = [(row.policy, row.where) for stage in stages for row in stage.rows]
     stage = Stage(name="exceptions", looked_at=max(1, len(exceptions.listed)))
     stage.problems += [f"expired: {each}" for each in exceptions.expired]
     if every_stage:
-        stage.problems += [f"matches nothing: {each}" for each in exceptions.unmatched(breaches)]
+        stage.problems += [f"matches nothing: {each}" for each in exceptions.unmatched(breaches, environment)]
     return stage
 
 

@@ -29,13 +29,17 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """One resource of a stack. `props`: its inputs; `line`: the file and line of Python that made it, where known."""
+    """One resource of a stack. `props`: its inputs; `line`: the file and line of Python that made it, where known.
+
+    `unknown`: paths of `props` whose value only an update tells; None stands there.
+    """
 
     type: str
     urn: str
     name: str
     props: Value
     line: str = ""
+    unknown: frozenset[tuple[str | int, ...]] = frozenset()
 
     @property
     def kind(self) -> str:

@@ -71,8 +71,9 @@ def test_an_exception_lets_pass_and_an_expired_one_fails() -> None:
 
 def test_an_exception_that_matches_nothing_is_named() -> None:
     listed = exceptions(excepting("k8s-rollout"), excepting("k8s-labels", sometimes=True))
-    assert [each.policy for each in listed.unmatched([("k8s-labels", "urn::other")])] == ["k8s-rollout"]
-    assert listed.unmatched([("k8s-rollout", URN)]) == ()
+    assert [each.policy for each in listed.unmatched([("k8s-labels", "urn::other")], "local")] == ["k8s-rollout"]
+    assert listed.unmatched([("k8s-rollout", URN)], "local") == ()
+    assert listed.unmatched([], "prod") == ()  # it has none of the objects that the exception is about
 
 
 @pytest.mark.parametrize("text", ["[]", "exceptions: [{policy: a}]", "exceptions: [{policy: a, until: never}]", "{"])
