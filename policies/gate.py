@@ -119,15 +119,18 @@ def judge(
 
 def _pack(graphs: Mapping[str, Sequence[Resource]], exceptions: Exceptions) -> Stage:
     stage, started = Stage(name="pack"), time.monotonic()
-    for graph in graphs.values():
-        lines = {each.urn: each.line for each in graph}
-        found = Findings.of(graph, exceptions)
-        stage.looked_at += found.looked_at
+    whole = [each for graph in graphs.values() for each in graph]
+    lines = {each.urn: each.line for each in whole}
+    every = [(graph, None) for graph in graphs.values()]
+    across = [(whole, [rule for rule in rules() if rule.across])] if len(graphs) > 1 else []
+    for graph, chosen in (*every, *across):
+        found = Findings.of(graph, exceptions, chosen)
+        stage.looked_at += 0 if chosen else found.looked_at
         if found.unseen:
             stage.unseen.append(
                 f"{len(found.unseen)} checks need values known after up only: {', '.join(found.unseen)}"
             )
-        charts = _unexpanded(graph)
+        charts = [] if chosen else _unexpanded(graph)
         if charts:
             stage.unseen.append(f"objects of charts, which are known after up only: {', '.join(charts)}")
         stage.rows += [
@@ -143,6 +146,7 @@ def _pack(graphs: Mapping[str, Sequence[Resource]], exceptions: Exceptions) -> S
             )
             for each in found.listed
         ]
+    stage.rows = list(dict.fromkeys(stage.rows))  # two of one stack are found twice
     stage.seconds = time.monotonic() - started
     return stage
 

@@ -136,6 +136,15 @@ _ISOLATING = (
     Asked(type="kubernetes:core/v1:LimitRange", name="l", props=_object("LimitRange", {"limits": [{"type": "Pod"}]})),
 )
 _TENANT = (Asked(type="kubernetes:core/v1:Namespace", name="acme", props=_CAPPED),)
+_GLOBEX = Asked(
+    type="kubernetes:networking.istio.io/v1:VirtualService",
+    name="globex",
+    props={
+        "kind": "VirtualService",
+        "metadata": {"name": "globex", "namespace": "globex"},
+        "spec": {"hosts": ["globex.test"], "gateways": ["front/public"]},
+    },
+)
 _BUDGET = Asked(
     type="kubernetes:policy/v1:PodDisruptionBudget",
     name="server",
@@ -390,6 +399,17 @@ KUBERNETES = (
             (("spec", "ingress", 0, "from", 0), {"namespaceSelector": {}}),
         ],
         beside=_TENANT,
+    ),
+    Case(
+        policy="tenant-hosts-unique",
+        type="kubernetes:networking.istio.io/v1:VirtualService",
+        good=_object("VirtualService", {"hosts": ["acme.test"], "gateways": ["front/public"]}),
+        bad=[
+            (("spec", "hosts", 0), "globex.test"),
+            (("spec", "hosts", 0), "*"),
+            (("spec", "hosts"), ["acme.test", "*.test"]),
+        ],
+        beside=(_GLOBEX,),
     ),
     Case(
         policy="tenants-apart",

@@ -24,6 +24,7 @@ from tests.policies.cases import DEPLOYMENT, SERVER, changed
 
 TODAY = dt.date(2026, 1, 10)
 URN = f"urn:pulumi:local::groundwork::{DEPLOYMENT}::server"
+ROUTE = "kubernetes:networking.istio.io/v1:VirtualService"
 IMAGE = ("spec", "template", "spec", "containers", 0, "image")
 OURS = changed(SERVER, ("metadata", "namespace"), "groundwork-gateway")
 BAD = Resource(type=DEPLOYMENT, urn=URN, name="server", props=changed(OURS, IMAGE, "nginx"), line="components/a.py:7")
@@ -82,6 +83,19 @@ def test_a_file_of_exceptions_that_is_none_is_refused(tmp_path: Path, text: str)
     file.write_text(text)
     with pytest.raises(UserError):
         Exceptions.read(file)
+
+
+def route(tenant: str, host: str) -> Resource:
+    spec = {"hosts": [host], "gateways": ["front/public"]}
+    props = {"metadata": {"name": tenant, "namespace": tenant}, "spec": spec}
+    return Resource(type=ROUTE, urn=f"urn:{tenant}", name=tenant, props=props)
+
+
+def test_a_host_that_two_tenants_stacks_have_is_found() -> None:
+    for host, expected in (("acme.test", 1), ("globex.test", 0)):
+        graphs = {"local.acme": [route("acme", "acme.test")], "local.globex": [route("globex", host)]}
+        result = judge("local", graphs, checkov=None, checkout=None, exceptions=exceptions())
+        assert sum(row.policy == "tenant-hosts-unique" for row in result.rows) == expected
 
 
 def test_machines_can_read_it() -> None:

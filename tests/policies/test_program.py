@@ -8,11 +8,13 @@ from groundwork.verdict import Outcome
 from policies.analysis import Findings, from_program
 from policies.exceptions import Exceptions
 from policies.gate import judge
+from policies.pack.rules import by_id
 from policies.rule import Resource
 from stacks.graph import graph_of
 
 NONE = Exceptions(listed=(), today=dt.date(2026, 1, 1))
 GROUP = "aws:cloudwatch/logGroup:LogGroup"
+LOGS = [by_id()["aws-log-group"]]
 
 
 def group(key: str | None, *unknown: str) -> Resource:
@@ -23,20 +25,18 @@ def group(key: str | None, *unknown: str) -> Resource:
 
 
 def test_a_value_that_is_not_known_is_not_taken_for_one_that_is_not_set() -> None:
-    known = Findings.of([group(None)], NONE)
+    known = Findings.of([group(None)], NONE, LOGS)
     assert [each.rule.id for each in known.listed] == ["aws-log-group"]
     assert known.unseen == ()
-    unknown = Findings.of([group(None, "kmsKeyId")], NONE)
+    unknown = Findings.of([group(None, "kmsKeyId")], NONE, LOGS)
     assert unknown.listed == ()
     assert len(unknown.unseen) == 1
 
 
 def test_what_is_known_is_found_beside_what_is_not() -> None:
     resource = group("arn:aws:kms:eu-central-1:123456789012:key/a", "name")
-    short = Resource(
-        type=GROUP, urn="urn:b", name="b", props={"retentionInDays": 1, "kmsKeyId": "arn"}, unknown=frozenset()
-    )
-    found = Findings.of([resource, short], NONE)
+    short = Resource(type=GROUP, urn="urn:b", name="b", props={"retentionInDays": 1, "kmsKeyId": None})
+    found = Findings.of([resource, short], NONE, LOGS)
     assert [each.urn for each in found.listed] == ["urn:b"]
     assert found.unseen == ()
 
