@@ -8,14 +8,19 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from groundwork.verdict import Check, Outcome, Verdict
+from policies.admission.dry_run import objects_of, refusals
 from policies.analysis import Findings, short
 from policies.checkov.scan import scan
 from policies.checkov.severities import severity_of
 from policies.exceptions import FILE, Exceptions
-from policies.pack.rules import rules
+from policies.pack.rules import by_id, rules
 from policies.rule import Resource, Severity
+
+if TYPE_CHECKING:
+    from groundwork.console import Progress
 
 _ORDER = list(Severity)
 
@@ -93,19 +98,43 @@ class Result:
         return lines
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """The programs beside the pack, each made or installed when it is asked for. `checkout`: whose files are read."""
+
+    checkov: Callable[[], Path]
+    gator: Callable[[], Path]
+    checkout: Path | None
+
+    @classmethod
+    def of(cls, cache: Path, progress: Progress) -> Tools:
+        """This machine's, on this checkout."""
+        from local import toolchain
+        from local.paths import CHECKOUT
+        from policies.checkov.environment import ensure
+
+        return cls(
+            checkov=lambda: ensure(cache),
+            gator=lambda: toolchain.ensure(("gator",), progress=progress).path("gator"),
+            checkout=CHECKOUT,
+        )
+
+
 def judge(
     environment: str,
     graphs: Mapping[str, Sequence[Resource]],
     *,
-    checkov: Callable[[], Path] | None,
-    checkout: Path | None,
+    tools: Tools | None,
     exceptions: Exceptions,
 ) -> Result:
-    """Hold the stacks of an environment to every policy. `checkov`: gives the program; None leaves that stage out."""
+    """Hold the stacks of an environment to every policy. `tools`: what else is asked; None leaves it at the pack."""
+    whole = [each for graph in graphs.values() for each in graph]
     stages = [_pack(graphs, exceptions)]
-    if checkov is not None:
-        stages.append(_checkov(checkov(), [each for graph in graphs.values() for each in graph], checkout, exceptions))
-    every = checkov is not None and not any(stage.unseen for stage in stages)
+    if tools is not None and objects_of(whole):
+        stages.append(_admission(tools.gator(), whole, exceptions))
+    if tools is not None:
+        stages.append(_checkov(tools.checkov(), whole, tools.checkout, exceptions))
+    every = tools is not None and not any(stage.unseen for stage in stages)
     stages.append(_exceptions(stages, exceptions, environment, every_stage=every))
     verdict = Verdict.of(
         "policies",
@@ -155,6 +184,27 @@ def _unexpanded(graph: Sequence[Resource]) -> list[str]:
     """The charts without any of their objects, which are named `<chart>:…`: a program asks for the chart alone."""
     made = {each.name.partition(":")[0] for each in graph if ":" in each.name}
     return [each.name for each in graph if each.kind == "Chart" and each.name not in made]
+
+
+def _admission(program: Path, resources: Sequence[Resource], exceptions: Exceptions) -> Stage:
+    started = time.monotonic()
+    lines, known = {each.urn: each.line for each in resources}, by_id()
+    stage = Stage(name="admission", looked_at=len(objects_of(resources)))
+    stage.rows = [
+        Row(
+            stage="admission",
+            policy=each.policy,
+            severity=known[each.policy].severity,
+            where=each.urn,
+            line=lines.get(each.urn, ""),
+            message=each.message,
+            fix=known[each.policy].remediation,
+            excepted=exceptions.allow(each.policy, each.urn),
+        )
+        for each in refusals(program, resources)
+    ]
+    stage.seconds = time.monotonic() - started
+    return stage
 
 
 def _checkov(program: Path, resources: Sequence[Resource], checkout: Path | None, exceptions: Exceptions) -> Stage:

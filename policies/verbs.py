@@ -22,7 +22,7 @@ def check(
     environment: Annotated[str, typer.Argument(help="An environment, up or not.")] = "local",
     format_: Annotated[Format, typer.Option("--format", help="How the result is written.")] = Format.TABLE,
     json_: Annotated[bool, typer.Option("--json", help="For machines; the same as --format json.")] = False,
-    pack_only: Annotated[bool, typer.Option(help="The rules alone, without checkov's seconds.")] = False,
+    pack_only: Annotated[bool, typer.Option(help="The pack's rules alone, without admission and checkov.")] = False,
 ) -> None:
     """Hold an environment to every policy: the state of what is up here, of its layers and tenants.
 
@@ -36,10 +36,9 @@ def check(
       groundwork policy check local --format sarif > policies.sarif
     """
     from groundwork.console import progress
-    from local.paths import CHECKOUT, Paths
-    from policies.checkov.environment import ensure
+    from local.paths import Paths
     from policies.exceptions import Exceptions
-    from policies.gate import judge
+    from policies.gate import Tools, judge
     from policies.report import write
     from stacks.preflight import check as check_settings
 
@@ -50,8 +49,7 @@ def check(
         result = judge(
             environment,
             graphs,
-            checkov=None if pack_only else lambda: ensure(paths.cache),
-            checkout=None if pack_only else CHECKOUT,
+            tools=None if pack_only else Tools.of(paths.cache, shown),
             exceptions=Exceptions.read(),
         )
     print(write(result, Format.JSON if json_ else format_))

@@ -153,19 +153,13 @@ class Runs(Protocol):
 def breaches(operator: Operator, environment: str, user: Paths) -> list[str]:
     """What stops by the whole gate of policies, asked about the state of an environment that is up."""
     from policies.analysis import from_state
-    from policies.checkov.environment import ensure
     from policies.exceptions import Exceptions
-    from policies.gate import judge
+    from policies.gate import Tools, judge
 
     graphs = {environment: from_state(operator.engine.exported(environment))}
     with operator.progress.step(f"policies of {environment}"):
-        result = judge(
-            environment,
-            graphs,
-            checkov=lambda: ensure(user.cache),
-            checkout=CHECKOUT,
-            exceptions=Exceptions.read(),
-        )
+        tools = Tools.of(user.cache, operator.progress)
+        result = judge(environment, graphs, tools=tools, exceptions=Exceptions.read())
     return result.refusals
 
 

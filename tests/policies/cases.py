@@ -183,7 +183,11 @@ KUBERNETES = (
         ((*_POD, "securityContext", "windowsOptions"), {"hostProcess": True}),
         ((*_CONTEXT, "windowsOptions"), {"hostProcess": True}),
     ),
-    _server("k8s-pod-volumes", ((*_POD, "volumes", 0), {"name": "root", "hostPath": {"path": "/"}})),
+    _server(
+        "k8s-pod-volumes",
+        ((*_POD, "volumes", 0), {"name": "docker", "hostPath": {"path": "/var/run/docker.sock"}}),
+        ((*_POD, "volumes", 0), {"name": "root", "hostPath": {"path": "/"}}),
+    ),
     _server(
         "k8s-pod-kernel",
         ((*_POD, "securityContext", "sysctls"), [{"name": "kernel.msgmax", "value": "1"}]),

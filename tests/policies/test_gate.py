@@ -17,7 +17,7 @@ from policies.analysis import HIDDEN, Findings, from_state
 from policies.checkov.scan import scan, untranslated
 from policies.checkov.terraform import blocks, plan, snake, terraform_type
 from policies.exceptions import Exceptions, PolicyException
-from policies.gate import Result, judge
+from policies.gate import Result, Tools, judge
 from policies.report import Format, write
 from policies.rule import Resource
 from tests.policies.cases import DEPLOYMENT, SERVER, changed
@@ -46,7 +46,7 @@ def exceptions(*listed: PolicyException) -> Exceptions:
 
 
 def judged(*resources: Resource, listed: Exceptions | None = None) -> Result:
-    return judge("local", {"local": resources}, checkov=None, checkout=None, exceptions=listed or exceptions())
+    return judge("local", {"local": resources}, tools=None, exceptions=listed or exceptions())
 
 
 def test_a_breach_fails_and_says_where_and_how_to_mend_it() -> None:
@@ -94,7 +94,7 @@ def route(tenant: str, host: str) -> Resource:
 def test_a_host_that_two_tenants_stacks_have_is_found() -> None:
     for host, expected in (("acme.test", 1), ("globex.test", 0)):
         graphs = {"local.acme": [route("acme", "acme.test")], "local.globex": [route("globex", host)]}
-        result = judge("local", graphs, checkov=None, checkout=None, exceptions=exceptions())
+        result = judge("local", graphs, tools=None, exceptions=exceptions())
         assert sum(row.policy == "tenant-hosts-unique" for row in result.rows) == expected
 
 
@@ -133,7 +133,7 @@ def test_resources_get_terraforms_names() -> None:
     }  # fmt: skip
     bucket = Resource(type="aws:s3/bucket:Bucket", urn="urn:b", name="b", props={"forceDestroy": True})
     assert json.loads(json.dumps(plan([bucket])))["planned_values"]["root_module"]["resources"] == [
-        {"address": "urn:b", "mode": "managed", "type": "aws_s3_bucket", "name": "b", "values": {"force_destroy": True}}
+        {"address": "urn:b", "mode": "managed", "type": "aws_s3_bucket", "name": "urn:b", "values": {"force_destroy": True}}
     ]
 
 
@@ -167,7 +167,11 @@ def test_what_checkov_did_not_look_at_is_named(answer: object, unread: list[str]
     seen = scan(program, [deployment, bucket], None)
     assert list(seen.unread) == unread
     # and the gate does not pass by it
-    result = judge("local", {"local": [deployment]}, checkov=lambda: program, checkout=None, exceptions=exceptions())
+    silent = tmp_path / "gator"
+    silent.write_text("#!/bin/sh\necho null\n")
+    silent.chmod(0o700)
+    tools = Tools(checkov=lambda: program, gator=lambda: silent, checkout=None)
+    result = judge("local", {"local": [deployment]}, tools=tools, exceptions=exceptions())
     said = next(stage for stage in result.stages if stage.name == "checkov").problems
     of_objects = [each for each in unread if "terraform_plan" not in each]
     assert [problem for problem in said if "not looked at" in problem] == [

@@ -56,7 +56,7 @@ def test_unknown_values_deep_inside_are_found_by_their_path() -> None:
 
 
 def test_a_stack_that_is_not_up_is_inconclusive_at_best() -> None:
-    result = judge("prod", {"prod": [group(None, "kmsKeyId")]}, checkov=None, checkout=None, exceptions=NONE)
+    result = judge("prod", {"prod": [group(None, "kmsKeyId")]}, tools=None, exceptions=NONE)
     assert result.verdict.outcome is Outcome.INCONCLUSIVE
     assert "aws-log-group" in result.verdict.checks[0].why
 
@@ -68,7 +68,7 @@ def test_a_chart_whose_objects_are_not_there_is_named() -> None:
     chart, inside = row("helm.sh/v4:Chart", "mesh"), row("core/v1:ConfigMap", "mesh:istio-system/istio")
     space = row("core/v1:Namespace", "a")
     for graph, said in (([chart, space], True), ([chart, inside, space], False)):
-        result = judge("prod", {"prod": graph}, checkov=None, checkout=None, exceptions=NONE)
+        result = judge("prod", {"prod": graph}, tools=None, exceptions=NONE)
         assert ("objects of charts" in result.verdict.checks[0].why) is said
 
 
