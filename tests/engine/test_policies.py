@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,10 +14,10 @@ from groundwork.errors import UserError
 from local import toolchain
 from local.paths import Paths
 from policies.admission.dry_run import refusals
-from policies.admission.templates import held
+from policies.admission.templates import held, kind_of, manifests
 from policies.checkov.environment import ensure
 from policies.checkov.scan import Scan, scan
-from policies.rule import Resource
+from policies.rule import Resource, at
 from tests.policies.parity import BESIDE, CHECKOV, PACK_ONLY, Form, as_manifest, forms
 
 pytestmark = pytest.mark.engine
@@ -36,6 +38,8 @@ FOUND_IN_FILES = {
     "CKV_DOCKER_2", "CKV_DOCKER_4", "CKV_DOCKER_5", "CKV_DOCKER_7", "CKV_DOCKER_8",
     "CKV_GHA_1", "CKV2_GHA_1", "CKV_ANSIBLE_2",
 }  # fmt: skip
+# Where a template names the kind of its constraints.
+NAMES = ("spec", "crd", "spec", "names")
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +128,41 @@ def test_admission_and_the_pack_agree(policy: str, gator: Path) -> None:
             found |= refused(gator, [form.resource, *beside])
     bad = {form.resource.urn for form in listed if form.path is not None}
     assert {urn for said, urn in found if said == policy} & {form.resource.urn for form in listed} == bad
+
+
+def test_each_template_holds_by_gators_own_suites(gator: Path, tmp_path: Path) -> None:
+    """One object at a time, as a webhook sees them: `gator test` sees all of a stack together."""
+    for rule in held():
+        folder = tmp_path / rule.id
+        folder.mkdir()
+        write_suite(folder, rule.id, list(forms(frozenset({rule.id}))))
+    ended = subprocess.run([str(gator), "verify", f"{tmp_path}/..."], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count("ok\t") == len(held())
+
+
+def write_suite(folder: Path, policy: str, listed: Sequence[Form]) -> None:
+    (rule,) = [rule for rule in held() if rule.id == policy]
+    made = [each for each in manifests() if kind_of(rule) in {each["kind"], str(at(each, *NAMES, "kind"))}]
+    assert len(made) == 2
+    cases = []
+    for number, form in enumerate(listed):
+        beside = [(f"beside{each.name}{number}", as_manifest(each.type, each.props)) for each in form.case.beside]
+        for name, each in ((f"object{number}", form.resource.props), *beside):
+            (folder / f"{name}.yaml").write_text(json.dumps(each))
+        cases.append(
+            {
+                "name": form.name,
+                "object": f"object{number}.yaml",
+                "inventory": [f"{name}.yaml" for name, _ in beside],
+                "assertions": [{"violations": "no" if form.path is None else "yes"}],
+            }
+        )
+    for name, each in zip(("template", "constraint"), made, strict=True):
+        (folder / f"{name}.yaml").write_text(json.dumps(each))
+    test = {"name": policy, "template": "template.yaml", "constraint": "constraint.yaml", "cases": cases}
+    suite = {"apiVersion": "test.gatekeeper.sh/v1alpha1", "kind": "Suite", "tests": [test]}
+    (folder / "suite.yaml").write_text(json.dumps(suite))
 
 
 def test_an_object_that_admission_cannot_read_is_an_error(gator: Path) -> None:

@@ -133,7 +133,13 @@ def test_resources_get_terraforms_names() -> None:
     }  # fmt: skip
     bucket = Resource(type="aws:s3/bucket:Bucket", urn="urn:b", name="b", props={"forceDestroy": True})
     assert json.loads(json.dumps(plan([bucket])))["planned_values"]["root_module"]["resources"] == [
-        {"address": "urn:b", "mode": "managed", "type": "aws_s3_bucket", "name": "urn:b", "values": {"force_destroy": True}}
+        {
+            "address": "urn:b",
+            "mode": "managed",
+            "type": "aws_s3_bucket",
+            "name": "urn:b",
+            "values": {"force_destroy": True},
+        }
     ]
 
 
