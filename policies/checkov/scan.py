@@ -24,7 +24,7 @@ CHECKED = ("dockerfile", "github_actions")
 PLAN, MANIFESTS = "terraform_plan", "kubernetes"
 # What people did not write, and a module that only has the name of a Dockerfile.
 SKIPPED = (r"\.venv", r"\.git/", r"local/images/dockerfile\.py", r"tests/")
-# In one process each: what it forks for every file costs two thirds of its time, and finds the same (docs/performance.md).
+# In one process each: what it forks for every file takes two thirds of its time, and finds the same (performance.md).
 _ALONE = {"CHECKOV_PARALLELIZATION_TYPE": "none"}
 _OURS = ("pulumi:", "groundwork:")
 
