@@ -115,24 +115,23 @@ def said(sight: Sight, question: str, word: str) -> bool:
     return any(word in line.text for line in sight.logs.query(question))
 
 
-def p99(guest: Guest, seconds: float = 8) -> float:
-    """Of requests at 25 a second that the agent answers itself; seconds."""
-    plan = guest.plan(rate=25, seconds=seconds, warm=2, start=time.time() + 0.5)
-    return asyncio.run(load.send(plan)).percentile(0.99)
+def answered(guest: Guest, seconds: float = 8) -> load.Report:
+    """Requests at 25 a second that the agent answers itself."""
+    plan = guest.plan(rate=25, seconds=seconds, warm=0, start=time.time() + 0.5)
+    return asyncio.run(load.send(plan))
 
 
 @pytest.mark.parametrize("trouble", [killed, full])
 @pytest.mark.parametrize("server", ["collector", "loki", "prometheus"])
-def test_requests_are_not_slowed_while_a_server_is_in_trouble_and_its_data_go_on(
+def test_requests_are_served_while_a_server_is_in_trouble_and_its_data_go_on(
     server: str, trouble: Callable[[str], AbstractContextManager[Over]], cluster: Cluster, guest: Guest
 ) -> None:
-    before = [p99(guest), p99(guest)]
+    """How fast is a benchmark's: tests/cluster/trouble_bench.py."""
     with trouble(server) as over:
-        during = min(p99(guest), p99(guest))
+        during = answered(guest)
+        assert during.total == during.sent, (during.statuses, during.errors)
         answer = guest.caller.ask(ASK, QUESTION)
         assert answer.status_code == 200
-        # Two runs of the same differ too: by as much they may differ here.
-        assert during <= max(before) * 1.1, (before, during)
         over()
         if server == "prometheus":
             ended = time.time()
