@@ -7,7 +7,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,7 +99,8 @@ def rehearse(environment: str, user: Paths, progress: Progress) -> Report:
                 "GROUNDWORK_PYTHON": sys.executable,
             }
             with variables(given), _cluster(place, paths, progress) as cluster:
-                go_through(_operator(paths, progress, cluster), account, cluster, report)
+                operator = _operator(paths, progress, cluster)
+                go_through(operator, account, cluster, report, lambda: breaches(operator, environment, user))
             report.memory = highest[0]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -149,8 +150,27 @@ class Runs(Protocol):
         ...
 
 
-def go_through(operator: Runs, account: EmulatedAccount, cluster: Cluster | None, report: Report) -> None:
-    """All steps; what does not hold is added to the report."""
+def breaches(operator: Operator, environment: str, user: Paths) -> list[str]:
+    """What stops by the whole gate of policies, asked about the state of an environment that is up."""
+    from policies.analysis import from_state
+    from policies.exceptions import Exceptions
+    from policies.gate import Tools, judge
+
+    graphs = {environment: from_state(operator.engine.exported(environment))}
+    with operator.progress.step(f"policies of {environment}"):
+        tools = Tools.of(user.cache, operator.progress)
+        result = judge(environment, graphs, tools=tools, exceptions=Exceptions.read())
+    return result.refusals
+
+
+def go_through(
+    operator: Runs,
+    account: EmulatedAccount,
+    cluster: Cluster | None,
+    report: Report,
+    policies: Callable[[], list[str]],
+) -> None:
+    """All steps; what does not hold is added to the report. `policies`: what they refuse of what is up."""
     environment, before = report.environment, account.inventory()
 
     def timed(operation: Operation) -> StackOutcome:
@@ -168,6 +188,9 @@ def go_through(operator: Runs, account: EmulatedAccount, cluster: Cluster | None
             report.nodes = len(made)
     if account.inventory() == before:
         report.problems.append("nothing was made in the account")
+    started = time.monotonic()
+    report.problems += policies()
+    report.seconds["policies"] = round(time.monotonic() - started, 1)
     seen = timed(Operation.PREVIEW)
     if seen.changed:
         report.problems.append(f"a preview of what is up shows {_changes(seen)}")
