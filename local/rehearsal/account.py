@@ -25,6 +25,8 @@ _LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
     ("ec2", "DescribeVpcs", {}, "Vpcs[].VpcId"),
     ("ec2", "DescribeSubnets", {}, "Subnets[].SubnetId"),
     ("ec2", "DescribeSecurityGroups", {}, "SecurityGroups[].GroupId"),
+    ("ec2", "DescribeSecurityGroupRules", {}, "SecurityGroupRules[].SecurityGroupRuleId"),
+    ("ec2", "DescribeNetworkAcls", {}, "NetworkAcls[].NetworkAclId"),
     ("ec2", "DescribeRouteTables", {}, "RouteTables[].RouteTableId"),
     ("ec2", "DescribeInternetGateways", {}, "InternetGateways[].InternetGatewayId"),
     ("ec2", "DescribeNatGateways", {}, "NatGateways[?State!='deleted'].NatGatewayId"),
@@ -36,10 +38,12 @@ _LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
     ("iam", "ListPolicies", {"Scope": "Local"}, "Policies[].Arn"),
     ("kms", "ListAliases", {}, "Aliases[].AliasName"),
     ("logs", "DescribeLogGroups", {}, "logGroups[].logGroupName"),
+    ("logs", "DescribeMetricFilters", {}, "metricFilters[].join(' ', [logGroupName, filterName])"),
     ("cloudwatch", "DescribeAlarms", {}, "MetricAlarms[].AlarmName"),
     ("cloudwatch", "ListDashboards", {}, "DashboardEntries[].DashboardName"),
     ("events", "ListRules", {}, "Rules[].Name"),
     ("sns", "ListTopics", {}, "Topics[].TopicArn"),
+    ("sns", "ListSubscriptions", {}, "Subscriptions[].SubscriptionArn"),
     ("sqs", "ListQueues", {}, "QueueUrls"),
     ("eks", "ListClusters", {}, "clusters"),
     ("ecs", "ListTaskDefinitions", {"status": "ACTIVE"}, "taskDefinitionArns"),
@@ -63,6 +67,19 @@ _LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
     ("ecr", "DescribeRepositories", {}, "repositories[].repositoryName"),
     ("autoscaling", "DescribeAutoScalingGroups", {}, "AutoScalingGroups[].AutoScalingGroupName"),
 )
+# API, what lists the owners, where they are, what lists what each has, its parameter for the owner, where that is.
+_PARTS: tuple[tuple[str, str, str, str, str, str], ...] = (
+    ("ecs", "ListClusters", "clusterArns", "ListServices", "cluster", "serviceArns"),
+    ("elbv2", "DescribeLoadBalancers", "LoadBalancers[].LoadBalancerArn", "DescribeListeners", "LoadBalancerArn",
+     "Listeners[].ListenerArn"),
+    ("route53", "ListHostedZones", "HostedZones[].Id", "ListResourceRecordSets", "HostedZoneId",
+     "ResourceRecordSets[].join(' ', [Name, Type])"),
+    ("iam", "ListRoles", "Roles[].RoleName", "ListRolePolicies", "RoleName", "PolicyNames"),
+    ("iam", "ListRoles", "Roles[].RoleName", "ListAttachedRolePolicies", "RoleName", "AttachedPolicies[].PolicyArn"),
+    ("eks", "ListClusters", "clusters", "ListNodegroups", "clusterName", "nodegroups"),
+    ("eks", "ListClusters", "clusters", "ListAddons", "clusterName", "addons"),
+    ("events", "ListRules", "Rules[].Name", "ListTargetsByRule", "Rule", "Targets[].Id"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,7 +133,23 @@ def _inventory(account: Account) -> set[str]:
                 raise
             rows = []
         found |= {f"{api} {operation.removeprefix('Describe').removeprefix('List')}: {row}" for row in rows}
-    return found | _ecs_clusters(account)
+    return found | _parts(account) | _ecs_clusters(account) | _keys(account)
+
+
+def _parts(account: Account) -> set[str]:
+    found: set[str] = set()
+    for api, owners, at, parts, parameter, where in _PARTS:
+        for owner in jmespath.search(at, account.call(api, owners, {})) or []:
+            rows = jmespath.search(where, account.call(api, parts, {parameter: owner})) or []
+            found |= {f"{api} {parts.removeprefix('Describe').removeprefix('List')}: {owner} {row}" for row in rows}
+    return found
+
+
+def _keys(account: Account) -> set[str]:
+    """A key's end takes a week at least; until then it is listed."""
+    rows = account.call("kms", "ListKeys", {})["Keys"]
+    keys = [account.call("kms", "DescribeKey", {"KeyId": row["KeyId"]})["KeyMetadata"] for row in rows]
+    return {f"kms Keys: {key['KeyId']}" for key in keys if key["KeyState"] != "PendingDeletion"}
 
 
 def _ecs_clusters(account: Account) -> set[str]:

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
-import yaml
-
 from groundwork.console import Progress
-from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
 from local.aws_plugin.account import Account
-from local.aws_plugin.journal import VARIABLE, Journal
-from local.aws_plugin.recovery import Finder
 from local.cluster import Cluster
-from local.engine.operation import Operation, Operator, StackOutcome
-from local.engine.recovery import Find, PendingCreate
-from local.engine.workspace import OUR_AWS_PLUGIN, OUR_PLUGIN, Engine
-from local.paths import CHECKOUT, Paths
+from local.engine.operation import Operation, StackOutcome
+from local.paths import Paths
 from local.rehearsal import nodes
-from local.rehearsal.account import EmulatedAccount, emulated, variables
+from local.rehearsal.account import EmulatedAccount
 from local.rehearsal.memory import peak
+from local.rehearsal.stage import stage
 
 _PLACED_SECONDS = 120.0
 
@@ -51,94 +39,13 @@ class Report:
         return {**vars(self), "verdict": "fail" if self.problems else "pass"}
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the environment lives: `number` and `region` of its account; `eks`: whether it has a Kubernetes cluster.
-
-    `others`: regions beside its own that it makes something in.
-    """
-
-    number: str
-    region: str
-    eks: bool
-    others: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, environment: str, checkout: Path = CHECKOUT) -> Place:
-        """From the environment's settings. Raises UserError where they name no account."""
-        from stacks.aws_environment import GLOBAL_REGION
-        from stacks.settings import settings_file
-
-        file = settings_file(environment, checkout)
-        aws = (yaml.safe_load(file.read_text("utf-8")) or {}).get("config", {}).get("groundwork:aws")
-        if not isinstance(aws, Mapping):
-            raise UserError(
-                what=f"{environment!r} is not in AWS", where=file.name, allowed="an environment with groundwork:aws",
-                fix="local runs for real: groundwork up local",
-            )  # fmt: skip
-        kind = (aws.get("cluster") or {}).get("kind")
-        copies = (aws.get("backup") or {}).get("copyRegion")
-        others = {GLOBAL_REGION, *([copies] if copies else []), *(aws.get("registry") or {}).get("replicas", [])}
-        return cls(str(aws["account"]), str(aws["region"]), kind == "eks", tuple(sorted(others - {aws["region"]})))
-
-
 def rehearse(environment: str, user: Paths, progress: Progress) -> Report:
     """Apply, look, change by hand, mend, destroy. Raises UserError where one of the steps does not run at all."""
-    place, report = Place.of(environment), Report(environment)
-    # Below /tmp and short: a unix socket's path has a limit.
-    folder = Path(tempfile.mkdtemp(prefix="gw"))
-    paths = Paths(cache=user.cache, data=folder)
-    try:
-        log = folder / "account.log"
-        with peak() as highest, emulated(place.number, place.region, log, place.others) as account:
-            given = {
-                **account.variables,
-                VARIABLE: str(folder / "journal"),
-                "GROUNDWORK_HOME": str(folder),
-                "GROUNDWORK_IMAGES": "simulated",
-                "GROUNDWORK_PYTHON": sys.executable,
-            }
-            with variables(given), _cluster(place, paths, progress) as cluster:
-                go_through(_operator(paths, progress, cluster), account, cluster, report)
-            report.memory = highest[0]
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    report = Report(environment)
+    with peak() as highest, stage(environment, user, progress) as made:
+        go_through(made.operator, made.account, made.cluster, report)
+    report.memory = highest[0]
     return report
-
-
-@contextmanager
-def _cluster(place: Place, paths: Paths, progress: Progress) -> Iterator[Cluster | None]:
-    """A scratch control plane whose only nodes are those that the account's node groups ask for."""
-    if not place.eks:
-        yield None
-        return
-    from local import node, record, toolchain
-    from local.record import Record, Way
-
-    tools = toolchain.ensure((*toolchain.SIMULATED, *toolchain.ENGINE, *toolchain.CHARTS), progress=progress)
-    settings = node.NodeSettings.simulated(paths.data / "node", free_ports(6), paths.kubeconfig)
-    try:
-        node.up(settings, tools, progress)
-        record.write(paths, Record(way=Way.SIMULATED, stack="rehearsal", kubeconfig=settings.kubeconfig.resolve()))
-        cluster = Cluster(kubectl=tools.path("kubectl"), kubeconfig=settings.kubeconfig)
-        nodes.drop_own(cluster, str(tools.path("kubectl")), settings.name)
-        with variables({"GROUNDWORK_KUBECONFIG": str(settings.kubeconfig.resolve())}):
-            yield cluster
-    finally:
-        node.down(settings, progress)
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` ports in a row that nothing listens on. Raises UserError."""
-    for base in range(29000, 32000, count):
-        if all(_free(base + offset) for offset in range(count)):
-            return base
-    raise UserError(what=f"no {count} free ports in a row from 29000 to 32000", code=ExitCode.ERROR)
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 class Runs(Protocol):
@@ -177,22 +84,6 @@ def go_through(operator: Runs, account: EmulatedAccount, cluster: Cluster | None
     left = account.inventory() - before
     if left:
         report.problems.append(f"destroy leaves {', '.join(sorted(left))}")
-
-
-def _operator(paths: Paths, progress: Progress, cluster: Cluster | None) -> Operator:
-    from local import toolchain
-
-    tools = toolchain.ensure((*toolchain.ENGINE, *toolchain.CHARTS, "kubectl"), progress=progress)
-    engine = Engine(
-        pulumi=tools.path("pulumi"),
-        paths=paths,
-        plugin=OUR_PLUGIN if toolchain.vendor_plugin("kubernetes") is None else None,
-        tools=tools.bin_dir,
-        more=(OUR_AWS_PLUGIN,) if toolchain.vendor_plugin("aws") is None else (),
-    )
-    found = finder(Finder(Journal(paths.data / "journal")))
-    of = cluster or Cluster(kubectl=tools.path("kubectl"), kubeconfig=paths.kubeconfig)
-    return Operator(engine=engine, cluster=of, progress=progress, find=found)
 
 
 def _look_at_pods(cluster: Cluster, report: Report) -> None:
@@ -234,18 +125,3 @@ def unprotect(account: Account) -> None:
     for row in account.call("elbv2", "DescribeLoadBalancers", {})["LoadBalancers"]:
         named = {"LoadBalancerArn": row["LoadBalancerArn"], "Attributes": off}
         account.call("elbv2", "ModifyLoadBalancerAttributes", named)
-
-
-def finder(found: Finder) -> Find:
-    """What tells of a resource in the account that a killed run had made."""
-
-    def find(create: PendingCreate, deployment: Mapping[str, object]) -> str | None:
-        if not str(create.resource["type"]).startswith("aws:"):
-            return None
-        rows = deployment.get("resources")
-        resources = rows if isinstance(rows, list) else []
-        owner = str(create.resource.get("provider", "")).rpartition("::")[0]
-        provider: Mapping[str, Mapping[str, object]] = next((row for row in resources if row["urn"] == owner), {})
-        return found.find(create.urn, create.inputs, provider.get("inputs") or {})
-
-    return find

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from groundwork.errors import UserError
-from local.rehearsal.rehearse import Place
+from local.rehearsal.stage import Place
 
 
 def test_a_place_is_what_the_settings_say_with_every_region_that_something_is_made_in() -> None:
