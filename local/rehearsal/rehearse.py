@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from local.aws_plugin.account import Account
 from local.cluster import Cluster
 from local.engine.operation import Operation, StackOutcome
 from local.paths import Paths
-from local.rehearsal import nodes
+from local.rehearsal import nodes, services
 from local.rehearsal.account import EmulatedAccount
 from local.rehearsal.memory import peak
 from local.rehearsal.stage import stage
@@ -23,15 +23,25 @@ _PLACED_SECONDS = 120.0
 
 @dataclass
 class Report:
-    """What a rehearsal saw. `memory`: bytes, the highest; `problems`: what did not hold."""
+    """What a rehearsal saw. `resources`: of each stack; `agents`: as tenant/agent; `memory`: bytes, the highest.
+
+    `problems`: what did not hold.
+    """
 
     environment: str
     seconds: dict[str, float] = field(default_factory=dict)
-    resources: int = 0
+    resources: dict[str, int] = field(default_factory=dict)
+    agents: list[str] = field(default_factory=list)
     memory: int = 0
     pods: int = 0
     nodes: int = 0
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def counted(self) -> str:
+        """Such as "237 resources (ecs 220, ecs.acme 17)"."""
+        each = ", ".join(f"{stack} {count}" for stack, count in self.resources.items())
+        return f"{sum(self.resources.values())} resources ({each})"
 
     @property
     def as_json(self) -> Mapping[str, object]:
@@ -43,53 +53,98 @@ def rehearse(environment: str, user: Paths, progress: Progress) -> Report:
     """Apply, look, change by hand, mend, destroy. Raises UserError where one of the steps does not run at all."""
     report = Report(environment)
     with peak() as highest, stage(environment, user, progress) as made:
-        go_through(made.operator, made.account, made.cluster, report)
+        go_through(made.operator, made.account, made.cluster, report, made.place.tenants)
     report.memory = highest[0]
     return report
 
 
 class Runs(Protocol):
-    """What runs an operation of the engine on an environment: `Operator` does."""
+    """What runs an operation of the engine: `Operator` does. Both raise UserError with the engine's own words."""
 
     def run(self, operation: Operation, stack: str) -> StackOutcome:
-        """Raises UserError with the engine's own words, or the program's."""
+        """On one stack."""
+        ...
+
+    def run_all(self, operation: Operation, stacks: Iterable[str]) -> list[StackOutcome]:
+        """On several that have nothing to do with each other."""
         ...
 
 
-def go_through(operator: Runs, account: EmulatedAccount, cluster: Cluster | None, report: Report) -> None:
-    """All steps; what does not hold is added to the report."""
-    environment, before = report.environment, account.inventory()
+@dataclass(frozen=True)
+class _Play:
+    """All stacks of an environment, run in order, and timed."""
 
-    def timed(operation: Operation) -> StackOutcome:
+    operator: Runs
+    environment: str
+    tenants: tuple[str, ...]
+    report: Report
+
+    def up(self) -> list[StackOutcome]:
+        """The environment, then what stands on it."""
+        return self._timed(Operation.UP, [[self.environment], self._on_it])
+
+    def preview(self) -> list[StackOutcome]:
+        """What an `up` would change."""
+        return self._timed(Operation.PREVIEW, [[self.environment], self._on_it])
+
+    def destroy(self) -> None:
+        """Tenants first: they stand on what the environment has."""
+        self._timed(Operation.DESTROY, [self._on_it, [self.environment]])
+
+    @property
+    def _on_it(self) -> list[str]:
+        return [f"{self.environment}.{tenant}" for tenant in self.tenants]
+
+    def _timed(self, operation: Operation, order: list[list[str]]) -> list[StackOutcome]:
         started = time.monotonic()
-        done = operator.run(operation, environment)
-        report.seconds[str(operation)] = round(time.monotonic() - started, 1)
+        done = [outcome for stacks in order for outcome in self.operator.run_all(operation, stacks)]
+        self.report.seconds[str(operation)] = round(time.monotonic() - started, 1)
         return done
 
+
+def go_through(
+    operator: Runs, account: EmulatedAccount, cluster: Cluster | None, report: Report, tenants: tuple[str, ...] = ()
+) -> None:
+    """All steps; what does not hold is added to the report."""
+    before = account.inventory()
+    play = _Play(operator, report.environment, tenants, report)
     if cluster is None:
-        report.resources = timed(Operation.UP).changed
+        _count(play.up(), report)
+        report.problems += services.missing(account.account(), report.agents)
     else:
         with nodes.following(account.account(), cluster) as made:
-            report.resources = timed(Operation.UP).changed
+            _count(play.up(), report)
             _look_at_pods(cluster, report)
             report.nodes = len(made)
     if account.inventory() == before:
         report.problems.append("nothing was made in the account")
-    seen = timed(Operation.PREVIEW)
-    if seen.changed:
-        report.problems.append(f"a preview of what is up shows {_changes(seen)}")
-    _drift(operator, environment, account, report)
+    for seen in play.preview():
+        if seen.changed:
+            report.problems.append(f"a preview of {seen.stack}, which is up, shows {_changes(seen)}")
+    _drift(operator, report.environment, account, report)
     unprotect(account.account())
-    timed(Operation.DESTROY)
+    play.destroy()
     left = account.inventory() - before
     if left:
         report.problems.append(f"destroy leaves {', '.join(sorted(left))}")
+
+
+def _count(done: list[StackOutcome], report: Report) -> None:
+    for outcome in done:
+        report.resources[outcome.stack] = outcome.changed
+        rows = outcome.outputs.get("agents")
+        # A tenant that is suspended has agents, but none of them runs.
+        report.agents += (
+            [str(name) for name, row in rows.items() if row["state"] == "up"] if isinstance(rows, Mapping) else []
+        )
 
 
 def _look_at_pods(cluster: Cluster, report: Report) -> None:
     if not wait_until(lambda: not nodes.unplaced(cluster), _PLACED_SECONDS):
         report.problems += [f"pod is not placed: {pod}" for pod in nodes.unplaced(cluster)]
     report.problems += [f"all pods on one node: {name}" for name in nodes.crowded(cluster)]
+    report.problems += [f"all pods in one zone: {name}" for name in nodes.crowded(cluster, nodes.ZONE)]
+    report.problems += [f"agent has no pod: {agent}" for agent in nodes.without_pods(cluster, report.agents)]
     report.pods = len(cluster.items("pods"))
 
 

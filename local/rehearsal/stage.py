@@ -30,13 +30,14 @@ from local.rehearsal.account import EmulatedAccount, emulated, variables
 class Place:
     """Where the environment lives: `number` and `region` of its account; `eks`: whether it has a Kubernetes cluster.
 
-    `others`: regions beside its own that it makes something in.
+    `others`: regions beside its own that it makes something in. `tenants`: those that the settings list.
     """
 
     number: str
     region: str
     eks: bool
     others: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, environment: str, checkout: Path = CHECKOUT) -> Place:
@@ -45,7 +46,8 @@ class Place:
         from stacks.settings import settings_file
 
         file = settings_file(environment, checkout)
-        aws = (yaml.safe_load(file.read_text("utf-8")) or {}).get("config", {}).get("groundwork:aws")
+        settings = (yaml.safe_load(file.read_text("utf-8")) or {}).get("config", {})
+        aws = settings.get("groundwork:aws")
         if not isinstance(aws, Mapping):
             raise UserError(
                 what=f"{environment!r} is not in AWS", where=file.name, allowed="an environment with groundwork:aws",
@@ -54,13 +56,20 @@ class Place:
         kind = (aws.get("cluster") or {}).get("kind")
         copies = (aws.get("backup") or {}).get("copyRegion")
         others = {GLOBAL_REGION, *([copies] if copies else []), *(aws.get("registry") or {}).get("replicas", [])}
-        return cls(str(aws["account"]), str(aws["region"]), kind == "eks", tuple(sorted(others - {aws["region"]})))
+        return cls(
+            number=str(aws["account"]),
+            region=str(aws["region"]),
+            eks=kind == "eks",
+            others=tuple(sorted(others - {aws["region"]})),
+            tenants=tuple(settings.get("groundwork:tenants", [])),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """What a rehearsal plays on, and nothing else uses. `cluster`: None where the environment has none."""
 
+    place: Place
     paths: Paths
     account: EmulatedAccount
     cluster: Cluster | None
@@ -90,7 +99,7 @@ def stage(environment: str, user: Paths, progress: Progress) -> Iterator[Stage]:
             }
             with variables(given), _cluster(place, paths, progress) as cluster:
                 operator = operator_in(paths, progress, cluster)
-                yield Stage(paths=paths, account=account, cluster=cluster, operator=operator)
+                yield Stage(place=place, paths=paths, account=account, cluster=cluster, operator=operator)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
