@@ -8,7 +8,7 @@ from local.aws_plugin.account import Account
 
 
 def missing(account: Account, agents: Iterable[str]) -> list[str]:
-    """What is wrong with agents (`tenant/agent`): a service must ask for a task; moto starts none. Raises `PluginError`."""
+    """The agents (`tenant/agent`) whose service asks for no task, in words; moto starts none. Raises `PluginError`."""
     asked: dict[str, int] = {}
     for cluster in account.call("ecs", "ListClusters", {})["clusterArns"]:
         for arn in account.call("ecs", "ListServices", {"cluster": cluster})["serviceArns"]:
