@@ -20,13 +20,13 @@ from local.paths import CHECKOUT
 
 _END_SECONDS = 10
 
-# API, operation, parameters, where the names are. What AWS gives to every account is there before, and not counted.
+# API, operation, parameters, where the names are; a VPC's own list of access goes with it, though not in moto. What AWS gives to every account is there before, and not counted.
 _LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
     ("ec2", "DescribeVpcs", {}, "Vpcs[].VpcId"),
     ("ec2", "DescribeSubnets", {}, "Subnets[].SubnetId"),
     ("ec2", "DescribeSecurityGroups", {}, "SecurityGroups[].GroupId"),
     ("ec2", "DescribeSecurityGroupRules", {}, "SecurityGroupRules[].SecurityGroupRuleId"),
-    ("ec2", "DescribeNetworkAcls", {}, "NetworkAcls[].NetworkAclId"),
+    ("ec2", "DescribeNetworkAcls", {}, "NetworkAcls[?!IsDefault].NetworkAclId"),
     ("ec2", "DescribeRouteTables", {}, "RouteTables[].RouteTableId"),
     ("ec2", "DescribeInternetGateways", {}, "InternetGateways[].InternetGatewayId"),
     ("ec2", "DescribeNatGateways", {}, "NatGateways[?State!='deleted'].NatGatewayId"),
@@ -69,7 +69,6 @@ _LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
 )
 # API, what lists the owners, where they are, what lists what each has, its parameter for the owner, where that is.
 _PARTS: tuple[tuple[str, str, str, str, str, str], ...] = (
-    ("ecs", "ListClusters", "clusterArns", "ListServices", "cluster", "serviceArns"),
     ("elbv2", "DescribeLoadBalancers", "LoadBalancers[].LoadBalancerArn", "DescribeListeners", "LoadBalancerArn",
      "Listeners[].ListenerArn"),
     ("route53", "ListHostedZones", "HostedZones[].Id", "ListResourceRecordSets", "HostedZoneId",
@@ -133,7 +132,7 @@ def _inventory(account: Account) -> set[str]:
                 raise
             rows = []
         found |= {f"{api} {operation.removeprefix('Describe').removeprefix('List')}: {row}" for row in rows}
-    return found | _parts(account) | _ecs_clusters(account) | _keys(account)
+    return found | _parts(account) | _ecs(account) | _keys(account)
 
 
 def _parts(account: Account) -> set[str]:
@@ -152,12 +151,20 @@ def _keys(account: Account) -> set[str]:
     return {f"kms Keys: {key['KeyId']}" for key in keys if key["KeyState"] != "PendingDeletion"}
 
 
-def _ecs_clusters(account: Account) -> set[str]:
-    """A deleted cluster may be listed for a while, as INACTIVE."""
+def _ecs(account: Account) -> set[str]:
+    """Clusters and services. Deleted ones may be listed for a while, as INACTIVE."""
     arns = account.call("ecs", "ListClusters", {})["clusterArns"]
-    clusters = account.call("ecs", "DescribeClusters", {"clusters": arns})["clusters"] if arns else []
-    alive = jmespath.search("[?status!='INACTIVE'].clusterArn", clusters)
-    return {f"ecs Clusters: {arn}" for arn in alive}
+    found: set[str] = set()
+    for row in account.call("ecs", "DescribeClusters", {"clusters": arns})["clusters"] if arns else []:
+        if row["status"] == "INACTIVE":
+            continue
+        found.add(f"ecs Clusters: {row['clusterArn']}")
+        for name in account.call("ecs", "ListServices", {"cluster": row["clusterArn"]})["serviceArns"]:
+            asked = {"cluster": row["clusterArn"], "services": [name]}
+            service = account.call("ecs", "DescribeServices", asked)["services"][0]
+            if service["status"] != "INACTIVE":
+                found.add(f"ecs Services: {name}")
+    return found
 
 
 @contextmanager
