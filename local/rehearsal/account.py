@@ -20,7 +20,8 @@ from local.paths import CHECKOUT
 
 _END_SECONDS = 10
 
-# API, operation, parameters, where the names are; a VPC's own list of access goes with it, though not in moto. What AWS gives to every account is there before, and not counted.
+# API, operation, parameters, where the names are. What AWS gives to every account is there before, and not counted;
+# a VPC's own list of access goes with it, though not in moto.
 _LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
     ("ec2", "DescribeVpcs", {}, "Vpcs[].VpcId"),
     ("ec2", "DescribeSubnets", {}, "Subnets[].SubnetId"),
