@@ -82,6 +82,8 @@ class Job:
         }
         if self.mesh:
             job["tls_config"] = mesh_tls()
+            # A sidecar offers HTTP/2 for any port, and hands what comes to a port of no Service through as it is.
+            job["enable_http2"] = False
         if self.interval is not None:
             job["scrape_interval"] = self.interval
         return job

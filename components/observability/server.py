@@ -161,12 +161,14 @@ class Server(pulumi.ComponentResource):
         if part.token:
             volumes.append(token_volume())
             mounts.append(token_mount())
+        # The port of the probes has a name that all servers share, and no second one: server-side apply refuses two.
+        others = {name: port for name, port in part.ports.items() if port != part.health}
         return ServerArgs(
             name=part.name,
             image=part.image,
             service_account=self.account.metadata.name,
             selector=self.selector,
-            ports={**part.ports, "http": part.health},
+            ports={**others, "http": part.health},
             resources=part.resources,
             drain_seconds=part.drain_seconds,
             env=[EnvVarArgs(name=name, value=value) for name, value in part.env.items()],

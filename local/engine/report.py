@@ -33,6 +33,7 @@ _DOING = {
 }
 # What a policy says that met a value which is not known before an update: the engine makes advice of that.
 _UNSEEN = "can't run policy"
+_GLIMPSE = 160  # characters of an error that the progress shows
 _UNCHANGED = frozenset({"same", "read"})
 
 
@@ -108,7 +109,9 @@ class Report:
     def _show(self) -> None:
         names = list(self._under_way.values())
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        self.step.update(f"{names[-1]}{more}" if names else "")
+        # What failed is said while the rest is still waited for: that can take ten minutes.
+        failed = f"failed: {' '.join(self._errors[0].split())[:_GLIMPSE]}; " if self._errors else ""
+        self.step.update(f"{failed}{names[-1]}{more}" if names else failed.removesuffix("; "))
 
     @property
     def changed(self) -> int:

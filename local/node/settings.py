@@ -49,6 +49,8 @@ class Ports:
     dns_ready: int = 8181
     dns_metrics: int = 9153
     metrics_server: int = 10251
+    etcd_metrics: int = 2381
+    containerd_metrics: int = 1338
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,8 +164,8 @@ class NodeSettings:
             "kube-apiserver": (self.address, ports.api),
             "etcd": (local, ports.etcd),
             "etcd (peers)": (local, ports.etcd_peer),
-            "kube-controller-manager": (local, ports.controller_manager),
-            "kube-scheduler": (local, ports.scheduler),
+            "kube-controller-manager": (self.address, ports.controller_manager),
+            "kube-scheduler": (self.address, ports.scheduler),
         }
         if self.kind is Kind.SIMULATED:
             return {**common, "kwok": (local, ports.kwok)}
@@ -172,10 +174,12 @@ class NodeSettings:
             "kubelet": (self.address, ports.kubelet),
             "kubelet (health)": (local, ports.kubelet_health),
             "kube-proxy (health)": (local, ports.proxy_health),
-            "kube-proxy (metrics)": (local, ports.proxy_metrics),
+            "kube-proxy (metrics)": (self.address, ports.proxy_metrics),
+            "etcd (metrics)": (self.address, ports.etcd_metrics),
+            "containerd (metrics)": (self.address, ports.containerd_metrics),
             "coredns": (self.address, 53),
             "coredns (ready)": (local, ports.dns_ready),
-            "coredns (metrics)": (local, ports.dns_metrics),
+            "coredns (metrics)": (self.address, ports.dns_metrics),
             "metrics-server": (self.address, ports.metrics_server),
         }
 

@@ -77,6 +77,14 @@ def test_every_pod_keeps_to_restricted_but_for_the_one_mount_that_reads_logs() -
     assert all(wrong == [] for wrong in found.values())
 
 
+def test_no_server_names_a_port_twice() -> None:
+    """The API server takes such a Deployment once, and refuses to apply the same again."""
+    for name, spec in pods(made(EVERYTHING)):
+        for container in rows(spec["containers"]):
+            numbers = [port["containerPort"] for port in rows(container.get("ports", []))]
+            assert len(numbers) == len(set(numbers)), name
+
+
 def test_the_agent_reads_one_folder_as_a_group_and_writes_none_of_the_nodes() -> None:
     spec = made().one("DaemonSet").at("spec", "template", "spec")
     hosts = [volume for volume in rows(at(spec, "volumes")) if "hostPath" in volume]
@@ -143,6 +151,8 @@ def test_every_job_behind_a_sidecar_shows_a_certificate_of_the_mesh() -> None:
         secure = job.get("scheme") == "https"
         assert secure == bool(certificate or token), job["job_name"]
         assert not (certificate and token), "a token is never shown to a pod"
+        # Most of those ports stand in no Service: their servers are not asked in HTTP/2 because the sidecar offers it.
+        assert job.get("enable_http2") is (False if certificate else None)
 
 
 def test_a_token_is_only_shown_to_servers_whose_certificate_is_checked() -> None:

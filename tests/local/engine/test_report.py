@@ -47,6 +47,14 @@ def test_what_was_changed_is_named_with_what_differed() -> None:
     assert report.touched == ["update Deployment acme-concierge (spec.replicas)"]
 
 
+def test_what_failed_is_said_while_the_rest_is_waited_for() -> None:
+    step = Step("pulumi up")
+    report = Report(step)
+    report.on_event(event(resourcePreEvent=metadata("create")))
+    report.on_event(event(diagnosticEvent=_diagnostic("pods crash:\nboom")))
+    assert step.detail == "failed: Deployment acme-concierge: pods crash: boom; creating Deployment acme-concierge"
+
+
 def test_the_summary_counts_what_was_not_the_same() -> None:
     report = Report(Step("pulumi up"))
     report.on_event(
