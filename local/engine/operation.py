@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Each has an engine and a provider of its own, a few hundred MB; the rest wait their turn.
 AT_ONCE = 4
 # What every preview and update is held to, while the engine works.
-POLICIES = str(CHECKOUT / "policies" / "pack")
+PACKS = (str(CHECKOUT / "policies" / "pack"),)
 
 
 class Operation(StrEnum):
@@ -190,11 +190,11 @@ def _run(stack: Stack, operation: Operation, report: Report) -> Mapping[str, obj
                 color="never",
                 suppress_outputs=True,
                 refresh=True,
-                policy_packs=[POLICIES],
+                policy_packs=list(PACKS),
             )
             return _public(done.outputs)
         case Operation.PREVIEW:
-            stack.preview(on_event=report.on_event, color="never", policy_packs=[POLICIES])
+            stack.preview(on_event=report.on_event, color="never", policy_packs=list(PACKS))
         case Operation.DESTROY:
             stack.destroy(on_event=report.on_event, color="never")
     return {}

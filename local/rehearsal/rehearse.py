@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from groundwork.console import Progress
 from groundwork.waiting import wait_until
 from local.aws_plugin.account import Account
 from local.cluster import Cluster
-from local.engine.operation import Operation, StackOutcome
+from local.engine.operation import Operation, Operator, StackOutcome
 from local.paths import Paths
 from local.rehearsal import nodes, services
 from local.rehearsal.account import EmulatedAccount
@@ -53,7 +54,9 @@ def rehearse(environment: str, user: Paths, progress: Progress) -> Report:
     """Apply, look, change by hand, mend, destroy. Raises UserError where one of the steps does not run at all."""
     report = Report(environment)
     with peak() as highest, stage(environment, user, progress) as made:
-        go_through(made.operator, made.account, made.cluster, report, made.place.tenants)
+        stacks = [environment, *(f"{environment}.{tenant}" for tenant in made.place.tenants)]
+        policies = partial(breaches, made.operator, stacks, user)
+        go_through(made.operator, made.account, made.cluster, report, policies, made.place.tenants)
     report.memory = highest[0]
     return report
 
@@ -102,10 +105,28 @@ class _Play:
         return done
 
 
+def breaches(operator: Operator, stacks: Sequence[str], user: Paths) -> list[str]:
+    """What stops by the whole gate of policies, asked about the state of stacks that are up, the environment's first."""
+    from policies.analysis import from_state
+    from policies.exceptions import Exceptions
+    from policies.gate import Tools, judge
+
+    graphs = {stack: from_state(operator.engine.exported(stack)) for stack in stacks}
+    with operator.progress.step(f"policies of {', '.join(stacks)}"):
+        tools = Tools.of(user.cache, operator.progress)
+        result = judge(stacks[0], graphs, tools=tools, exceptions=Exceptions.read())
+    return result.refusals
+
+
 def go_through(
-    operator: Runs, account: EmulatedAccount, cluster: Cluster | None, report: Report, tenants: tuple[str, ...] = ()
+    operator: Runs,
+    account: EmulatedAccount,
+    cluster: Cluster | None,
+    report: Report,
+    policies: Callable[[], list[str]],
+    tenants: tuple[str, ...] = (),
 ) -> None:
-    """All steps; what does not hold is added to the report."""
+    """All steps; what does not hold is added to the report. `policies`: what they refuse of what is up."""
     before = account.inventory()
     play = _Play(operator, report.environment, tenants, report)
     if cluster is None:
@@ -118,6 +139,9 @@ def go_through(
             report.nodes = len(made)
     if account.inventory() == before:
         report.problems.append("nothing was made in the account")
+    started = time.monotonic()
+    report.problems += policies()
+    report.seconds["policies"] = round(time.monotonic() - started, 1)
     for seen in play.preview():
         if seen.changed:
             report.problems.append(f"a preview of {seen.stack}, which is up, shows {_changes(seen)}")

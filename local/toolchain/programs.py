@@ -107,6 +107,14 @@ _PULUMI = Pin(
 )
 
 _OPA = Pin(name="opa", module="github.com/open-policy-agent/opa", sources_mb=565, cache_mb=495)
+# Gatekeeper's templates asked about objects, with no cluster.
+_GATEKEEPER = Pin(
+    name="gatekeeper",
+    module="github.com/open-policy-agent/gatekeeper/v3",
+    ldflags="-X github.com/open-policy-agent/gatekeeper/v3/pkg/version.Version={version}",
+    sources_mb=467,
+    cache_mb=1388,
+)
 _RATELIMIT = Pin(name="ratelimit", module="github.com/envoyproxy/ratelimit", sources_mb=177, cache_mb=268)
 # What sees the platform: the builder made the main package that stands beside its go.mod (docs/toolchain.md).
 _COLLECTOR = Pin(name="collector", module="go.opentelemetry.io/collector/otelcol", sources_mb=330, cache_mb=420)
@@ -270,6 +278,15 @@ _ALL = (
     _istio("pilot-agent", "pilot/cmd/pilot-agent", 4, 31),
     Program(name="opa", pin=_OPA, package=_OPA.module, ask=("version",), fit=Fit.SAME_MAJOR, seconds=32, size_mb=41),
     Program(
+        name="gator",
+        pin=_GATEKEEPER,
+        package=f"{_GATEKEEPER.module}/cmd/gator",
+        ask=("--version",),
+        fit=Fit.SAME_MINOR,
+        seconds=110,
+        size_mb=64,
+    ),
+    Program(
         name="external-secrets",
         pin=_EXTERNAL_SECRETS,
         package=_EXTERNAL_SECRETS.module,
@@ -319,4 +336,4 @@ IMAGES = ("pilot-discovery", "pilot-agent", "opa", "ratelimit", "external-secret
 # Charts come with their modules, beside whatever is built from these. Istio's: this takes the least time.
 CHARTS = ("pilot-agent", "external-secrets")
 # What the engine tier runs as processes of its own.
-TESTS = ("coredns", "opa", "pebble")
+TESTS = ("coredns", "gator", "opa", "pebble")

@@ -6,6 +6,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,10 +59,13 @@ def scan(checkov: Path, resources: Sequence[Resource], checkout: Path | None) ->
             (folder / "plan.json").write_text(json.dumps(plan(clouds)))
         places = _write(folder, objects)
         given = [name for name, rows in ((PLAN, clouds), (MANIFESTS, objects)) if rows]
-        reports = _run(checkov, folder, given) if given else []
+        runs = [(folder, tuple(given))] if given else []
         if checkout is not None:
-            reports += _run(checkov, checkout, FILES)
+            runs.append((checkout, FILES))
             given += CHECKED
+        # Two processes, as they have nothing to do with each other and half of their time is checkov's start.
+        with ThreadPoolExecutor(max(1, len(runs))) as pool:
+            reports = [report for run in pool.map(lambda run: _run(checkov, *run), runs) for report in run]
     found = [each for report in reports for each in _failed(report, places)]
     return Scan(
         found=tuple(found),

@@ -31,6 +31,7 @@ def _beside(kind: str, **props: Value) -> Asked:
 
 
 _VPC = "aws:ec2/vpc:Vpc"
+_TAGS = {"groundwork:environment": "prod", "groundwork:cost-centre": "p"}
 _CONTAINER = {
     "name": "agent",
     "image": IMAGE,
@@ -172,8 +173,10 @@ AWS = (
            "visibilityConfig": {"cloudwatchMetricsEnabled": True}},
           _key("rules", []), (("rules", 0, "overrideAction"), {"count": {}}),
           (("visibilityConfig", "cloudwatchMetricsEnabled"), False)),
-    _case("aws-tags", "pulumi:providers:aws",
-          {"defaultTags": json.dumps({"tags": {"groundwork:environment": "prod", "groundwork:cost-centre": "p"}})},
-          _key("defaultTags", json.dumps({"tags": {}})), _key("defaultTags", GONE)),
+    Case(policy="aws-tags", type="pulumi:providers:aws", good={"defaultTags": json.dumps({"tags": _TAGS})},
+         bad=[_key("defaultTags", json.dumps({"tags": {}})), _key("defaultTags", GONE)],
+         beside=(_beside("aws:sqs/queue:Queue", name="q"),)),
+    Case(policy="aws-tags", type="aws:sqs/queue:Queue", good={"tags": _TAGS},
+         bad=[_key("tags", {}), _key("tags", GONE)], beside=(_beside("pulumi:providers:aws", region="eu-central-1"),)),
     _case("aws-budget", "aws:budgets/budget:Budget", {"notifications": [{"threshold": 80}]}, _key("notifications", [])),
 )  # fmt: skip

@@ -30,6 +30,7 @@ class Hand:
     mends: bool = True
     counted: int = 1
     leaves: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     made: bool = False
     agents: tuple[str, ...] = ()
     ran: list[str] = field(default_factory=list)
@@ -77,7 +78,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAccoun
 
 def problems(hand: Hand, *tenants: str) -> list[str]:
     report = Report("dev")
-    go_through(hand, hand.account, None, report, tenants)
+    go_through(hand, hand.account, None, report, lambda: list(hand.refused), tenants)
     for region in hand.leaves:
         hand.account.account(region).call("logs", "DeleteLogGroup", {"logGroupName": GROUP})
     assert report.as_json["verdict"] == ("fail" if report.problems else "pass")
@@ -110,6 +111,10 @@ def test_an_up_that_changes_more_than_drifted_fails(account: EmulatedAccount) ->
     assert problems(Hand(account, counted=3)) == ["one resource was changed by hand, and up made 3 changes"]
 
 
+def test_what_the_policies_refuse_fails(account: EmulatedAccount) -> None:
+    assert problems(Hand(account, refused=("a bucket is public",))) == ["a bucket is public"]
+
+
 @pytest.mark.parametrize("region", [REGION, COPIES])
 def test_what_destroy_leaves_is_named_in_whatever_region(account: EmulatedAccount, region: str) -> None:
     assert problems(Hand(account, leaves=(region,))) == [f"destroy leaves {region} logs LogGroups: {GROUP}"]
@@ -133,4 +138,4 @@ def test_an_environment_is_rehearsed_whole() -> None:
     assert set(seen["resources"]) == {"ecs", "ecs.acme", "ecs.globex"}
     assert seen["resources"]["ecs"] > 200
     assert sorted(seen["agents"]) == ["acme/concierge", "globex/analyst"]
-    assert set(seen["seconds"]) == {"up", "preview", "destroy"}
+    assert set(seen["seconds"]) == {"up", "policies", "preview", "destroy"}
