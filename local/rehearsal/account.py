@@ -77,7 +77,6 @@ _PARTS: tuple[tuple[str, str, str, str, str, str], ...] = (
     ("iam", "ListRoles", "Roles[].RoleName", "ListRolePolicies", "RoleName", "PolicyNames"),
     ("iam", "ListRoles", "Roles[].RoleName", "ListAttachedRolePolicies", "RoleName", "AttachedPolicies[].PolicyArn"),
     ("eks", "ListClusters", "clusters", "ListNodegroups", "clusterName", "nodegroups"),
-    ("eks", "ListClusters", "clusters", "ListAddons", "clusterName", "addons"),
     ("events", "ListRules", "Rules[].Name", "ListTargetsByRule", "Rule", "Targets[].Id"),
 )  # fmt: skip
 

@@ -30,6 +30,7 @@ class Report:
     """
 
     environment: str
+    tenants: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     resources: dict[str, int] = field(default_factory=dict)
     agents: list[str] = field(default_factory=list)
@@ -52,11 +53,11 @@ class Report:
 
 def rehearse(environment: str, user: Paths, progress: Progress) -> Report:
     """Apply, look, change by hand, mend, destroy. Raises UserError where one of the steps does not run at all."""
-    report = Report(environment)
     with peak() as highest, stage(environment, user, progress) as made:
-        stacks = [environment, *(f"{environment}.{tenant}" for tenant in made.place.tenants)]
+        report = Report(environment, made.place.tenants)
+        stacks = [environment, *(f"{environment}.{tenant}" for tenant in report.tenants)]
         policies = partial(breaches, made.operator, stacks, user)
-        go_through(made.operator, made.account, made.cluster, report, policies, made.place.tenants)
+        go_through(made.operator, made.account, made.cluster, report, policies)
     report.memory = highest[0]
     return report
 
@@ -78,25 +79,23 @@ class _Play:
     """All stacks of an environment, run in order, and timed."""
 
     operator: Runs
-    environment: str
-    tenants: tuple[str, ...]
     report: Report
 
     def up(self) -> list[StackOutcome]:
         """The environment, then what stands on it."""
-        return self._timed(Operation.UP, [[self.environment], self._on_it])
+        return self._timed(Operation.UP, [[self.report.environment], self._on_it])
 
     def preview(self) -> list[StackOutcome]:
         """What an `up` would change."""
-        return self._timed(Operation.PREVIEW, [[self.environment], self._on_it])
+        return self._timed(Operation.PREVIEW, [[self.report.environment], self._on_it])
 
     def destroy(self) -> None:
         """Tenants first: they stand on what the environment has."""
-        self._timed(Operation.DESTROY, [self._on_it, [self.environment]])
+        self._timed(Operation.DESTROY, [self._on_it, [self.report.environment]])
 
     @property
     def _on_it(self) -> list[str]:
-        return [f"{self.environment}.{tenant}" for tenant in self.tenants]
+        return [f"{self.report.environment}.{tenant}" for tenant in self.report.tenants]
 
     def _timed(self, operation: Operation, order: list[list[str]]) -> list[StackOutcome]:
         started = time.monotonic()
@@ -124,11 +123,10 @@ def go_through(
     cluster: Cluster | None,
     report: Report,
     policies: Callable[[], list[str]],
-    tenants: tuple[str, ...] = (),
 ) -> None:
     """All steps; what does not hold is added to the report. `policies`: what they refuse of what is up."""
     before = account.inventory()
-    play = _Play(operator, report.environment, tenants, report)
+    play = _Play(operator, report)
     if cluster is None:
         _count(play.up(), report)
         report.problems += services.missing(account.account(), report.agents)

@@ -77,8 +77,8 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAccoun
 
 
 def problems(hand: Hand, *tenants: str) -> list[str]:
-    report = Report("dev")
-    go_through(hand, hand.account, None, report, lambda: list(hand.refused), tenants)
+    report = Report("dev", tenants)
+    go_through(hand, hand.account, None, report, lambda: list(hand.refused))
     for region in hand.leaves:
         hand.account.account(region).call("logs", "DeleteLogGroup", {"logGroupName": GROUP})
     assert report.as_json["verdict"] == ("fail" if report.problems else "pass")
