@@ -105,7 +105,7 @@ class _Play:
 
 
 def breaches(operator: Operator, stacks: Sequence[str], user: Paths) -> list[str]:
-    """What stops by the whole gate of policies, asked about the state of stacks that are up, the environment's first."""
+    """What stops by the whole gate of policies, asked of the state of stacks that are up, the environment's first."""
     from policies.analysis import from_state
     from policies.exceptions import Exceptions
     from policies.gate import Tools, judge
