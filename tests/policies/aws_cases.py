@@ -155,7 +155,7 @@ AWS = (
           _task(image="agent:latest"), _task(environment=[{"name": "API_KEY", "value": "x"}]),
           _key("networkMode", "host"), _key("pidMode", "host"), _key("volumes", [{"name": "r", "hostPath": "/"}])),
     _case("aws-ecs-task", "aws:ecs/taskDefinition:TaskDefinition",
-          _TASK | {"containerDefinitions": json.dumps([_WRITER, _WAITS])},
+          {**_TASK, "containerDefinitions": json.dumps([_WRITER, _WAITS])},
           _key("containerDefinitions", json.dumps([_WRITER, _CONTAINER])), _written(essential=True),
           _written(linuxParameters={}), _written(portMappings=[{"containerPort": 80}]),
           _written(linuxParameters={"capabilities": {"drop": ["ALL"], "add": ["SYS_PTRACE"]}})),
