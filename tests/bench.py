@@ -17,7 +17,7 @@ from unittest import mock
 
 from groundwork.errors import ExitCode
 from tests import bench_tenants
-from tests.cluster import gateway_bench, limits_bench
+from tests.cluster import gateway_bench, limits_bench, trouble_bench
 
 GROUNDWORK = (sys.executable, "-m", "groundwork")
 # The environment's stack without its tenants' as `pulumi preview` does it: that command itself needs the vendor's
@@ -139,11 +139,13 @@ def main() -> int:
     # In a process of its own: it has other environment variables.
     engine = subprocess.run((sys.executable, "-m", "tests.bench_engine"), check=False)
     held = engine.returncode == ExitCode.PASS and held
-    counted = limits_bench.main()
+    verdicts = {limits_bench.main(), trouble_bench.main()}
     gateway_bench.main()
     print()
     held = bench_tenants.show(bench_tenants.measure()) and held
-    return counted if held else ExitCode.FAIL
+    if not held or ExitCode.FAIL in verdicts:
+        return ExitCode.FAIL
+    return ExitCode.INCONCLUSIVE if ExitCode.INCONCLUSIVE in verdicts else ExitCode.PASS
 
 
 if __name__ == "__main__":

@@ -6,20 +6,19 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 from groundwork.errors import ExitCode
 from tests.cluster.authority import authority
+from tests.cluster.beside import Beside
 from tests.cluster.gateway import Guest, guests
-from tests.load import Report, percentile, together
+from tests.load import Report, together
 
 RATES = {"busy": 20, "calm": 40}
 SECONDS, WARM = 10, 2
 ROUNDS = 6
 EXACT, SLOWER = 0.05, 1.2
-SAMPLES = 1000  # fewer leave less than ten above a p99
 
 
 def load(rates: Mapping[str, float], tenants: Mapping[str, Guest]) -> dict[str, Report]:
@@ -44,41 +43,14 @@ def off(tenants: Mapping[str, Guest]) -> float:
     return max(abs(in_time(reports[name]) / (rate * SECONDS) - 1) for name, rate in RATES.items())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Flood:
-    """Latencies of the calm tenant, in seconds: beside one at its limit, at ten times it, and at its limit again."""
-
-    before: Sequence[float]
-    during: Sequence[float]
-    after: Sequence[float]
-
-    @property
-    def ratios(self) -> tuple[float, float]:
-        """p99 beside the flood by p99 without, once by each of the two without; the smaller first.
-
-        The two should be equal: how far they are apart is the measure's own noise.
-        """
-        during = percentile(self.during, 0.99)
-        low, high = sorted(during / percentile(alone, 0.99) for alone in (self.before, self.after))
-        return low, high
-
-    @property
-    def verdict(self) -> ExitCode:
-        """Held by both, held by neither; by one alone, or by few samples, nothing is said."""
-        low, high = self.ratios
-        if len(self.during) < SAMPLES or low <= SLOWER < high:
-            return ExitCode.INCONCLUSIVE
-        return ExitCode.PASS if high <= SLOWER else ExitCode.FAIL
-
-
-def flood(tenants: Mapping[str, Guest]) -> Flood:
+def flood(tenants: Mapping[str, Guest]) -> Beside:
     """Both tenants at once, in rounds of three."""
     of: tuple[list[float], list[float], list[float]] = ([], [], [])
     for _ in range(ROUNDS):
         for times, latencies in zip((1, 10, 1), of, strict=True):
             rates = {"busy": times * RATES["busy"], "calm": RATES["calm"] / 2}
             latencies.extend(load(rates, tenants)["calm"].latencies)
-    return Flood(before=of[0], during=of[1], after=of[2])
+    return Beside(before=of[0], during=of[1], after=of[2], most=SLOWER)
 
 
 def main() -> ExitCode:
@@ -86,18 +58,9 @@ def main() -> ExitCode:
     with tempfile.TemporaryDirectory() as folder, guests(RATES, authority(Path(folder) / "ca.crt")) as tenants:
         inexact, seen = off(tenants), flood(tenants)
     exact = ExitCode.PASS if inexact <= EXACT else ExitCode.FAIL
-    low, high = seen.ratios
-    rows = [
-        ("rate limits, off by", exact, f"{inexact:.1%}", f"at most {EXACT:.0%}"),
-        (
-            "calm tenant's p99 beside a flood",
-            seen.verdict,
-            f"{high:.2f} x",
-            f"at most {SLOWER} x; {low:.2f} by the other",
-        ),
-    ]
-    for name, verdict, value, limit in rows:
-        print(f"{name:34} {value:>9} ({limit})  {'pass' if verdict is ExitCode.PASS else verdict.name}")
+    said = "pass" if exact is ExitCode.PASS else exact.name
+    print(f"{'rate limits, off by':34} {inexact:9.1%} (at most {EXACT:.0%})  {said}")
+    print(seen.row("calm tenant's p99 beside a flood"))
     verdicts = {exact, seen.verdict}
     return next(code for code in (ExitCode.FAIL, ExitCode.INCONCLUSIVE, ExitCode.PASS) if code in verdicts)
 

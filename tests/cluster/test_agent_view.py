@@ -24,15 +24,13 @@ from tests.cluster.gateway import guests
 from tests.cluster.node import SETTINGS, tools
 from tests.command import groundwork
 
-pytestmark = pytest.mark.layers
+pytestmark = pytest.mark.cluster
 
 RUNBOOKS = ("error-budget-burn", "agent-fails", "gateway-down")
 ASK = "/agents/concierge/v1/invoke"
 QUESTION = json.dumps({"input": "Hello"}).encode()
 # Two scrapes, and the rules that build on them; a long window is looked at every two minutes.
 SEEN = 240.0
-# The layer `secrets` has a stack of its own, which need not be there.
-HERE = [board for board in BOARDS if board.name != "vault"]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +53,7 @@ def _empty(source: Prometheus) -> list[str]:
     """Questions without an answer, of panels that should have one."""
     return [
         f"{board.name}: {panel.title}: {expr}"
-        for board in HERE
+        for board in BOARDS
         for panel in board.panels
         for expr in panel.lines.values()
         if not panel.quiet and not source.query(board.everything(expr))

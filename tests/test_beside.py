@@ -1,11 +1,11 @@
-"""What the flood's measure says of latencies."""
+"""What is said of latencies beside some trouble."""
 
 from __future__ import annotations
 
 import pytest
 
 from groundwork.errors import ExitCode
-from tests.cluster.limits_bench import SAMPLES, Flood
+from tests.cluster.beside import SAMPLES, Beside
 
 
 @pytest.mark.parametrize(
@@ -19,13 +19,13 @@ from tests.cluster.limits_bench import SAMPLES, Flood
         (12, 13, 10, ExitCode.INCONCLUSIVE),
     ],
 )
-def test_a_flood_is_judged_by_what_the_measure_can_tell(
+def test_a_trouble_is_judged_by_what_the_measure_can_tell(
     before: float, during: float, after: float, verdict: ExitCode
 ) -> None:
-    seen = Flood(before=[before] * SAMPLES, during=[during] * SAMPLES, after=[after] * SAMPLES)
+    seen = Beside(before=[before] * SAMPLES, during=[during] * SAMPLES, after=[after] * SAMPLES, most=1.2)
     assert seen.verdict is verdict
 
 
 def test_too_few_samples_say_nothing() -> None:
     few = [1.0] * (SAMPLES - 1)
-    assert Flood(before=few, during=few, after=few).verdict is ExitCode.INCONCLUSIVE
+    assert Beside(before=few, during=few, after=few, most=1.2).verdict is ExitCode.INCONCLUSIVE
