@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,9 @@ class Operator:
     cluster: Cluster
     progress: Progress
     find: Find | None = None
+    # The vendor's modules load when they are first asked for something, which two threads must not do at once (Python's
+    # LazyLoader). It costs nothing: declaring is Python's own work, of which there is one at a time anyway.
+    _declaring: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def run(self, operation: Operation, stack: str) -> StackOutcome:
         """Raises UserError with the engine's own words, or the program's."""
@@ -120,7 +123,8 @@ class Operator:
 
         def program() -> None:
             try:
-                stacks.program()
+                with self._declaring:
+                    stacks.program()
             except RunError as error:
                 if isinstance(error.__context__, UserError):
                     refused.append(error.__context__)

@@ -46,6 +46,21 @@ def _task(**changes: Value) -> tuple[Path, Value]:
     return _key("containerDefinitions", json.dumps([_CONTAINER | changes]))
 
 
+# Writes files before the other starts.
+_WRITER = {
+    **_CONTAINER,
+    "name": "files",
+    "user": "0",
+    "essential": False,
+    "linuxParameters": {"capabilities": {"drop": ["ALL"]}},
+}
+_WAITS = _CONTAINER | {"dependsOn": [{"containerName": "files", "condition": "SUCCESS"}]}
+
+
+def _written(**changes: Value) -> tuple[Path, Value]:
+    return _key("containerDefinitions", json.dumps([_WRITER | changes, _WAITS]))
+
+
 _NAMED = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::data/*"}
 _SERVICE = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 _BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
@@ -139,6 +154,11 @@ AWS = (
           _task(privileged=True), _task(readonlyRootFilesystem=False), _task(user="root"), _task(logConfiguration=None),
           _task(image="agent:latest"), _task(environment=[{"name": "API_KEY", "value": "x"}]),
           _key("networkMode", "host"), _key("pidMode", "host"), _key("volumes", [{"name": "r", "hostPath": "/"}])),
+    _case("aws-ecs-task", "aws:ecs/taskDefinition:TaskDefinition",
+          {**_TASK, "containerDefinitions": json.dumps([_WRITER, _WAITS])},
+          _key("containerDefinitions", json.dumps([_WRITER, _CONTAINER])), _written(essential=True),
+          _written(linuxParameters={}), _written(portMappings=[{"containerPort": 80}]),
+          _written(linuxParameters={"capabilities": {"drop": ["ALL"], "add": ["SYS_PTRACE"]}})),
     _case("aws-ecs-service", "aws:ecs/service:Service",
           {"networkConfiguration": {"assignPublicIp": False}, "deploymentCircuitBreaker": {"rollback": True}},
           (("networkConfiguration", "assignPublicIp"), True), _key("enableExecuteCommand", True),

@@ -15,7 +15,7 @@ from local.aws_plugin.journal import VARIABLE, Journal
 from local.aws_plugin.recovery import Finder
 from local.engine.recovery import mend_files, settle, was_interrupted
 from local.paths import CHECKOUT
-from local.rehearsal.rehearse import finder
+from local.rehearsal.stage import finder
 from tests.engine.aws.bench import STACK, Bench, bench
 from tests.engine.aws.programs import many
 
