@@ -6,6 +6,7 @@ The fixtures are the pack's own (`cases.py`, `aws_cases.py`). Each is given to e
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -65,6 +66,11 @@ PACK_ONLY = frozenset(
         "aws-ecs-service 2-deploymentCircuitBreaker.rollback",
         "aws-ecs-task 0-containerDefinitions",
         "aws-ecs-task 2-containerDefinitions",
+        "aws-ecs-task 2 0-containerDefinitions",
+        "aws-ecs-task 2 1-containerDefinitions",
+        "aws-ecs-task 2 2-containerDefinitions",
+        "aws-ecs-task 2 3-containerDefinitions",
+        "aws-ecs-task 2 4-containerDefinitions",
         "aws-ecs-task 3-containerDefinitions",
         "aws-ecs-task 4-containerDefinitions",
         "aws-ecs-task 5-containerDefinitions",
@@ -121,7 +127,9 @@ BESIDE = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """One form of a case's resource. `path`: where a bad one differs; None of the good one; `name`: in the tables."""
+    """One form of a case's resource. `path`: where a bad one differs; None of the good one; `name`: in the tables,
+    the policy's second case by its number.
+    """
 
     case: Case
     name: str
@@ -131,9 +139,12 @@ class Form:
 
 def forms(policies: frozenset[str]) -> Iterator[Form]:
     """The good form and every bad one of the cases of some policies."""
-    for number, case in enumerate(CASES):
+    before: Counter[str] = Counter()
+    for case in CASES:
         if case.policy not in policies:
             continue
+        before[case.policy] += 1
+        number = before[case.policy]
         yield _form(case, number, "good", None, case.good)
         for index, (path, props) in enumerate(case.spoilt()):
             yield _form(case, number, f"{index}-{'.'.join(map(str, path))}", path, props)
@@ -142,7 +153,8 @@ def forms(policies: frozenset[str]) -> Iterator[Form]:
 def _form(case: Case, number: int, what: str, path: Path | None, props: Mapping[str, Value]) -> Form:
     urn = f"urn:pulumi:test::test::{case.type}::{case.policy}-{number}-{what}"
     made = Resource(type=case.type, urn=urn, name="subject", props=as_manifest(case.type, props))
-    return Form(case=case, name=f"{case.policy} {what}", path=path, resource=made)
+    name = f"{case.policy} {what}" if number == 1 else f"{case.policy} {number} {what}"
+    return Form(case=case, name=name, path=path, resource=made)
 
 
 def as_manifest(type_: str, props: Mapping[str, Value]) -> Mapping[str, Value]:

@@ -25,6 +25,13 @@ def test_what_only_the_pack_sees_is_a_bad_form_of_a_rule_that_exists_twice() -> 
     assert {form.name for form in forms(frozenset(CHECKOV)) if form.path is not None} >= PACK_ONLY
 
 
+def test_no_two_forms_share_a_name() -> None:
+    """Otherwise what is said of one would be looked up for the other."""
+    for policies in (frozenset(CHECKOV), frozenset(rule.id for rule in templates.held())):
+        names = [form.name for form in forms(policies)]
+        assert len(names) == len(set(names))
+
+
 def test_a_constraint_stops_what_the_pack_stops_and_spares_only_named_namespaces() -> None:
     made = list(templates.manifests())
     for rule in templates.held():
