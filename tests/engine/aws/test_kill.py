@@ -91,6 +91,25 @@ def test_nothing_is_doubled(seed: int, aws: Bench, undisturbed: Counter[str]) ->
     assert aws.account.inventory() == before
 
 
+def test_a_gateway_that_was_made_and_not_attached_is_ended_and_made_again(
+    aws: Bench, undisturbed: Counter[str]
+) -> None:
+    """As a kill between the two leaves it."""
+    before, account = aws.account.inventory(), aws.account.account()
+    try:
+        go_on(aws)
+        (gateway,) = account.call("ec2", "DescribeInternetGateways", {})["InternetGateways"]
+        name, vpc = gateway["InternetGatewayId"], gateway["Attachments"][0]["VpcId"]
+        account.call("ec2", "DetachInternetGateway", {"InternetGatewayId": name, "VpcId": vpc})
+        go_on(aws)
+        (again,) = account.call("ec2", "DescribeInternetGateways", {})["InternetGateways"]
+        assert again["InternetGatewayId"] != name
+        assert [each["VpcId"] for each in again["Attachments"]] == [vpc]
+        assert kinds(aws.account.inventory() - before) == undisturbed
+    finally:
+        aws.stack(many).destroy()
+
+
 @pytest.fixture(scope="module")
 def aws():  # type: ignore[no-untyped-def]  # noqa: ANN201 - a generator that pytest reads
     with bench() as made:
