@@ -20,8 +20,8 @@ FILE = Path(__file__).parent / "exceptions.yaml"
 class PolicyException(BaseModel):
     """Resources that policies let pass. `policy`, `resource`: patterns as a shell's, of ids and URNs.
 
-    `expires`: the last day. `sometimes`: needed on some ways of bringing an environment up only, so that it may match
-    nothing on the others.
+    `expires`: the last day. `needed_in`: the environments in which it must match something, as it could go otherwise.
+    `sometimes`: needed on some ways of bringing an environment up only, so that it may match nothing on the others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +31,7 @@ class PolicyException(BaseModel):
     reason: Annotated[str, Field(min_length=10)]
     owner: Annotated[str, Field(min_length=1)]
     expires: dt.date
+    needed_in: tuple[str, ...] = ("local",)
     sometimes: bool = False
 
     def covers(self, policy: str, urn: str) -> bool:
@@ -77,8 +78,8 @@ class Exceptions:
         """Those whose last day is over."""
         return tuple(each for each in self.listed if each.expires < self.today)
 
-    def unmatched(self, breaches: Iterable[tuple[str, str]]) -> tuple[PolicyException, ...]:
-        """Those that cover none of the breaches (policy, URN) found without any exception: they can go."""
+    def unmatched(self, breaches: Iterable[tuple[str, str]], environment: str) -> tuple[PolicyException, ...]:
+        """Those that cover none of an environment's breaches (policy, URN) found without any exception: they can go."""
         found = tuple(breaches)
-        needed = (each for each in self.listed if not each.sometimes)
+        needed = (each for each in self.listed if not each.sometimes and environment in each.needed_in)
         return tuple(each for each in needed if not any(each.covers(*breach) for breach in found))

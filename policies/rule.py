@@ -29,13 +29,17 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """One resource of a stack. `props`: its inputs; `line`: the file and line of Python that made it, where known."""
+    """One resource of a stack. `props`: its inputs; `line`: the file and line of Python that made it, where known.
+
+    `unknown`: paths of `props` whose value only an update tells; None stands there.
+    """
 
     type: str
     urn: str
     name: str
     props: Value
     line: str = ""
+    unknown: frozenset[tuple[str | int, ...]] = frozenset()
 
     @property
     def kind(self) -> str:
@@ -62,7 +66,8 @@ class Rule:
     """One policy. `types`: the Pulumi types, or the kinds of Kubernetes objects, that it is about.
 
     `frameworks`: the controls that it covers, by the name and number that their authors gave them. `check` looks at
-    one resource, `stack` at all of them; one of the two.
+    one resource, `stack` at all of them; one of the two. `across`: it is also asked about all stacks of an environment
+    together, where these are known.
     """
 
     id: str
@@ -73,6 +78,7 @@ class Rule:
     types: frozenset[str]
     check: Check | None = None
     stack: StackCheck | None = None
+    across: bool = False
 
     def concerns(self, type_: str) -> bool:
         """Whether a resource of this type is looked at."""

@@ -17,7 +17,10 @@ from stacks.settings import PREFIX, decoded_file, stack_file
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """One resource as the program asks for it. `dependencies`, `parent`: URNs. `inputs`: unknown values are None."""
+    """One resource as the program asks for it. `dependencies`, `parent`: URNs. `inputs`: unknown values are None.
+
+    `unknown`: the paths of these, as None also stands where a program says so.
+    """
 
     urn: str
     type: str
@@ -25,6 +28,7 @@ class Node:
     parent: str
     custom: bool
     inputs: Mapping[str, object]
+    unknown: frozenset[tuple[str | int, ...]] = frozenset()
     dependencies: frozenset[str]
     aliases: frozenset[str]
     protect: bool

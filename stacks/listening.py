@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import cast
 
 import pulumi
+from pulumi.output import Unknown
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import ROOT, get_root_resource
@@ -55,6 +56,7 @@ class _Monitor(mocks.MockMonitor):
     def RegisterResource(self, request: resource_pb2.RegisterResourceRequest) -> resource_pb2.RegisterResourceResponse:  # noqa: N802 – gRPC's name
         answer = cast("Register", super().RegisterResource)(request)
         if request.type != STACK_TYPE:
+            inputs = rpc.deserialize_properties(request.object, keep_unknowns=True)
             self._graph.nodes.append(
                 Node(
                     urn=answer.urn,
@@ -62,7 +64,8 @@ class _Monitor(mocks.MockMonitor):
                     name=request.name,
                     parent=request.parent,
                     custom=request.custom,
-                    inputs=_plain(rpc.deserialize_properties(request.object, keep_unknowns=True)),
+                    inputs=_plain(inputs),
+                    unknown=frozenset(_unknown(inputs)),
                     dependencies=frozenset(request.dependencies),
                     aliases=frozenset(alias.urn for alias in request.aliases if alias.urn),
                     protect=request.protect,
@@ -122,6 +125,18 @@ def _environment() -> Iterator[None]:
 
 def _plain(values: Mapping[str, object]) -> dict[str, object]:
     return {key: _value(value) for key, value in values.items()}
+
+
+def _unknown(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The paths of what only a provider knows."""
+    if isinstance(value, Unknown):
+        yield path
+    elif isinstance(value, Mapping) and rpc._special_sig_key not in value:
+        for key, item in value.items():
+            yield from _unknown(item, (*path, str(key)))
+    elif isinstance(value, (list, tuple)):
+        for number, item in enumerate(value):
+            yield from _unknown(item, (*path, number))
 
 
 def _value(value: object) -> object:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from groundwork.waiting import wait_until
 
 # What changes with nobody's doing, by the cluster's own clockwork: looked at without their status and versions.
-# An autoscaler notes what it measured, a key how often it was used, a node and its pods that they are alive.
-ALIVE = frozenset({"HorizontalPodAutoscaler", "ApiKey", "Node", "Pod", "Domain"})
+# An autoscaler notes what it measured, a key how often it was used, a node and its pods that they are alive,
+# and what brings a secret when it last did.
+ALIVE = frozenset({"HorizontalPodAutoscaler", "ApiKey", "Node", "Pod", "Domain", "ExternalSecret"})
 # What is nothing but such a note.
 NOTES = frozenset({"events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"})
 MEASURED = "metrics.k8s.io"

@@ -91,6 +91,12 @@ class Caller:
         operation, parameters = self.parameters(call, properties, fields)
         return self.account.call(self.api, operation, parameters, self.region, self.secrets)
 
+    def complete(self, call: Call, properties: Mapping[str, Json]) -> bool:
+        """Whether the properties have all that the operation must be given."""
+        operation, parameters = self.parameters(call, properties)
+        shape = self.account.model(self.api, operation).input_shape
+        return not isinstance(shape, StructureShape) or set(shape.required_members) <= set(parameters)
+
     def ask(self, call: Call, at: str, properties: Mapping[str, Json], missing: tuple[str, ...]) -> Json:
         """What the call answers at a path (JMESPath); None where there is nothing, or an error that means it."""
         try:

@@ -304,18 +304,28 @@ class Resource:
 
     def delete(self, identifier: str, properties: Mapping[str, Json]) -> None:
         """End it, and wait until it is gone. One that is not there is fine."""
-        if self.row.delete is None:
+        delete, release = self.row.delete, self.row.release
+        if delete is None:
             self.journal.forget(self.urn)
             return
         known = self.known(identifier, properties)
         caller = self.caller(known, identifier)
         deadline = time.monotonic() + _BUSY_SECONDS
 
+        def released() -> None:
+            # Of one that a killed run began, there may be nothing to undo: a gateway that is in no network yet.
+            if release is None or not caller.complete(release, known):
+                return
+            try:
+                caller.run(release, known)
+            except CallError as error:
+                if error.error not in self.row.missing:
+                    raise
+
         def ended() -> bool:
             try:
-                for call in (self.row.release, self.row.delete):
-                    if call is not None:
-                        caller.run(call, known)
+                released()
+                caller.run(delete, known)
             except CallError as error:
                 if error.error in self.row.missing:
                     return True

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ AT_ONCE = 4
 # A tenant's routes at the gateway, by their URNs.
 ROUTES = "**groundwork:gateway:TenantRoute$**"
 # What every preview and update is held to, while the engine works.
-POLICIES = str(CHECKOUT / "policies" / "pack")
+PACKS = (str(CHECKOUT / "policies" / "pack"),)
 
 
 class Operation(StrEnum):
@@ -64,6 +64,9 @@ class Operator:
     cluster: Cluster
     progress: Progress
     find: Find | None = None
+    # The vendor's modules load when they are first asked for something, which two threads must not do at once (Python's
+    # LazyLoader). It costs nothing: declaring is Python's own work, of which there is one at a time anyway.
+    _declaring: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def run(self, operation: Operation, stack: str) -> StackOutcome:
         """Raises UserError with the engine's own words, or the program's."""
@@ -123,7 +126,8 @@ class Operator:
 
         def program() -> None:
             try:
-                stacks.program()
+                with self._declaring:
+                    stacks.program()
             except RunError as error:
                 if isinstance(error.__context__, UserError):
                     refused.append(error.__context__)
@@ -189,7 +193,7 @@ def _run(stack: Stack, operation: Operation, report: Report) -> Mapping[str, obj
                 color="never",
                 suppress_outputs=True,
                 refresh=True,
-                policy_packs=[POLICIES],
+                policy_packs=list(PACKS),
             )
             return _public(done.outputs)
         case Operation.ROUTE:
@@ -202,7 +206,7 @@ def _run(stack: Stack, operation: Operation, report: Report) -> Mapping[str, obj
                 policy_packs=[POLICIES],
             )
         case Operation.PREVIEW:
-            stack.preview(on_event=report.on_event, color="never", policy_packs=[POLICIES])
+            stack.preview(on_event=report.on_event, color="never", policy_packs=list(PACKS))
         case Operation.DESTROY:
             stack.destroy(on_event=report.on_event, color="never")
     return {}

@@ -20,11 +20,14 @@ from local.paths import CHECKOUT
 
 _END_SECONDS = 10
 
-# API, operation, parameters, where the names are. What AWS gives to every account is there before, and not counted.
+# API, operation, parameters, where the names are. What AWS gives to every account is there before, and not counted;
+# a VPC's own list of access goes with it, though not in moto.
 _LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
     ("ec2", "DescribeVpcs", {}, "Vpcs[].VpcId"),
     ("ec2", "DescribeSubnets", {}, "Subnets[].SubnetId"),
     ("ec2", "DescribeSecurityGroups", {}, "SecurityGroups[].GroupId"),
+    ("ec2", "DescribeSecurityGroupRules", {}, "SecurityGroupRules[].SecurityGroupRuleId"),
+    ("ec2", "DescribeNetworkAcls", {}, "NetworkAcls[?!IsDefault].NetworkAclId"),
     ("ec2", "DescribeRouteTables", {}, "RouteTables[].RouteTableId"),
     ("ec2", "DescribeInternetGateways", {}, "InternetGateways[].InternetGatewayId"),
     ("ec2", "DescribeNatGateways", {}, "NatGateways[?State!='deleted'].NatGatewayId"),
@@ -36,10 +39,12 @@ _LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
     ("iam", "ListPolicies", {"Scope": "Local"}, "Policies[].Arn"),
     ("kms", "ListAliases", {}, "Aliases[].AliasName"),
     ("logs", "DescribeLogGroups", {}, "logGroups[].logGroupName"),
+    ("logs", "DescribeMetricFilters", {}, "metricFilters[].join(' ', [logGroupName, filterName])"),
     ("cloudwatch", "DescribeAlarms", {}, "MetricAlarms[].AlarmName"),
     ("cloudwatch", "ListDashboards", {}, "DashboardEntries[].DashboardName"),
     ("events", "ListRules", {}, "Rules[].Name"),
     ("sns", "ListTopics", {}, "Topics[].TopicArn"),
+    ("sns", "ListSubscriptions", {}, "Subscriptions[].SubscriptionArn"),
     ("sqs", "ListQueues", {}, "QueueUrls"),
     ("eks", "ListClusters", {}, "clusters"),
     ("ecs", "ListTaskDefinitions", {"status": "ACTIVE"}, "taskDefinitionArns"),
@@ -63,6 +68,17 @@ _LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
     ("ecr", "DescribeRepositories", {}, "repositories[].repositoryName"),
     ("autoscaling", "DescribeAutoScalingGroups", {}, "AutoScalingGroups[].AutoScalingGroupName"),
 )
+# API, what lists the owners, where they are, what lists what each has, its parameter for the owner, where that is.
+_PARTS: tuple[tuple[str, str, str, str, str, str], ...] = (
+    ("elbv2", "DescribeLoadBalancers", "LoadBalancers[].LoadBalancerArn", "DescribeListeners", "LoadBalancerArn",
+     "Listeners[].ListenerArn"),
+    ("route53", "ListHostedZones", "HostedZones[].Id", "ListResourceRecordSets", "HostedZoneId",
+     "ResourceRecordSets[].join(' ', [Name, Type])"),
+    ("iam", "ListRoles", "Roles[].RoleName", "ListRolePolicies", "RoleName", "PolicyNames"),
+    ("iam", "ListRoles", "Roles[].RoleName", "ListAttachedRolePolicies", "RoleName", "AttachedPolicies[].PolicyArn"),
+    ("eks", "ListClusters", "clusters", "ListNodegroups", "clusterName", "nodegroups"),
+    ("events", "ListRules", "Rules[].Name", "ListTargetsByRule", "Rule", "Targets[].Id"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,15 +132,39 @@ def _inventory(account: Account) -> set[str]:
                 raise
             rows = []
         found |= {f"{api} {operation.removeprefix('Describe').removeprefix('List')}: {row}" for row in rows}
-    return found | _ecs_clusters(account)
+    return found | _parts(account) | _ecs(account) | _keys(account)
 
 
-def _ecs_clusters(account: Account) -> set[str]:
-    """A deleted cluster may be listed for a while, as INACTIVE."""
+def _parts(account: Account) -> set[str]:
+    found: set[str] = set()
+    for api, owners, at, parts, parameter, where in _PARTS:
+        for owner in jmespath.search(at, account.call(api, owners, {})) or []:
+            rows = jmespath.search(where, account.call(api, parts, {parameter: owner})) or []
+            found |= {f"{api} {parts.removeprefix('Describe').removeprefix('List')}: {owner} {row}" for row in rows}
+    return found
+
+
+def _keys(account: Account) -> set[str]:
+    """A key's end takes a week at least; until then it is listed."""
+    rows = account.call("kms", "ListKeys", {})["Keys"]
+    keys = [account.call("kms", "DescribeKey", {"KeyId": row["KeyId"]})["KeyMetadata"] for row in rows]
+    return {f"kms Keys: {key['KeyId']}" for key in keys if key["KeyState"] != "PendingDeletion"}
+
+
+def _ecs(account: Account) -> set[str]:
+    """Clusters and services. Deleted ones may be listed for a while, as INACTIVE."""
     arns = account.call("ecs", "ListClusters", {})["clusterArns"]
-    clusters = account.call("ecs", "DescribeClusters", {"clusters": arns})["clusters"] if arns else []
-    alive = jmespath.search("[?status!='INACTIVE'].clusterArn", clusters)
-    return {f"ecs Clusters: {arn}" for arn in alive}
+    found: set[str] = set()
+    for row in account.call("ecs", "DescribeClusters", {"clusters": arns})["clusters"] if arns else []:
+        if row["status"] == "INACTIVE":
+            continue
+        found.add(f"ecs Clusters: {row['clusterArn']}")
+        for name in account.call("ecs", "ListServices", {"cluster": row["clusterArn"]})["serviceArns"]:
+            asked = {"cluster": row["clusterArn"], "services": [name]}
+            service = account.call("ecs", "DescribeServices", asked)["services"][0]
+            if service["status"] != "INACTIVE":
+                found.add(f"ecs Services: {name}")
+    return found
 
 
 @contextmanager

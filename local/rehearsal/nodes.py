@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ _EFFECTS = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute", "PREFER_NO_S
 # What the kubelet and the system keep for themselves on a small machine of EKS, roughly.
 _RESERVED_MEMORY_MIB, _RESERVED_CPU_MILLI = 900, 100
 _PODS = 110
+HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,11 @@ class Group:
             "groundwork.dev/memory": f"{self.memory - _RESERVED_MEMORY_MIB}Mi",
             "groundwork.dev/pods": str(_PODS),
             "eks.amazonaws.com/nodegroup": self.name,
-            "kubernetes.io/hostname": name,
+            HOST: name,
             "kubernetes.io/os": "linux",
             "kubernetes.io/arch": "arm64" if self.arm else "amd64",
             "node.kubernetes.io/instance-type": self.instance,
-            "topology.kubernetes.io/zone": zone,
+            ZONE: zone,
             "topology.kubernetes.io/region": zone[:-1],
         }
         return {
@@ -142,15 +143,32 @@ def unplaced(cluster: Cluster) -> list[str]:
     return sorted(found)
 
 
-def crowded(cluster: Cluster) -> list[str]:
-    """Deployments of two and more pods that all stand on one node."""
+def crowded(cluster: Cluster, by: str = HOST) -> list[str]:
+    """Deployments of two and more pods on nodes with one value of the label `by`, where there are others."""
+    values = {
+        item["metadata"]["name"]: item["metadata"]["labels"].get(by, "")
+        for item in json.loads(json.dumps(cluster.items("nodes")))
+    }
+    if len(set(values.values())) < 2:
+        return []
     places: dict[str, set[str]] = {}
     for pod in json.loads(json.dumps(cluster.items("pods"))):
         owner = (pod["metadata"].get("ownerReferences") or [{}])[0].get("name")
         if owner:
-            places.setdefault(f"{pod['metadata']['namespace']}/{owner}", set()).add(pod["spec"].get("nodeName", ""))
+            place = values.get(pod["spec"].get("nodeName", ""), "")
+            places.setdefault(f"{pod['metadata']['namespace']}/{owner}", set()).add(place)
     counts = {
         f"{item['metadata']['namespace']}/{item['metadata']['name']}": item["spec"].get("replicas", 1)
         for item in json.loads(json.dumps(cluster.items("replicasets.apps")))
     }
     return sorted(name for name, nodes in places.items() if counts.get(name, 1) > 1 and len(nodes) < 2)
+
+
+def without_pods(cluster: Cluster, agents: Iterable[str]) -> list[str]:
+    """Agents (`tenant/agent`) that no pod with a node belongs to: the tenant is the namespace."""
+    there = {
+        f"{pod['metadata']['namespace']}/{pod['metadata']['labels'].get('app.kubernetes.io/name')}"
+        for pod in json.loads(json.dumps(cluster.items("pods")))
+        if pod["spec"].get("nodeName")
+    }
+    return sorted(set(agents) - there)

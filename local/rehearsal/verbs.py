@@ -30,7 +30,7 @@ def rehearse(
         print(json.dumps(report.as_json, indent=2))
     else:
         times = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in report.seconds.items())
-        print(f"{environment}: {report.resources} resources; {times}; {report.memory / 2**30:.1f} GiB at most")
+        print(f"{environment}: {report.counted}; {times}; {report.memory / 2**30:.1f} GiB at most")
         if report.nodes:
             print(f"{report.pods} pods on {report.nodes} simulated nodes")
         for problem in report.problems:

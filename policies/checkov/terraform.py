@@ -144,7 +144,8 @@ def plan(resources: Sequence[Resource]) -> Mapping[str, Value]:
             "address": each.urn,
             "mode": "managed",
             "type": terraform_type(each.type),
-            "name": each.name,
+            # Not its name, which two of a stack may share: checkov keeps what it made of a policy document by this.
+            "name": each.urn,
             "values": blocks(each.props),
         }
         for each in resources

@@ -78,7 +78,7 @@ class Tenant:
             "image": self.image,
             "command": ["sh", "-c", _LOOP],
             "securityContext": confined,
-            "resources": {"limits": {"cpu": "500m", "memory": "64Mi"}},
+            "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "500m", "memory": "64Mi"}},
             "volumeMounts": [
                 {"name": "database", "mountPath": "/run/secrets/agent/database", "readOnly": True},
                 {"name": "tmp", "mountPath": "/tmp"},
@@ -146,10 +146,3 @@ class Tenant:
         place = {} if kind == "Namespace" else {"namespace": self.name}
         wanted = {"apiVersion": api, "kind": kind, "metadata": {**metadata, **place}, **rest}
         kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(wanted))
-
-
-def of(place: Place, name: str, image: str) -> Tenant:
-    """A tenant that is made."""
-    made = Tenant(name=name, place=place, image=image)
-    made.make()
-    return made

@@ -23,7 +23,7 @@ from tests.command import groundwork, succeeded
 from tests.images.authorizer.samples import ISSUER, Object
 from tests.images.authorizer.world import Signer, key_set
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
 
 SIGNER, STRANGER = Signer.rs256(), Signer.rs256()
 HEARD_SECONDS = 5.0

@@ -23,19 +23,14 @@ from components.domains.names import NAMESPACE
 from groundwork.waiting import wait_until
 from local.paths import Paths
 from tests.cluster.node import kubectl
-from tests.command import groundwork, have_up, succeeded
+from tests.command import groundwork, succeeded
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
 
 SERVER, PORT = "127.0.0.1", 5353
 DOMAIN, HELD = "groundwork.test", "acme-hotels.test"  # Pulumi.local.yaml
 HOST = f"agents.{HELD}"
 PATH = "/agents/concierge/healthz"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def environment() -> None:
-    have_up()
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from tests.cluster.limits_bench import RATES, load
 from tests.cluster.node import kubectl
 from tests.load import send
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
 
 LIMITS = Limits()
 SETTINGS = 4  # the HTTP/2 frame that each side begins with

@@ -19,7 +19,7 @@ from local.authority.vault import Phase, State
 from local.cluster import Cluster
 from tests.cluster.mesh import KUBECTL, PATHS, Load, Space, idle, kubectl, load, serve
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment", "spaces")]
 
 A, B = Space(name="gwm-a"), Space(name="gwm-b")
 STOPPED_SECONDS = 120
@@ -29,7 +29,7 @@ SHORT = {"proxy.istio.io/config": yaml.safe_dump({"proxyMetadata": BRIEF})}
 TRUST = MeshTrust(cluster=Cluster(kubectl=KUBECTL, kubeconfig=PATHS.kubeconfig))
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def spaces() -> Iterator[None]:
     for space in (A, B):
         space.make()
@@ -196,9 +196,9 @@ def rotate() -> State:
 
 
 def restart_members() -> None:
-    """Replace the pods of every Deployment with sidecars, one after the other, as `rollout restart` does."""
+    """Replace the pods of every workload with sidecars, one after the other, as `rollout restart` does."""
     names = "jsonpath={.items[*].metadata.name}"
     for namespace in kubectl("get", "namespaces", "-l", "istio-injection=enabled", "-o", names).split():
-        for deployment in kubectl("get", "deployments", "-n", namespace, "-o", "name").split():
-            kubectl("rollout", "restart", deployment, "-n", namespace)
-            kubectl("rollout", "status", deployment, "-n", namespace, "--timeout=300s")
+        for workload in kubectl("get", "deployments,daemonsets", "-n", namespace, "-o", "name").split():
+            kubectl("rollout", "restart", workload, "-n", namespace)
+            kubectl("rollout", "status", workload, "-n", namespace, "--timeout=300s")

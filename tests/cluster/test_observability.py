@@ -29,7 +29,7 @@ from tests.cluster.gateway import Guest, Object, agent_image, guests
 from tests.cluster.node import SETTINGS, kubectl, tools
 from tests.cluster.trouble import Over, full, killed
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
 
 ASK = "/agents/concierge/v1/invoke"
 QUESTION = json.dumps({"input": "Hello"}).encode()

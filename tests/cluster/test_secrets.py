@@ -30,18 +30,17 @@ from local.secrets.values import put
 from local.up import cluster_of
 from stacks.settings import from_file, settings_file
 from tests.cluster.node import kubectl
-from tests.cluster.secrets import Tenant, of
-from tests.command import copy_of_checkout, groundwork, have_up, succeeded
+from tests.cluster.secrets import Tenant
+from tests.command import copy_of_checkout, groundwork, succeeded
 from tests.local.node.quiet import Quiet
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
 CANARY = f"canary-{secrets.token_hex(12)}"
 NAMES = ("gwsec-one", "gwsec-two")
 
 
 @pytest.fixture(scope="module")
 def place() -> Place:
-    have_up()
     paths = Paths.for_user()
     made = record.require(paths)
     settings = from_file(settings_file(made.stack, CHECKOUT)).secrets
@@ -58,20 +57,23 @@ def tenants(place: Place) -> Iterator[tuple[Tenant, Tenant]]:
         configure.tenants(asking, NAMES)
         for name in NAMES:
             put(asking, name, "key", json.dumps({"value": f"{CANARY}-{name}"}), None)
-    one, two = (of(place, name, image) for name in NAMES)
-    for tenant in (one, two):
-        tenant.deliver("key", Secret(path="key"))
-    one.deliver("database", Secret(database="postgres"))
-    for tenant in (one, two):
-        tenant.wait_synced("key")
-    one.wait_synced("database")
-    one.run_client()
-    yield one, two
-    for tenant in (one, two):
-        tenant.remove()
-    with reach.any() as api:
-        for name in NAMES:
-            configure.forget(reach.operator(api), name)
+    one, two = (Tenant(name=name, place=place, image=image) for name in NAMES)
+    try:
+        for tenant in (one, two):
+            tenant.make()
+            tenant.deliver("key", Secret(path="key"))
+        one.deliver("database", Secret(database="postgres"))
+        for tenant in (one, two):
+            tenant.wait_synced("key")
+        one.wait_synced("database")
+        one.run_client()
+        yield one, two
+    finally:
+        for tenant in (one, two):
+            tenant.remove()
+        with reach.any() as api:
+            for name in NAMES:
+                configure.forget(reach.operator(api), name)
 
 
 def test_a_secret_reaches_its_tenant(tenants: tuple[Tenant, Tenant]) -> None:

@@ -18,10 +18,10 @@ from local.front_door import front_door
 from local.paths import Paths
 from local.up import cluster_of
 from tests.cluster.node import kubectl
-from tests.command import copy_of_checkout, groundwork, have_up, start, succeeded
+from tests.command import copy_of_checkout, groundwork, start, succeeded
 from tests.snapshot import objects, settled, touched
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
 
 NAMES = ("gwtn-initech", "gwtn-hooli")
 # Until both gateway pods and the authoriser have heard of a change.
@@ -34,7 +34,6 @@ def words(*arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def cluster() -> Cluster:
-    have_up()
     made = record.read(Paths.for_user())
     assert made is not None
     return cluster_of(made, Paths.for_user())

@@ -31,6 +31,7 @@ def _beside(kind: str, **props: Value) -> Asked:
 
 
 _VPC = "aws:ec2/vpc:Vpc"
+_TAGS = {"groundwork:environment": "prod", "groundwork:cost-centre": "p"}
 _CONTAINER = {
     "name": "agent",
     "image": IMAGE,
@@ -43,6 +44,21 @@ _TASK: Mapping[str, Value] = {"networkMode": "awsvpc", "containerDefinitions": j
 
 def _task(**changes: Value) -> tuple[Path, Value]:
     return _key("containerDefinitions", json.dumps([_CONTAINER | changes]))
+
+
+# Writes files before the other starts.
+_WRITER = {
+    **_CONTAINER,
+    "name": "files",
+    "user": "0",
+    "essential": False,
+    "linuxParameters": {"capabilities": {"drop": ["ALL"]}},
+}
+_WAITS = _CONTAINER | {"dependsOn": [{"containerName": "files", "condition": "SUCCESS"}]}
+
+
+def _written(**changes: Value) -> tuple[Path, Value]:
+    return _key("containerDefinitions", json.dumps([_WRITER | changes, _WAITS]))
 
 
 _NAMED = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::data/*"}
@@ -138,6 +154,11 @@ AWS = (
           _task(privileged=True), _task(readonlyRootFilesystem=False), _task(user="root"), _task(logConfiguration=None),
           _task(image="agent:latest"), _task(environment=[{"name": "API_KEY", "value": "x"}]),
           _key("networkMode", "host"), _key("pidMode", "host"), _key("volumes", [{"name": "r", "hostPath": "/"}])),
+    _case("aws-ecs-task", "aws:ecs/taskDefinition:TaskDefinition",
+          {**_TASK, "containerDefinitions": json.dumps([_WRITER, _WAITS])},
+          _key("containerDefinitions", json.dumps([_WRITER, _CONTAINER])), _written(essential=True),
+          _written(linuxParameters={}), _written(portMappings=[{"containerPort": 80}]),
+          _written(linuxParameters={"capabilities": {"drop": ["ALL"], "add": ["SYS_PTRACE"]}})),
     _case("aws-ecs-service", "aws:ecs/service:Service",
           {"networkConfiguration": {"assignPublicIp": False}, "deploymentCircuitBreaker": {"rollback": True}},
           (("networkConfiguration", "assignPublicIp"), True), _key("enableExecuteCommand", True),
@@ -152,8 +173,10 @@ AWS = (
            "visibilityConfig": {"cloudwatchMetricsEnabled": True}},
           _key("rules", []), (("rules", 0, "overrideAction"), {"count": {}}),
           (("visibilityConfig", "cloudwatchMetricsEnabled"), False)),
-    _case("aws-tags", "pulumi:providers:aws",
-          {"defaultTags": json.dumps({"tags": {"groundwork:environment": "prod", "groundwork:cost-centre": "p"}})},
-          _key("defaultTags", json.dumps({"tags": {}})), _key("defaultTags", GONE)),
+    Case(policy="aws-tags", type="pulumi:providers:aws", good={"defaultTags": json.dumps({"tags": _TAGS})},
+         bad=[_key("defaultTags", json.dumps({"tags": {}})), _key("defaultTags", GONE)],
+         beside=(_beside("aws:sqs/queue:Queue", name="q"),)),
+    Case(policy="aws-tags", type="aws:sqs/queue:Queue", good={"tags": _TAGS},
+         bad=[_key("tags", {}), _key("tags", GONE)], beside=(_beside("pulumi:providers:aws", region="eu-central-1"),)),
     _case("aws-budget", "aws:budgets/budget:Budget", {"notifications": [{"threshold": 80}]}, _key("notifications", [])),
 )  # fmt: skip

@@ -136,6 +136,15 @@ _ISOLATING = (
     Asked(type="kubernetes:core/v1:LimitRange", name="l", props=_object("LimitRange", {"limits": [{"type": "Pod"}]})),
 )
 _TENANT = (Asked(type="kubernetes:core/v1:Namespace", name="acme", props=_CAPPED),)
+_GLOBEX = Asked(
+    type="kubernetes:networking.istio.io/v1:VirtualService",
+    name="globex",
+    props={
+        "kind": "VirtualService",
+        "metadata": {"name": "globex", "namespace": "globex"},
+        "spec": {"hosts": ["globex.test"], "gateways": ["front/public"]},
+    },
+)
 _BUDGET = Asked(
     type="kubernetes:policy/v1:PodDisruptionBudget",
     name="server",
@@ -174,7 +183,11 @@ KUBERNETES = (
         ((*_POD, "securityContext", "windowsOptions"), {"hostProcess": True}),
         ((*_CONTEXT, "windowsOptions"), {"hostProcess": True}),
     ),
-    _server("k8s-pod-volumes", ((*_POD, "volumes", 0), {"name": "root", "hostPath": {"path": "/"}})),
+    _server(
+        "k8s-pod-volumes",
+        ((*_POD, "volumes", 0), {"name": "docker", "hostPath": {"path": "/var/run/docker.sock"}}),
+        ((*_POD, "volumes", 0), {"name": "root", "hostPath": {"path": "/"}}),
+    ),
     _server(
         "k8s-pod-kernel",
         ((*_POD, "securityContext", "sysctls"), [{"name": "kernel.msgmax", "value": "1"}]),
@@ -390,6 +403,17 @@ KUBERNETES = (
             (("spec", "ingress", 0, "from", 0), {"namespaceSelector": {}}),
         ],
         beside=_TENANT,
+    ),
+    Case(
+        policy="tenant-hosts-unique",
+        type="kubernetes:networking.istio.io/v1:VirtualService",
+        good=_object("VirtualService", {"hosts": ["acme.test"], "gateways": ["front/public"]}),
+        bad=[
+            (("spec", "hosts", 0), "globex.test"),
+            (("spec", "hosts", 0), "*"),
+            (("spec", "hosts"), ["acme.test", "*.test"]),
+        ],
+        beside=(_GLOBEX,),
     ),
     Case(
         policy="tenants-apart",

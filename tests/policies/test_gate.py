@@ -17,13 +17,14 @@ from policies.analysis import HIDDEN, Findings, from_state
 from policies.checkov.scan import scan, untranslated
 from policies.checkov.terraform import blocks, plan, snake, terraform_type
 from policies.exceptions import Exceptions, PolicyException
-from policies.gate import Result, judge
+from policies.gate import Result, Tools, judge
 from policies.report import Format, write
 from policies.rule import Resource
 from tests.policies.cases import DEPLOYMENT, SERVER, changed
 
 TODAY = dt.date(2026, 1, 10)
 URN = f"urn:pulumi:local::groundwork::{DEPLOYMENT}::server"
+ROUTE = "kubernetes:networking.istio.io/v1:VirtualService"
 IMAGE = ("spec", "template", "spec", "containers", 0, "image")
 OURS = changed(SERVER, ("metadata", "namespace"), "groundwork-gateway")
 BAD = Resource(type=DEPLOYMENT, urn=URN, name="server", props=changed(OURS, IMAGE, "nginx"), line="components/a.py:7")
@@ -45,7 +46,7 @@ def exceptions(*listed: PolicyException) -> Exceptions:
 
 
 def judged(*resources: Resource, listed: Exceptions | None = None) -> Result:
-    return judge("local", {"local": resources}, checkov=None, checkout=None, exceptions=listed or exceptions())
+    return judge("local", {"local": resources}, tools=None, exceptions=listed or exceptions())
 
 
 def test_a_breach_fails_and_says_where_and_how_to_mend_it() -> None:
@@ -71,8 +72,9 @@ def test_an_exception_lets_pass_and_an_expired_one_fails() -> None:
 
 def test_an_exception_that_matches_nothing_is_named() -> None:
     listed = exceptions(excepting("k8s-rollout"), excepting("k8s-labels", sometimes=True))
-    assert [each.policy for each in listed.unmatched([("k8s-labels", "urn::other")])] == ["k8s-rollout"]
-    assert listed.unmatched([("k8s-rollout", URN)]) == ()
+    assert [each.policy for each in listed.unmatched([("k8s-labels", "urn::other")], "local")] == ["k8s-rollout"]
+    assert listed.unmatched([("k8s-rollout", URN)], "local") == ()
+    assert listed.unmatched([], "prod") == ()  # it has none of the objects that the exception is about
 
 
 @pytest.mark.parametrize("text", ["[]", "exceptions: [{policy: a}]", "exceptions: [{policy: a, until: never}]", "{"])
@@ -81,6 +83,19 @@ def test_a_file_of_exceptions_that_is_none_is_refused(tmp_path: Path, text: str)
     file.write_text(text)
     with pytest.raises(UserError):
         Exceptions.read(file)
+
+
+def route(tenant: str, host: str) -> Resource:
+    spec = {"hosts": [host], "gateways": ["front/public"]}
+    props = {"metadata": {"name": tenant, "namespace": tenant}, "spec": spec}
+    return Resource(type=ROUTE, urn=f"urn:{tenant}", name=tenant, props=props)
+
+
+def test_a_host_that_two_tenants_stacks_have_is_found() -> None:
+    for host, expected in (("acme.test", 1), ("globex.test", 0)):
+        graphs = {"local.acme": [route("acme", "acme.test")], "local.globex": [route("globex", host)]}
+        result = judge("local", graphs, tools=None, exceptions=exceptions())
+        assert sum(row.policy == "tenant-hosts-unique" for row in result.rows) == expected
 
 
 def test_machines_can_read_it() -> None:
@@ -118,7 +133,13 @@ def test_resources_get_terraforms_names() -> None:
     }  # fmt: skip
     bucket = Resource(type="aws:s3/bucket:Bucket", urn="urn:b", name="b", props={"forceDestroy": True})
     assert json.loads(json.dumps(plan([bucket])))["planned_values"]["root_module"]["resources"] == [
-        {"address": "urn:b", "mode": "managed", "type": "aws_s3_bucket", "name": "b", "values": {"force_destroy": True}}
+        {
+            "address": "urn:b",
+            "mode": "managed",
+            "type": "aws_s3_bucket",
+            "name": "urn:b",
+            "values": {"force_destroy": True},
+        }
     ]
 
 
@@ -152,7 +173,11 @@ def test_what_checkov_did_not_look_at_is_named(answer: object, unread: list[str]
     seen = scan(program, [deployment, bucket], None)
     assert list(seen.unread) == unread
     # and the gate does not pass by it
-    result = judge("local", {"local": [deployment]}, checkov=lambda: program, checkout=None, exceptions=exceptions())
+    silent = tmp_path / "gator"
+    silent.write_text("#!/bin/sh\necho null\n")
+    silent.chmod(0o700)
+    tools = Tools(checkov=lambda: program, gator=lambda: silent, checkout=None)
+    result = judge("local", {"local": [deployment]}, tools=tools, exceptions=exceptions())
     said = next(stage for stage in result.stages if stage.name == "checkov").problems
     of_objects = [each for each in unread if "terraform_plan" not in each]
     assert [problem for problem in said if "not looked at" in problem] == [

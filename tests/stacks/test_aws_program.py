@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from groundwork.errors import UserError
+from policies.pack.aws.tags import may_be_tagged
 from stacks.aws_images import images_of
 from stacks.graph import Node, ResourceGraph, graph_of
 from stacks.preview import Change, compare
@@ -18,17 +19,6 @@ CHECKOUT = Path(__file__).parents[2]
 RECORDED = Path(__file__).parent
 ENVIRONMENTS = ["dev", "staging", "prod", "ecs"]
 EKS = ["dev", "staging", "prod"]
-# What AWS keeps no tags for, by the end of the type.
-UNTAGGED = {
-    "AccessPolicyAssociation", "Alias", "Attachment", "BucketLifecycleConfiguration", "BucketOwnershipControls",
-    "BucketPolicy", "BucketPublicAccessBlock", "BucketServerSideEncryptionConfiguration", "BucketVersioning",
-    "CertificateAuthorityCertificate", "CertificateValidation", "ClusterCapacityProviders", "Dashboard",
-    "HostedZoneDnsSec", "KeySigningKey", "LifecyclePolicy", "LogMetricFilter", "Record",
-    "RegistryScanningConfiguration", "ReplicationConfiguration", "RolePolicyAttachment", "Route",
-    "RouteTableAssociation", "SecretRotation", "Selection", "TopicPolicy", "TopicSubscription",
-    "VaultLockConfiguration", "WebAclAssociation", "WebAclLoggingConfiguration",
-}  # fmt: skip
-UNTAGGED_TYPES = {"aws:acmpca/certificate:Certificate", "aws:appautoscaling/policy:Policy"}
 
 
 @functools.cache
@@ -67,7 +57,7 @@ def test_no_name_stands_twice(environment: str) -> None:
 @pytest.mark.parametrize("environment", [*ENVIRONMENTS, "ecs.acme"])
 def test_everything_that_can_be_tagged_says_whose_it_is(environment: str) -> None:
     for node in aws(environment):
-        if kind(node) in UNTAGGED or node.type in UNTAGGED_TYPES:
+        if not may_be_tagged(node.type):
             assert "tags" not in node.inputs, node.urn
             continue
         tags = node.inputs["tags"]

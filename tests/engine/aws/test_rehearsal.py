@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -30,9 +30,19 @@ class Hand:
     mends: bool = True
     counted: int = 1
     leaves: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     made: bool = False
+    agents: tuple[str, ...] = ()
+    ran: list[str] = field(default_factory=list)
+
+    def run_all(self, operation: Operation, stacks: Iterable[str]) -> list[StackOutcome]:
+        return [self.run(operation, stack) for stack in stacks]
 
     def run(self, operation: Operation, stack: str) -> StackOutcome:
+        self.ran.append(f"{operation} {stack}")
+        if "." in stack:
+            rows = {agent: {"state": "up"} for agent in self.agents} if operation is Operation.UP else {}
+            return StackOutcome(stack=stack, outputs={"agents": rows}, changed=0, summary="", seconds=0)
         changed = {Operation.UP: self._up, Operation.PREVIEW: lambda: self.previewed, Operation.DESTROY: self._destroy}
         return StackOutcome(stack=stack, outputs={}, changed=changed[operation](), summary="", seconds=0)
 
@@ -66,9 +76,9 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAccoun
         yield made
 
 
-def problems(hand: Hand) -> list[str]:
-    report = Report("dev")
-    go_through(hand, hand.account, None, report)
+def problems(hand: Hand, *tenants: str) -> list[str]:
+    report = Report("dev", tenants)
+    go_through(hand, hand.account, None, report, lambda: list(hand.refused))
     for region in hand.leaves:
         hand.account.account(region).call("logs", "DeleteLogGroup", {"logGroupName": GROUP})
     assert report.as_json["verdict"] == ("fail" if report.problems else "pass")
@@ -87,7 +97,7 @@ def test_a_program_that_makes_nothing_fails(account: EmulatedAccount) -> None:
 
 
 def test_a_preview_that_shows_changes_fails(account: EmulatedAccount) -> None:
-    assert problems(Hand(account, previewed=2)) == ["a preview of what is up shows 2 changes"]
+    assert problems(Hand(account, previewed=2)) == ["a preview of dev, which is up, shows 2 changes"]
 
 
 def test_drift_that_is_not_mended_fails(account: EmulatedAccount) -> None:
@@ -101,13 +111,31 @@ def test_an_up_that_changes_more_than_drifted_fails(account: EmulatedAccount) ->
     assert problems(Hand(account, counted=3)) == ["one resource was changed by hand, and up made 3 changes"]
 
 
+def test_what_the_policies_refuse_fails(account: EmulatedAccount) -> None:
+    assert problems(Hand(account, refused=("a bucket is public",))) == ["a bucket is public"]
+
+
 @pytest.mark.parametrize("region", [REGION, COPIES])
 def test_what_destroy_leaves_is_named_in_whatever_region(account: EmulatedAccount, region: str) -> None:
     assert problems(Hand(account, leaves=(region,))) == [f"destroy leaves {region} logs LogGroups: {GROUP}"]
 
 
+def test_tenants_come_after_their_environment_and_go_before_it(account: EmulatedAccount) -> None:
+    hand = Hand(account)
+    assert problems(hand, "acme", "globex") == []
+    stacks = ["dev", "dev.acme", "dev.globex"]
+    ups, previews = [f"up {stack}" for stack in stacks], [f"preview {stack}" for stack in stacks]
+    assert hand.ran == [*ups, *previews, "up dev", "destroy dev.acme", "destroy dev.globex", "destroy dev"]
+
+
+def test_an_agent_without_a_service_fails(account: EmulatedAccount) -> None:
+    assert problems(Hand(account, agents=("acme/concierge",)), "acme") == ["agent has no service: acme/concierge"]
+
+
 def test_an_environment_is_rehearsed_whole() -> None:
     seen = json.loads(succeeded(groundwork("rehearse", "ecs", "--json")))
     assert (seen["verdict"], seen["problems"]) == ("pass", [])
-    assert seen["resources"] > 200
-    assert set(seen["seconds"]) == {"up", "preview", "destroy"}
+    assert set(seen["resources"]) == {"ecs", "ecs.acme", "ecs.globex"}
+    assert seen["resources"]["ecs"] > 200
+    assert sorted(seen["agents"]) == ["acme/concierge", "globex/analyst"]
+    assert set(seen["seconds"]) == {"up", "policies", "preview", "destroy"}

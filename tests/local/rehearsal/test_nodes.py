@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.cluster import Cluster
-from local.rehearsal.nodes import Group, crowded, unplaced
+from local.rehearsal.nodes import ZONE, Group, crowded, unplaced, without_pods
 from tests.components.recording import at
 
 AGENTS = Group(
     name="agents", size=5, zones=("a-1a", "a-1b", "a-1c"), instance="m7g.large", cpu=2, memory=8192, arm=True,
     labels={"for": "agents"}, taints=({"key": "agents", "effect": "NoSchedule"},),
 )  # fmt: skip
+
+
+AGENT = {"app.kubernetes.io/name": "web"}
 
 
 class Told(Cluster):
@@ -27,10 +30,14 @@ class Told(Cluster):
         named = {"namespace": "one", "name": "web"}
         if kinds == "replicasets.apps":
             return [{"metadata": named, "spec": {"replicas": 2}}]
+        if kinds == "nodes":
+            zones = {"n1": "a", "n2": "a", "n3": "b"}
+            labels = {name: {"kubernetes.io/hostname": name, ZONE: zone} for name, zone in zones.items()}
+            return [{"metadata": {"name": name, "labels": labels[name]}} for name in zones]
         pods: tuple[tuple[str, str], ...] = vars(self)["pods"]
         return [
             {
-                "metadata": {**named, "name": f"web-{index}", "ownerReferences": [{"name": "web"}]},
+                "metadata": {**named, "name": f"web-{index}", "labels": AGENT, "ownerReferences": [{"name": "web"}]},
                 "spec": {"nodeName": node} if node else {},
                 "status": {"phase": phase},
             }
@@ -64,3 +71,14 @@ def test_a_pod_without_a_node_or_that_does_not_run_is_named() -> None:
 
 def test_a_deployment_with_all_its_pods_on_one_node_is_named() -> None:
     assert crowded(Told(("n1", "Running"), ("n1", "Running"))) == ["one/web"]
+
+
+def test_a_deployment_on_two_nodes_of_one_zone_is_named_where_there_is_another() -> None:
+    assert crowded(Told(("n1", "Running"), ("n2", "Running"))) == []
+    assert crowded(Told(("n1", "Running"), ("n2", "Running")), ZONE) == ["one/web"]
+    assert crowded(Told(("n1", "Running"), ("n3", "Running")), ZONE) == []
+
+
+def test_an_agent_without_a_pod_on_a_node_is_named() -> None:
+    assert without_pods(Told(("n1", "Running")), ["one/web", "one/other"]) == ["one/other"]
+    assert without_pods(Told(("", "Pending")), ["one/web"]) == ["one/web"]

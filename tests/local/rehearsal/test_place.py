@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from groundwork.errors import UserError
-from local.rehearsal.rehearse import Place
+from local.rehearsal.stage import Place
 
 
 def test_a_place_is_what_the_settings_say_with_every_region_that_something_is_made_in() -> None:
-    assert Place.of("prod") == Place("123456789012", "eu-west-1", eks=True, others=("eu-central-1", "us-east-1"))
+    assert Place.of("prod") == Place(
+        "123456789012", "eu-west-1", eks=True, others=("eu-central-1", "us-east-1"), tenants=("acme", "globex")
+    )
     assert Place.of("dev").others == ("us-east-1",)
     assert not Place.of("ecs").eks
 

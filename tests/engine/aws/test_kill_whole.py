@@ -1,0 +1,102 @@
+"""An `up` of a whole environment that is killed in the middle is finished by the next, with nothing doubled.
+
+GROUNDWORK_SEEDS: how many kills, ten where it is not set; `.ci/run` sets it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from groundwork.waiting import wait_until
+from local.engine.operation import Operation
+from local.paths import CHECKOUT, Paths
+from local.rehearsal.account import EmulatedAccount
+from local.rehearsal.stage import Stage, stage
+from tests.local.node.quiet import Quiet
+
+pytestmark = pytest.mark.engine
+
+# The cheapest of the environments: it waits for no pod.
+ENVIRONMENT = "ecs"
+SEEDS = int(os.environ.get("GROUNDWORK_SEEDS", "10"))
+_UP_SECONDS = 300.0
+_UP = """
+import sys
+from pathlib import Path
+from groundwork.console import PlainProgress
+from local.engine.operation import Operation
+from local.paths import Paths
+from local.rehearsal.stage import operator_in
+paths = Paths(cache=Path(sys.argv[1]), data=Path(sys.argv[2]))
+operator_in(paths, PlainProgress()).run(Operation.UP, sys.argv[3])
+"""
+# What AWS and the engine number anew each time.
+_RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{8,}|-[0-9a-f]{7}\b|\bns-\w{16,}|\bZ?[0-9A-Z]{12,}\b")
+
+
+@contextmanager
+def theatre() -> Iterator[Stage]:
+    with stage(ENVIRONMENT, Paths.for_user(), Quiet()) as made:
+        yield made
+
+
+def names(account: EmulatedAccount) -> Counter[str]:
+    """What is in the account, each by kind and name, as often as it is there."""
+    return Counter(_RANDOM.sub("*", row) for row in account.inventory())
+
+
+def begun(on: Stage) -> int:
+    """How many resources of AWS the engine has begun to make."""
+    return len(list(on.journal.glob("*.json")))
+
+
+def kill_at(on: Stage, count: int) -> int:
+    """Start an `up`, and kill engine, program and plugins once `count` resources were begun; gives how many were."""
+    command = [sys.executable, "-c", _UP, str(on.paths.cache), str(on.paths.data), ENVIRONMENT]
+    process = subprocess.Popen(
+        command, cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    wait_until(lambda: process.poll() is not None or begun(on) >= count, _UP_SECONDS)
+    assert process.poll() is None, "it ended before it could be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    return begun(on)
+
+
+@pytest.fixture(scope="module")
+def whole() -> tuple[int, int, Counter[str]]:
+    """Resources of the stack, those begun in the account, and what is in it, where nobody was killed."""
+    with theatre() as on:
+        made = on.operator.run(Operation.UP, ENVIRONMENT).changed
+        return made, begun(on), names(on.account)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_the_next_up_converges_and_nothing_is_doubled(seed: int, whole: tuple[int, int, Counter[str]]) -> None:
+    resources, events, expected = whole
+    count = random.Random(seed).randint(1, events)  # noqa: S311 - a place to stop at, no secret
+    with theatre() as on:
+        killed = kill_at(on, count)
+        on.operator.run(Operation.UP, ENVIRONMENT)
+        found = names(on.account)
+        doubled, missing = sorted((found - expected).elements()), sorted((expected - found).elements())
+        assert (doubled, missing) == ([], []), f"killed after {count} of {events}: {doubled}, {missing}"
+        assert on.operator.run(Operation.PREVIEW, ENVIRONMENT).changed == 0
+        state = on.operator.engine.exported(ENVIRONMENT)
+        rows = state["resources"]
+        assert isinstance(rows, list)
+        assert len({row["urn"] for row in rows}) == len(rows)
+        assert not state.get("pending_operations")
+        assert len(rows) >= resources
+        print(f"seed {seed}: killed at {killed} of {events}", flush=True)

