@@ -48,8 +48,7 @@ class Gateways:
             )
 
     def _know(self, wanted: Mapping[str, int]) -> bool:
-        label, value = next(iter(WORKLOAD.items()))
-        pods = self.cluster.names("pods", GATEWAY_NAMESPACE, f"{label}={value}")
+        pods = [name for pod in self.cluster.items("pods", GATEWAY_NAMESPACE) if (name := _serves(pod))]
         return bool(pods) and all(knows(self._dump(pod), wanted) for pod in pods)
 
     def _dump(self, pod: str) -> object:
@@ -69,6 +68,16 @@ def knows(dump: object, wanted: Mapping[str, int]) -> bool:
         if host in seen:
             seen[host].add(weight)
     return all(seen[host] == ({weight} if weight else set()) for host, weight in wanted.items())
+
+
+def _serves(pod: Mapping[str, object]) -> str:
+    """The name of a gateway's pod that is sent requests; "" for any other: what an autoscaler asked for in vain is
+    nobody's way, and would be waited for in vain."""
+    match pod:
+        case {"metadata": {"name": str(name), "labels": {**labels}}, "status": {"conditions": [*conditions]}}:
+            ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+            return name if ready and WORKLOAD.items() <= labels.items() else ""
+    return ""
 
 
 def _targets(node: object) -> Iterator[tuple[str, int]]:

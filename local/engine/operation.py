@@ -203,7 +203,7 @@ def _run(stack: Stack, operation: Operation, report: Report) -> Mapping[str, obj
                 color="never",
                 suppress_outputs=True,
                 target=[ROUTES],
-                policy_packs=[POLICIES],
+                policy_packs=list(PACKS),
             )
         case Operation.PREVIEW:
             stack.preview(on_event=report.on_event, color="never", policy_packs=list(PACKS))

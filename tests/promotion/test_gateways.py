@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,24 @@ def test_what_is_shared_and_who_are_candidates(monkeypatch: pytest.MonkeyPatch) 
     gateways = Gateways(cluster=Cluster(kubectl=Path("kubectl"), kubeconfig=Path("kubeconfig")))
     assert gateways.shared() == {OLD: 90, NEW: 10}
     assert gateways.candidates() == [NEW]
+
+
+def pod(name: str, ready: bool, workload: str = "gateway") -> dict[str, object]:
+    conditions = [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": str(ready)}]
+    return {"metadata": {"name": name, "labels": {"istio": workload}}, "status": {"conditions": conditions}}
+
+
+def test_only_pods_that_serve_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that no node has room for is asked nothing, and stops nobody."""
+    asked: list[str] = []
+
+    def execute(_: Cluster, name: str, *__: object) -> str:
+        asked.append(name)
+        return json.dumps(dump((OLD, 50), (NEW, 50)))
+
+    unplaced = {"metadata": {"name": "unplaced", "labels": {"istio": "gateway"}}, "status": {"phase": "Pending"}}
+    found = [pod("one", True), pod("two", True), pod("begins", False), unplaced, pod("redis", True, "redis")]
+    monkeypatch.setattr(Cluster, "items", lambda *_: found)
+    monkeypatch.setattr(Cluster, "execute", execute)
+    Gateways(cluster=Cluster(kubectl=Path("kubectl"), kubeconfig=Path("kubeconfig"))).wait({OLD: 50, NEW: 50})
+    assert asked == ["one", "two"]
