@@ -78,7 +78,7 @@ def drop_packets(namespace: str, app: str, percent: int) -> list[str]:
     if not 1 <= percent <= 100:
         raise UserError(what=f"{percent} is no share", allowed="1 to 100")
     chance = [] if percent == 100 else ["-m", "statistic", "--mode", "random", "--probability", f"{percent / 100:.2f}"]
-    pods = _pids(namespace, app)
+    pods = pids(namespace, app)
     for pid in pods.values():
         # Not the loopback, over which a sidecar speaks to its agent: the link.
         _in_network(pid, "-I", "INPUT", "1", "!", "-i", "lo", *chance, "-m", "comment", "--comment", MARK, "-j", "DROP")
@@ -88,14 +88,14 @@ def drop_packets(namespace: str, app: str, percent: int) -> list[str]:
 def restore_packets(namespace: str, app: str) -> None:
     """Take the loss away, wherever it is."""
     _ours(namespace)
-    for pid in _pids(namespace, app).values():
+    for pid in pids(namespace, app).values():
         for rule in reversed(_rules(pid)):
             _in_network(pid, "-D", *rule)
 
 
 def packets_pass(namespace: str, app: str) -> bool:
     """Whether no rule of an experiment is left on the link of an app's pods."""
-    return not any(_rules(pid) for pid in _pids(namespace, app).values())
+    return not any(_rules(pid) for pid in pids(namespace, app).values())
 
 
 def settled(namespace: str, seconds: int = SETTLED_SECONDS) -> bool:
@@ -189,7 +189,7 @@ def _kubectl(*arguments: str) -> str:
     return _run(command)
 
 
-def _pids(namespace: str, app: str) -> dict[str, int]:
+def pids(namespace: str, app: str) -> dict[str, int]:
     """Pod → the process whose network it has, by the container engine."""
     found: dict[str, int] = {}
     for pod in here().items("pods", namespace):
