@@ -78,7 +78,7 @@ def drop_packets(namespace: str, app: str, percent: int) -> list[str]:
     if not 1 <= percent <= 100:
         raise UserError(what=f"{percent} is no share", allowed="1 to 100")
     chance = [] if percent == 100 else ["-m", "statistic", "--mode", "random", "--probability", f"{percent / 100:.2f}"]
-    pods = pids(namespace, app)
+    pods = _pids(namespace, app)
     for pid in pods.values():
         # Not the loopback, over which a sidecar speaks to its agent: the link.
         _in_network(pid, "-I", "INPUT", "1", "!", "-i", "lo", *chance, "-m", "comment", "--comment", MARK, "-j", "DROP")
@@ -88,14 +88,14 @@ def drop_packets(namespace: str, app: str, percent: int) -> list[str]:
 def restore_packets(namespace: str, app: str) -> None:
     """Take the loss away, wherever it is."""
     _ours(namespace)
-    for pid in pids(namespace, app).values():
+    for pid in _pids(namespace, app).values():
         for rule in reversed(_rules(pid)):
             _in_network(pid, "-D", *rule)
 
 
 def packets_pass(namespace: str, app: str) -> bool:
     """Whether no rule of an experiment is left on the link of an app's pods."""
-    return not any(_rules(pid) for pid in pids(namespace, app).values())
+    return not any(_rules(pid) for pid in _pids(namespace, app).values())
 
 
 def settled(namespace: str, seconds: int = SETTLED_SECONDS) -> bool:
@@ -189,7 +189,7 @@ def _kubectl(*arguments: str) -> str:
     return _run(command)
 
 
-def pids(namespace: str, app: str) -> dict[str, int]:
+def _pids(namespace: str, app: str) -> dict[str, int]:
     """Pod → the process whose network it has, by the container engine."""
     found: dict[str, int] = {}
     for pod in here().items("pods", namespace):
@@ -198,12 +198,13 @@ def pids(namespace: str, app: str) -> dict[str, int]:
                 "metadata": {"name": str(name), "labels": {"app.kubernetes.io/name": label}},
                 "status": {"containerStatuses": [{"containerID": str(container)}, *_]},
             } if label == app:
-                state = Path("/run/groundwork/runc/k8s.io") / container.rpartition("/")[2] / "state.json"
-                found[name] = _pid(state)
+                found[name] = process_of(container)
     return found
 
 
-def _pid(state: Path) -> int:
+def process_of(container: str) -> int:
+    """The first process of a container on this node, by the id that its pod's status gives. Raises UserError."""
+    state = Path("/run/groundwork/runc/k8s.io") / container.rpartition("/")[2] / "state.json"
     try:
         return int(json.loads(state.read_text("utf-8"))["init_process_pid"])
     except (OSError, ValueError, KeyError) as error:
