@@ -198,12 +198,13 @@ def _pids(namespace: str, app: str) -> dict[str, int]:
                 "metadata": {"name": str(name), "labels": {"app.kubernetes.io/name": label}},
                 "status": {"containerStatuses": [{"containerID": str(container)}, *_]},
             } if label == app:
-                state = Path("/run/groundwork/runc/k8s.io") / container.rpartition("/")[2] / "state.json"
-                found[name] = _pid(state)
+                found[name] = process_of(container)
     return found
 
 
-def _pid(state: Path) -> int:
+def process_of(container: str) -> int:
+    """The first process of a container on this node, by the id that its pod's status gives. Raises UserError."""
+    state = Path("/run/groundwork/runc/k8s.io") / container.rpartition("/")[2] / "state.json"
     try:
         return int(json.loads(state.read_text("utf-8"))["init_process_pid"])
     except (OSError, ValueError, KeyError) as error:

@@ -16,7 +16,9 @@ from statistics import median
 from unittest import mock
 
 from groundwork.errors import ExitCode
+from groundwork.verdict import Outcome, worst
 from tests import bench_tenants
+from tests.bench_row import held, row
 from tests.cluster import gateway_bench, limits_bench, trouble_bench
 
 GROUNDWORK = (sys.executable, "-m", "groundwork")
@@ -107,16 +109,16 @@ def measure(limit: Limit) -> list[float]:
     return seconds
 
 
-def overhead_of_the_pack() -> bool:
+def overhead_of_the_pack() -> Outcome:
     """What the pack adds to a preview, by pairs of runs in turn: of a machine that gets slower, both see as much."""
     shares = []
     for _ in range(PACK_PAIRS):
         without, with_pack = (_preview_seconds(code) for code in (WITHOUT_PACK, ENVIRONMENT))
         shares.append(with_pack / without - 1)
-    fits = median(shares) <= PACK_MOST
+    verdict = held(median(shares) <= PACK_MOST)
     figures = f"{PACK_MOST:6.0%}  {median(shares):7.1%}  {min(shares):7.1%}  {max(shares):7.1%} "
-    print(f"{'the pack, of a preview':34} {figures}  {'pass' if fits else 'FAIL'}")
-    return fits
+    print(row("the pack, of a preview", figures, verdict))
+    return verdict
 
 
 def _preview_seconds(code: str) -> float:
@@ -127,25 +129,21 @@ def _preview_seconds(code: str) -> float:
 
 def main() -> int:
     """Print a row a limit."""
-    held = True
+    outcomes = []
     print(f"{'':34} {'limit':>7} {'median':>8} {'min':>8} {'max':>8}")
     for limit in LIMITS:
         seconds = measure(limit)
-        fits = median(seconds) <= limit.most
-        held = held and fits
+        outcomes.append(held(median(seconds) <= limit.most))
         figures = f"{limit.most:6.0f}s {median(seconds):7.2f}s {min(seconds):7.2f}s {max(seconds):7.2f}s"
-        print(f"{limit.name:34} {figures}  {'pass' if fits else 'FAIL'}")
-    held = overhead_of_the_pack() and held
+        print(row(limit.name, figures, outcomes[-1]))
+    outcomes.append(overhead_of_the_pack())
     # In a process of its own: it has other environment variables.
     engine = subprocess.run((sys.executable, "-m", "tests.bench_engine"), check=False)
-    held = engine.returncode == ExitCode.PASS and held
-    verdicts = {limits_bench.main(), trouble_bench.main()}
+    outcomes += [held(engine.returncode == ExitCode.PASS), limits_bench.main(), trouble_bench.main()]
     gateway_bench.main()
     print()
-    held = bench_tenants.show(bench_tenants.measure()) and held
-    if not held or ExitCode.FAIL in verdicts:
-        return ExitCode.FAIL
-    return ExitCode.INCONCLUSIVE if ExitCode.INCONCLUSIVE in verdicts else ExitCode.PASS
+    outcomes.append(held(bench_tenants.show(bench_tenants.measure())))
+    return worst(outcomes).exit_code
 
 
 if __name__ == "__main__":

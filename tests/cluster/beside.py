@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from groundwork.errors import ExitCode
+from groundwork.verdict import Outcome
+from tests.bench_row import row
 from tests.load import percentile
 
 SAMPLES = 1000  # fewer leave less than ten above a p99
@@ -31,15 +32,14 @@ class Beside:
         return low, high
 
     @property
-    def verdict(self) -> ExitCode:
+    def verdict(self) -> Outcome:
         """Held by both, held by neither; by one alone, or by few samples, nothing is said."""
         low, high = self.ratios
         if len(self.during) < SAMPLES or low <= self.most < high:
-            return ExitCode.INCONCLUSIVE
-        return ExitCode.PASS if high <= self.most else ExitCode.FAIL
+            return Outcome.INCONCLUSIVE
+        return Outcome.PASS if high <= self.most else Outcome.FAIL
 
     def row(self, name: str) -> str:
         """For people."""
         low, high = self.ratios
-        said = "pass" if self.verdict is ExitCode.PASS else self.verdict.name
-        return f"{name:34} {f'{high:.2f} x':>9} (at most {self.most} x; {low:.2f} by the other)  {said}"
+        return row(name, f"{f'{high:.2f} x':>9} (at most {self.most} x; {low:.2f} by the other)", self.verdict)

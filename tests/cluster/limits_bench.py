@@ -9,7 +9,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from groundwork.errors import ExitCode
+from groundwork.verdict import Outcome, worst
+from tests.bench_row import held, row
 from tests.cluster.authority import authority
 from tests.cluster.beside import Beside
 from tests.cluster.gateway import Guest, guests
@@ -53,17 +54,15 @@ def flood(tenants: Mapping[str, Guest]) -> Beside:
     return Beside(before=of[0], during=of[1], after=of[2], most=SLOWER)
 
 
-def main() -> ExitCode:
+def main() -> Outcome:
     """Print both; whether both limits hold."""
     with tempfile.TemporaryDirectory() as folder, guests(RATES, authority(Path(folder) / "ca.crt")) as tenants:
         inexact, seen = off(tenants), flood(tenants)
-    exact = ExitCode.PASS if inexact <= EXACT else ExitCode.FAIL
-    said = "pass" if exact is ExitCode.PASS else exact.name
-    print(f"{'rate limits, off by':34} {inexact:9.1%} (at most {EXACT:.0%})  {said}")
+    exact = held(inexact <= EXACT)
+    print(row("rate limits, off by", f"{inexact:9.1%} (at most {EXACT:.0%})", exact))
     print(seen.row("calm tenant's p99 beside a flood"))
-    verdicts = {exact, seen.verdict}
-    return next(code for code in (ExitCode.FAIL, ExitCode.INCONCLUSIVE, ExitCode.PASS) if code in verdicts)
+    return worst((exact, seen.verdict))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main().exit_code)

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from components.observability.names import NAMESPACE
 from groundwork.waiting import wait_until
+from loadtests.faults import process_of
 from tests.cluster.node import SETTINGS, kubectl
 
 # Prometheus alone takes 128 MiB at once for the head of its database.
@@ -82,8 +83,7 @@ def _container(server: str) -> Mapping[str, JsonValue]:
 def _restart(server: str) -> None:
     """A container sees what is mounted over its volumes when it starts."""
     before = str(_container(server)["containerID"])
-    state = Path("/run/groundwork/runc/k8s.io") / before.rpartition("/")[2] / "state.json"
-    os.kill(int(json.loads(state.read_text("utf-8"))["init_process_pid"]), signal.SIGKILL)
+    os.kill(process_of(before), signal.SIGKILL)
 
     def again() -> bool:
         found = _container(server)
