@@ -2,14 +2,13 @@
 
 import gc
 
-_YOUNG = 20_000
-_OLD = 20
+_NEW = 20_000
 
 
 def look_rarely() -> None:
-    """Once in 20,000 new objects, and through all of them once in 400 of these times.
+    """Once in 20,000 new objects, and through all of them once in 100 of these times at most.
 
-    By Python's own setting (700, 10, 10) it goes through all there is many times while a large SDK loads and a program
-    runs, which took 40 % of the program's time (docs/performance.md). For processes that live for one operation.
+    By Python's own setting, 700, it goes through all there is many times while a large SDK loads and a program runs,
+    which took 40 % of the program's time (docs/performance.md). For processes that run programs or serve the engine.
     """
-    gc.set_threshold(_YOUNG, _OLD, _OLD)
+    gc.set_threshold(_NEW)
