@@ -1,6 +1,6 @@
 """What the SDK tells the engine of its own doing, kept from it.
 
-At five places for each resource the SDK waits until the engine has taken a debug message, which no operation here
+At four places for each resource the SDK waits until the engine has taken a debug message, which no operation here
 shows.
 """
 
