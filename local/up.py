@@ -157,7 +157,7 @@ def down(paths: Paths, progress: Progress) -> Record | None:
     return earlier
 
 
-def down_layer(stack: str, paths: Paths, progress: Progress) -> Record:
+def down_layer(stack: str, paths: Paths, progress: Progress) -> None:
     """Undo the `up` of one layer, whether or not the environment's settings choose it still. Raises UserError."""
     from stacks.layers import RESERVED, is_layer
 
@@ -168,11 +168,9 @@ def down_layer(stack: str, paths: Paths, progress: Progress) -> Record:
             allowed=", ".join(f"{environment}.{name}" for name in RESERVED),
             fix="a tenant goes by: groundwork tenant delete NAME; all of this machine by: groundwork down",
         )
-    made = require_up(environment, paths)
-    operator = operator_of(made, paths, progress)
+    operator = operator_of(require_up(environment, paths), paths, progress)
     operator.run(Operation.DESTROY, stack)
     operator.forget(stack)
-    return made
 
 
 def _remove_root(cluster: Cluster) -> None:
