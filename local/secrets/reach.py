@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
 from local.cluster import Cluster
 from local.secrets.api import Api
-from local.secrets.life import seal_of
+from local.secrets.life import leads, seal_of
 
 RUNNING_SECONDS = 120.0
 GONE_SECONDS = 120.0
@@ -64,25 +64,24 @@ class Reach:
 
     @contextmanager
     def any(self) -> Iterator[Api]:
-        """The first node that is unsealed, otherwise the first that answers; a standby asks the active one."""
-        with self.node(self._best()) as api:
-            yield api
-
-    def _best(self) -> str:
+        """The active node, otherwise the first that answers. A standby hands on most of what it is asked, no rekey."""
         pods = self.pods()
         if not pods:
             raise UserError(
                 what="there is no OpenBao in this cluster", fix="add the layer `secrets` to the environment, then up"
             )
-        if len(pods) == 1:
-            return pods[0]
-        answering = pods[:0]
+        with self.node(pods[0] if len(pods) == 1 else self._best(pods)) as api:
+            yield api
+
+    def _best(self, pods: Sequence[str]) -> str:
+        answering: list[str] = []
         for pod in pods:
             try:
                 with self.node(pod) as api:
-                    if not seal_of(api).sealed:
+                    sealed = seal_of(api).sealed
+                    answering.append(pod)
+                    if not sealed and leads(api):
                         return pod
-                answering.append(pod)
             except UserError:
                 continue
         return (answering or pods)[0]

@@ -162,14 +162,17 @@ def restore(
       groundwork vault restore /backup/openbao.snap --yes
     """
     from local.secrets.life import restore as put_back
+    from local.secrets.nodes import unseal_all
 
     if not yes:
         if not sys.stdin.isatty():
             raise UserError(what="`restore` replaces every secret and asks first", fix="add --yes")
         typer.confirm("Replace all that OpenBao holds?", abort=True)
     place = _place(share)
-    with place.reach.any() as api:
+    reach = place.reach
+    with reach.any() as api:
         put_back(api, file, place.shares)
+    unseal_all(reach, place.shares, reach.pods())
     print("restored and unsealed")
 
 

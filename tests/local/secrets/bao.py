@@ -69,7 +69,7 @@ def start(
         (folder / part).mkdir(parents=True, exist_ok=True)
     config, own = folder / server.FILE, ports[name]
     config.write_text(_local(server.configuration(len(ports), None), folder, own, ports))
-    command = ["/bin/sh", server.SCRIPT, program, config, folder / "tls" / "tls.crt", RENEWED_SECONDS]
+    command: list[str | Path] = ["/bin/sh", server.SCRIPT, program, config, folder / "tls" / "tls.crt", RENEWED_SECONDS]
     environment = {
         "PATH": os.defpath,
         "BAO_RAFT_NODE_ID": name,
@@ -125,6 +125,7 @@ def _local(text: str, folder: Path, own: Sequence[int], ports: Mapping[str, Sequ
     text = text.replace(server.AUDIT, "audit")
     for port, own_port in zip((API_PORT, CLUSTER_PORT, METRICS_PORT), own, strict=True):
         text = text.replace(f"[::]:{port}", f"127.0.0.1:{own_port}")
+    text = text.replace("127.0.0.1:8299", "127.0.0.1:0")
     for name, theirs in ports.items():
         host = f"{name}.{OPENBAO}-nodes.{NAMESPACE}.svc.cluster.local"
         text = text.replace(f"{host}:{API_PORT}", f"localhost:{theirs[0]}")

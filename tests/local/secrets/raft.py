@@ -139,8 +139,9 @@ def main(folder: Path) -> None:
     def here(share: list[Path] | None = None) -> Place:
         return place(folder, tuple(share or ()))
 
-    verbs._place = here  # noqa: SLF001 – the one place where a verb learns what it speaks to
-    verbs._tenants = lambda: ["acme"]  # noqa: SLF001
+    # The one place where a verb learns what it speaks to.
+    verbs._place = here
+    verbs._tenants = lambda: ["acme"]
     # There is no API server to ask, and no pod with its authority.
     authority = (folder / "openbao" / "ca.crt").read_text()
     configure.REVIEWER |= {"disable_local_ca_jwt": True, "kubernetes_ca_cert": authority}
