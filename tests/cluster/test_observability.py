@@ -191,6 +191,7 @@ spec:
     timeout: 1s
     price: {inputPerMillionTokens: 1, outputPerMillionTokens: 1, currency: USD}
   egress: ["127.0.0.1:9"]
+  limits: {requestsPerMinute: 100000}
 """
 
 
