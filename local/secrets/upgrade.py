@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Iterator
 
 from pydantic import JsonValue, TypeAdapter
@@ -14,7 +13,7 @@ from groundwork.waiting import wait_until
 from local.secrets.api import data
 from local.secrets.install import Place
 from local.secrets.life import leads, seal_of, snapshot, unseal, wait_active
-from local.secrets.nodes import serves, unseal_all
+from local.secrets.nodes import numbers, refuse_earlier, serves, unseal_all
 from local.secrets.reach import Reach
 
 # A node that was just replaced has to catch up with the log before it counts as healthy.
@@ -59,23 +58,10 @@ def _replace(place: Place, pod: str, newest: str) -> str:
     reach.replace(pod)
     with reach.node(pod) as api:
         found = seal_of(api).version
-        # While it is sealed it has changed nothing of its data.
-        if numbers(found) < numbers(newest):
-            raise UserError(
-                what=f"{pod} is of version {found} now, before it was {newest}: OpenBao does not go back",
-                where=f"{pod} is left sealed",
-                fix="name the image of the later version again, up, then groundwork vault upgrade; to go back, "
-                "restore a snapshot that the earlier version made into a new OpenBao",
-                code=ExitCode.ERROR,
-            )
+        refuse_earlier(pod, found, newest)
         unseal(api, place.shares)
         wait_active(api)
     return f"{pod}: {found}, unsealed"
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """What a version is compared by: `1.20.1+ent` is (1, 20, 1)."""
-    return tuple(map(int, re.findall(r"\d+", re.split(r"[-+]", version)[0])))
 
 
 def _newest(reach: Reach) -> str:

@@ -22,8 +22,8 @@ from groundwork.waiting import wait_until
 from local.paths import CHECKOUT
 from local.secrets.api import Api, Refused, data
 from local.secrets.life import leads, root, seal_of
+from local.secrets.nodes import numbers
 from local.secrets.tls import Keeper
-from local.secrets.upgrade import numbers
 from tests.local.secrets import bao
 from tests.local.secrets.raft import NODES, Here, begin
 
@@ -130,7 +130,8 @@ def test_an_earlier_version_is_refused_before_it_touches_a_node_s_data(here: Her
     program.chmod(0o700)
     leader, wanted = _leader(here), (here.paths.data / "wanted").read_text()
     (here.paths.data / "wanted").write_text(str(program))
-    assert f"is of version {earlier} now, before it was {now}" in _refused(here, "upgrade")
+    for book in ("upgrade", "upgrade", "unseal"):
+        assert f"is of version {earlier}, the others are or were of {now}" in _refused(here, book)
     assert _sealed(here).count(True) == 1
     assert _leader(here) == leader
     assert _read(here) == SECRET
