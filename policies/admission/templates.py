@@ -37,12 +37,13 @@ def kind_of(rule: Rule) -> str:
 def manifests() -> Iterator[Manifest]:
     """A template and a constraint for each rule."""
     for rule in held():
-        yield _template(rule)
-        yield _constraint(rule)
+        yield template(rule)
+        yield constraint(rule)
 
 
-def _template(rule: Rule) -> Manifest:
-    source = (FOLDER / f"{rule.id}.rego").read_text("utf-8")
+def template(rule: Rule, folder: Path = FOLDER, parameters: Mapping[str, object] | None = None) -> Manifest:
+    """The rule's Rego, for Gatekeeper. `folder`: where it stands; `parameters`: name → schema of what it is given."""
+    source = (folder / f"{rule.id}.rego").read_text("utf-8")
     code: dict[str, object] = {"version": "v1", "rego": source}
     if f"data.{_LIBRARY}." in source:
         code["libs"] = [(FOLDER / f"{_LIBRARY}.rego").read_text("utf-8")]
@@ -54,13 +55,20 @@ def _template(rule: Rule) -> Manifest:
         "kind": "ConstraintTemplate",
         "metadata": {"name": kind_of(rule).lower(), "annotations": notes},
         "spec": {
-            "crd": {"spec": {"names": {"kind": kind_of(rule)}}},
+            "crd": {"spec": {"names": {"kind": kind_of(rule)}, **(_validation(parameters) if parameters else {})}},
             "targets": [{"target": _TARGET, "code": [{"engine": "Rego", "source": code}]}],
         },
     }
 
 
-def _constraint(rule: Rule) -> Manifest:
+def _validation(parameters: Mapping[str, object]) -> Mapping[str, object]:
+    return {"validation": {"openAPIV3Schema": {"type": "object", "properties": dict(parameters)}}}
+
+
+def constraint(
+    rule: Rule, *, match: Mapping[str, object] | None = None, parameters: Mapping[str, object] | None = None
+) -> Manifest:
+    """Where the rule holds. `match`: what it is narrowed to beside its kinds; `parameters`: what its Rego is given."""
     return {
         "apiVersion": "constraints.gatekeeper.sh/v1beta1",
         "kind": kind_of(rule),
@@ -71,6 +79,8 @@ def _constraint(rule: Rule) -> Manifest:
             "match": {
                 "kinds": [{"apiGroups": ["*"], "kinds": sorted(rule.types)}],
                 "excludedNamespaces": list(EXEMPT),
+                **(match or {}),
             },
+            **({"parameters": dict(parameters)} if parameters else {}),
         },
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,9 @@ from groundwork.console import PlainProgress
 from groundwork.errors import UserError
 from local import toolchain
 from local.paths import Paths
+from policies.admission import own
 from policies.admission.dry_run import refusals
-from policies.admission.templates import held, kind_of, manifests
+from policies.admission.templates import Manifest, held, kind_of, manifests
 from policies.checkov.environment import ensure
 from policies.checkov.scan import Scan, scan
 from policies.rule import Resource, at
@@ -161,6 +162,72 @@ def write_suite(folder: Path, policy: str, listed: Sequence[Form]) -> None:
     for name, each in zip(("template", "constraint"), made, strict=True):
         (folder / f"{name}.yaml").write_text(json.dumps(each))
     test = {"name": policy, "template": "template.yaml", "constraint": "constraint.yaml", "cases": cases}
+    suite = {"apiVersion": "test.gatekeeper.sh/v1alpha1", "kind": "Suite", "tests": [test]}
+    (folder / "suite.yaml").write_text(json.dumps(suite))
+
+
+def test_what_only_admission_sees_holds_by_gators_own_suites(gator: Path, tmp_path: Path) -> None:
+    listed, other = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+    made = list(own.manifests([f"localhost/groundwork/redis@{listed}"]))
+    images = {
+        "as the bill has it": (f"localhost/groundwork/redis@{listed}", "no"),
+        "of another digest": (f"localhost/groundwork/redis@{other}", "yes"),
+        "by tag": ("localhost/groundwork/redis:7", "yes"),
+        "by a tag that looks like a digest": (f"localhost/groundwork/redis:{listed.replace(':', '-')}", "yes"),
+    }
+    _write_own(tmp_path / "bill", made[:2], {name: (_pod(image), said) for name, (image, said) in images.items()})
+    _write_own(tmp_path / "nothing", list(own.manifests([]))[:2], {"nothing": (_pod(images["by tag"][0]), "yes")})
+    ephemeral = _pod(f"localhost/groundwork/redis@{listed}", ephemeral=f"localhost/groundwork/sh@{other}")
+    _write_own(tmp_path / "ephemeral", made[:2], {"beside it": (ephemeral, "yes")})
+    entries = {
+        f"{kind} of {space}": (_connect(kind, space), "yes" if space == "acme" else "no")
+        for kind in sorted(own.NO_EXEC.types)
+        for space in ("acme", "groundwork-gateway")
+    }
+    _write_own(tmp_path / "exec", made[2:], entries)
+    ended = subprocess.run([str(gator), "verify", f"{tmp_path}/..."], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count("ok\t") == 4
+
+
+def _pod(image: str, *, ephemeral: str | None = None) -> Mapping[str, object]:
+    spec = {"containers": [{"name": "server", "image": image}]}
+    if ephemeral:
+        spec["ephemeralContainers"] = [{"name": "beside", "image": ephemeral}]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "acme"}, "spec": spec}
+
+
+def _connect(kind: str, namespace: str) -> Mapping[str, object]:
+    """As the API server asks about `kubectl exec`."""
+    request = {
+        "uid": "1", "operation": "CONNECT", "name": "a", "namespace": namespace, "userInfo": {"username": "kim"},
+        "kind": {"group": "", "version": "v1", "kind": kind},
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "subResource": kind.removeprefix("Pod").removesuffix("Options").lower(),
+        "object": {"apiVersion": "v1", "kind": kind},
+    }  # fmt: skip
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+
+
+def _write_own(folder: Path, made: Sequence[Manifest], cases: Mapping[str, tuple[Mapping[str, object], str]]) -> None:
+    folder.mkdir()
+    for name, each in zip(("template", "constraint"), made, strict=True):
+        (folder / f"{name}.yaml").write_text(json.dumps(each))
+    spaces = {"acme": {"groundwork/tenant": "acme"}, "groundwork-gateway": {}}
+    for space, labels in spaces.items():
+        metadata = {"name": space, "labels": labels}
+        (folder / f"{space}.yaml").write_text(
+            json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        )
+    listed = []
+    for number, (name, (asked, said)) in enumerate(cases.items()):
+        (folder / f"object{number}.yaml").write_text(json.dumps(asked))
+        assertions = [{"violations": said}]
+        inventory = [f"{space}.yaml" for space in spaces]
+        listed.append(
+            {"name": name, "object": f"object{number}.yaml", "inventory": inventory, "assertions": assertions}
+        )
+    test = {"name": folder.name, "template": "template.yaml", "constraint": "constraint.yaml", "cases": listed}
     suite = {"apiVersion": "test.gatekeeper.sh/v1alpha1", "kind": "Suite", "tests": [test]}
     (folder / "suite.yaml").write_text(json.dumps(suite))
 

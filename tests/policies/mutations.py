@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from policies.rule import Resource, Value, at, entries, items, texts
 from policies.workloads import SERVERS, WORKLOADS
+from tests.policies.aws_mutations import LEFT_OUT, aws_changes
 from tests.policies.cases import GONE, Path, changed
 
 _POD: Path = ("spec", "template", "spec")
@@ -22,17 +23,19 @@ class Mutation:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.before.kind} {self.before.name}: {self.what}"
+        return f"{self.before.type.rpartition(':')[2]} {self.before.name}: {self.what}"
 
 
 def mutations(resource: Resource) -> Iterator[Mutation]:
     """All that can be switched off in one resource."""
     for path, value in _changes(resource):
         assert isinstance(resource.props, Mapping)
-        props = changed(resource.props, path, value)
+        # A path of nothing: several properties at once.
+        props = changed(resource.props, path, value) if path else dict(entries(value))
         what = f"{'.'.join(map(str, path))} = {'(gone)' if value is GONE else value}"
         yield Mutation(before=resource, after=_with(resource, props), what=what)
-    if resource.kind in {"PodDisruptionBudget", "ResourceQuota", "LimitRange"} or _denies_all(resource):
+    needed = resource.kind in {"PodDisruptionBudget", "ResourceQuota", "LimitRange"} or resource.type in LEFT_OUT
+    if needed or _denies_all(resource):
         yield Mutation(before=resource, after=None, what="is left out")
 
 
@@ -50,6 +53,7 @@ def _changes(resource: Resource) -> Iterator[tuple[Path, Value]]:
         for number, container in enumerate(items(resource.at(*_POD, "containers"))):
             yield from _of_container(resource, (*_POD, "containers", number), container)
     yield from _OF_KIND.get(resource.kind, _nothing)(resource)
+    yield from aws_changes(resource)
 
 
 def _nothing(_resource: Resource) -> Iterator[tuple[Path, Value]]:

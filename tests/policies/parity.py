@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from policies.harness import Value
 from policies.rule import Resource
 from tests.policies.aws_cases import AWS
+from tests.policies.aws_hardening_cases import HARDENING
 from tests.policies.cases import KUBERNETES, Case, Path
 
-CASES = (*KUBERNETES, *AWS)
+CASES = (*KUBERNETES, *AWS, *HARDENING)
 
 # The pack's rule → checkov's checks that ask the same. Each bad form must fail one of them, each good form none.
 CHECKOV: Mapping[str, frozenset[str]] = {

@@ -13,9 +13,10 @@ from policies.harness import UNKNOWN, Asked, Diagnostic, Harness, Secret, Value
 from policies.pack.rules import by_id, rules
 from policies.pack.serving import pack
 from tests.policies.aws_cases import AWS
+from tests.policies.aws_hardening_cases import HARDENING
 from tests.policies.cases import KUBERNETES, Case, Path, changed
 
-CASES = (*KUBERNETES, *AWS)
+CASES = (*KUBERNETES, *AWS, *HARDENING)
 BAD = [
     pytest.param(case, path, props, id=f"{case.policy}-{number}-{'.'.join(map(str, path))}")
     for number, case in enumerate(CASES)

@@ -12,6 +12,12 @@ def _check(resource: Resource) -> Iterator[str]:
     kind = resource.at("authenticationMode", "type")
     if not off and (resource.at("noPasswordRequired") is True or kind == "no-password-required"):
         yield "needs no password"
+    if (
+        not off
+        and "+@all" in str(resource.at("accessString")).split()
+        and "-@dangerous" not in str(resource.at("accessString")).split()
+    ):
+        yield "may do everything, what is dangerous too"
 
 
 RULE = Rule(

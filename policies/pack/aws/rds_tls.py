@@ -11,6 +11,8 @@ def _check(resource: Resource) -> Iterator[str]:
     given = {str(at(each, "name")): str(at(each, "value")) for each in items(resource.at("parameters"))}
     if str(resource.at("family")).startswith("postgres") and given.get("rds.force_ssl") != "1":
         yield "rds.force_ssl is not 1"
+    if given.get("ssl_min_protocol_version") in {"TLSv1", "TLSv1.1"}:
+        yield f"ssl_min_protocol_version is {given['ssl_min_protocol_version']}"
 
 
 RULE = Rule(

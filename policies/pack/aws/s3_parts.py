@@ -18,11 +18,11 @@ def _check(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str]]:
     for bucket in (each for each in resources if each.type == "aws:s3/bucket:Bucket"):
         for part in _PARTS:
             kind = f"aws:s3/{part[0].lower()}{part[1:]}:{part}"
-            if not any(each.type == kind and _is_of(each, bucket) for each in resources):
+            if not any(each.type == kind and is_of(each, bucket) for each in resources):
                 yield bucket, f"has no {part}"
 
 
-def _is_of(part: Resource, bucket: Resource) -> bool:
+def is_of(part: Resource, bucket: Resource) -> bool:
     """By name where that is known, otherwise by the resource's own: components name a part as its bucket."""
     named = part.at("bucket")
     return named in {bucket.at("bucket"), bucket.name} or part.name.startswith(bucket.name)
