@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from local.paths import CHECKOUT, Paths
 from local.record import Way
 from local.up import cluster_of, require_up
 from promotion.bill import Bill
-from promotion.gateways import Gateways
+from promotion.gateways import Gateways, Shares
 from promotion.shift import BACK, Stage, forward
 from stacks.rollout import Rollout
 
@@ -40,11 +40,11 @@ class LocalApplier:
 
     def apply(self, environment: str, bill: Bill) -> None:
         """See `Applier`. Without candidates, Deployments roll: the new pod is ready before an old one goes."""
-        candidates = self._gateways(environment).candidates()
-        for stage in BACK if candidates else BACK[-1:]:
+        without = self._gateways(environment).without_candidates()
+        for stage in BACK if without.percents else BACK[-1:]:
             self._run(environment, bill, stage, None)
             if stage.settled:
-                self._wait(environment, dict.fromkeys(candidates, 0))
+                self._wait(environment, without)
         self._hold(environment, bill)
 
     def shift(self, environment: str, serving: Bill, bill: Bill, percents: Sequence[int]) -> Iterator[Stage]:
@@ -94,7 +94,7 @@ class LocalApplier:
     def _gateways(self, environment: str) -> Gateways:
         return Gateways(cluster=cluster_of(require_up(environment, self.paths), self.paths))
 
-    def _wait(self, environment: str, wanted: Mapping[str, int]) -> None:
+    def _wait(self, environment: str, wanted: Shares) -> None:
         # On a simulated node no gateway runs that could know anything.
         if require_up(environment, self.paths).way is not Way.SIMULATED:
             self._gateways(environment).wait(wanted)

@@ -123,8 +123,10 @@ def images(graph: Graph) -> dict[str, object]:
 def test_a_candidate_stands_beside_its_agent_and_neither_finds_the_others_pods() -> None:
     graph = made(shifting())
     assert images(graph) == {"acme-concierge": DIGEST, "acme-concierge-next": OTHER}
-    selectors = [one.at("spec", "selector", "matchLabels") for one in graph.of("apps/v1:Deployment")]
-    pods = [one.at("spec", "template", "metadata", "labels") for one in graph.of("apps/v1:Deployment")]
+    # By name: which of the two is registered first is chance.
+    deployments = sorted(graph.of("apps/v1:Deployment"), key=lambda one: one.name)
+    selectors = [one.at("spec", "selector", "matchLabels") for one in deployments]
+    pods = [one.at("spec", "template", "metadata", "labels") for one in deployments]
     for selector, labels in zip(selectors, reversed(pods), strict=True):
         assert isinstance(selector, dict)
         assert isinstance(labels, dict)

@@ -8,21 +8,34 @@ from pathlib import Path
 import pytest
 
 from local.cluster import Cluster
-from promotion.gateways import Gateways, knows
+from promotion.gateways import Gateways, Shares, knows
 
 OLD, NEW = "concierge.acme.svc.cluster.local", "concierge-next.acme.svc.cluster.local"
+
+
+OWNER = "acme/gateway"
+
+
+def shares(percents: dict[str, int]) -> Shares:
+    return Shares(percents=percents, owners=frozenset({OWNER, "acme/gateway-domains"}))
 
 
 def named(host: str) -> str:
     return f"outbound|80||{host}"
 
 
-def dump(*targets: tuple[str, int]) -> object:
+def dump(*targets: tuple[str, int], owner: str = OWNER) -> object:
     if len(targets) == 1:
         action: dict[str, object] = {"cluster": named(targets[0][0])}
     else:
         action = {"weighted_clusters": {"clusters": [{"name": named(host), "weight": part} for host, part in targets]}}
-    route = {"match": {"prefix": "/agents/concierge/"}, "route": action}
+    namespace, name = owner.split("/")
+    path = f"/apis/networking.istio.io/v1/namespaces/{namespace}/virtual-service/{name}"
+    route = {
+        "match": {"prefix": "/agents/concierge/"},
+        "route": action,
+        "metadata": {"filter_metadata": {"istio": {"config": path}}},
+    }
     return {"configs": [{"route_config": {"virtual_hosts": [{"routes": [route]}]}}]}
 
 
@@ -40,20 +53,32 @@ def dump(*targets: tuple[str, int]) -> object:
     ],
 )
 def test_whether_it_knows(told: object, wanted: dict[str, int], right: bool) -> None:
-    assert knows(told, wanted) is right
+    assert knows(told, shares(wanted)) is right
+
+
+def test_another_owners_route_to_the_same_agent_is_none_of_it() -> None:
+    """A tenant's route to somebody else's agent took every shift back at its first share."""
+    both = [dump((OLD, 50), (NEW, 50)), dump((OLD, 100), owner="elsewhere/gateway")]
+    assert knows(both, shares({OLD: 50, NEW: 50}))
+    assert not knows(both[1:], shares({OLD: 50, NEW: 50}))
 
 
 def virtual_service(*targets: tuple[str, int | None]) -> dict[str, object]:
     route = [{"destination": {"host": host}} | ({"weight": part} if part is not None else {}) for host, part in targets]
-    return {"metadata": {"name": "gateway"}, "spec": {"http": [{"route": route}, {"redirect": {}}]}}
+    return {
+        "metadata": {"namespace": "acme", "name": "gateway"},
+        "spec": {"http": [{"route": route}, {"redirect": {}}]},
+    }
 
 
 def test_what_is_shared_and_who_are_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [virtual_service((OLD, 90), (NEW, 10)), virtual_service(("analyst.globex.svc", None))]
+    alone = virtual_service(("analyst.globex.svc", None)) | {"metadata": {"namespace": "globex", "name": "gateway"}}
+    found = [virtual_service((OLD, 90), (NEW, 10)), alone]
     monkeypatch.setattr(Cluster, "items", lambda *_: found)
     gateways = Gateways(cluster=Cluster(kubectl=Path("kubectl"), kubeconfig=Path("kubeconfig")))
-    assert gateways.shared() == {OLD: 90, NEW: 10}
-    assert gateways.candidates() == [NEW]
+    owners = frozenset({OWNER})
+    assert gateways.shared() == Shares(percents={OLD: 90, NEW: 10}, owners=owners)
+    assert gateways.without_candidates() == Shares(percents={NEW: 0}, owners=owners)
 
 
 def pod(name: str, ready: bool, workload: str = "gateway") -> dict[str, object]:
@@ -73,5 +98,5 @@ def test_only_pods_that_serve_are_waited_for(monkeypatch: pytest.MonkeyPatch) ->
     found = [pod("one", True), pod("two", True), pod("begins", False), unplaced, pod("redis", True, "redis")]
     monkeypatch.setattr(Cluster, "items", lambda *_: found)
     monkeypatch.setattr(Cluster, "execute", execute)
-    Gateways(cluster=Cluster(kubectl=Path("kubectl"), kubeconfig=Path("kubeconfig"))).wait({OLD: 50, NEW: 50})
+    Gateways(cluster=Cluster(kubectl=Path("kubectl"), kubeconfig=Path("kubeconfig"))).wait(shares({OLD: 50, NEW: 50}))
     assert asked == ["one", "two"]
