@@ -92,7 +92,7 @@ def undo(name: Annotated[str, typer.Argument(help="The experiment.")]) -> None:
 
 def about_bill(bill: str, environment: str) -> dict[str, str]:
     """What binds a verdict to a bill, where just that runs. Raises UserError where something else does."""
-    from promotion.verbs import running_bill
+    from promotion.desk import running_bill
 
     return {"bill": running_bill(bill, environment)}
 

@@ -13,10 +13,10 @@ from groundwork.cli import app
 from groundwork.errors import ExitCode, UserError
 from groundwork.verdict import Check, Outcome, Verdict
 from local.cluster import Cluster
+from promotion import desk
 from promotion.bill import Bill, sha256
 from promotion.here import pin_images, running_images, work_tree
 from promotion.making import make_bill
-from promotion.verbs import _keys, _office
 from stacks.rollout import Rollout
 from tests.promotion.made import NOW, verdict
 
@@ -46,7 +46,7 @@ def bill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         document["principals"][name] = {**made[name], "roles": roles}
     trusted.write_text(yaml.safe_dump(document), "utf-8")
     found = made_bill()
-    _office().keep(_keys().signer("alice").sign("bill", found), found.digest)
+    desk.office().keep(desk.keys().signer("alice").sign("bill", found), found.digest)
     return found.digest
 
 
@@ -67,11 +67,11 @@ def made_bill(source: str = "0" * 40) -> Bill:
 
 def test_keys_are_their_owners_alone(bill: str) -> None:
     assert bill
-    for file in _keys().folder.glob("*.pem"):
+    for file in desk.keys().folder.glob("*.pem"):
         assert file.stat().st_mode & 0o777 == 0o600
     file.chmod(0o644)
     with pytest.raises(UserError, match="others may read"):
-        _keys().signer(file.stem)
+        desk.keys().signer(file.stem)
     assert "has a key already" in str(refused("principal", "create", "alice"))
 
 
