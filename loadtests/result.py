@@ -62,7 +62,10 @@ class Step(_Frozen):
 
 
 class Result(_Frozen):
-    """A run as it is stored. `knee`: the highest level served well before one that was not; None without one."""
+    """A run as it is stored. `knee`: the highest level served well before one that was not; None without one.
+
+    `pauses`: of its workers, as in `Samples`.
+    """
 
     run: str
     plan: Plan
@@ -71,6 +74,7 @@ class Result(_Frozen):
     seconds: float
     aborted: str | None
     workers: tuple[Mapping[str, float], ...]
+    pauses: tuple[tuple[int, int], ...] = ()
     all: SeriesResult
     series: tuple[SeriesResult, ...]
     points: tuple[Point, ...]
@@ -94,6 +98,7 @@ def sum_up(name: str, target: str, run: Run, verdict: Verdict) -> Result:
             {"index": worker.index, "processor": round(worker.processor, 3), "seconds": round(worker.seconds, 3)}
             for worker in run.workers
         ),
+        pauses=tuple(run.samples.pauses),
         all=_series("all", {}, run.samples, begin, end),
         series=tuple(
             _series(f"{each.tenant}/{each.agent} {each.kind}", each._asdict(), run.samples, begin, end)

@@ -213,7 +213,7 @@ def _gather(
             gone.add(index)
             continue
         message = json.loads(line)
-        samples.add(Row(*row) for row in message.get("rows", ()))
+        samples.add((Row(*row) for row in message.get("rows", ())), message.get("pauses", ()))
         if "end" in message:
             ends[index] = WorkerEnd(**message["end"])
         now = time.time()

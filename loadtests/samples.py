@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,10 @@ DIGITS, LOWEST, HIGHEST = 3, 1, 3_600_000_000
 
 @dataclass(kw_only=True)
 class Samples:
-    """All requests of a run, warm-up too. Times in µs, as in `Row`; `errors`: index into `names`, 0 for none."""
+    """All requests of a run, warm-up too. Times in µs, as in `Row`; `errors`: index into `names`, 0 for none.
+
+    `pauses`: when a worker stood still and could neither send nor take in, from and to.
+    """
 
     series: Sequence[Series]
     which: array[int] = field(default_factory=lambda: array("H"))
@@ -30,12 +34,14 @@ class Samples:
     waited: array[int] = field(default_factory=lambda: array("B"))
     error: array[int] = field(default_factory=lambda: array("H"))
     names: list[str] = field(default_factory=lambda: [""])
+    pauses: list[tuple[int, int]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.which)
 
-    def add(self, rows: Iterable[Row]) -> None:
+    def add(self, rows: Iterable[Row], pauses: Iterable[Sequence[int]] = ()) -> None:
         """Take in what a worker has said."""
+        self.pauses.extend((begin, end) for begin, end in pauses)
         for row in rows:
             if row.error not in self.names:
                 self.names.append(row.error)
@@ -58,6 +64,25 @@ class Samples:
         which, intended = self.which, self.intended
         return [n for n in range(len(which)) if which[n] in wanted and low <= intended[n] < high]
 
+    def undisturbed(self, numbers: Iterable[int]) -> list[int]:
+        """Those of the requests that no pause of the generator has touched, or the crowd that came after it.
+
+        What was held up is sent at once when a pause ends: the server gets through it in as long again, where it is
+        half busy.
+        """
+        spans = _joined((begin, end + (end - begin)) for begin, end in self.pauses)
+        begins, ends = [begin for begin, _ in spans], [end for _, end in spans]
+        found = []
+        for n in numbers:
+            before = bisect_right(begins, self.intended[n] + self.latency[n]) - 1
+            if before < 0 or ends[before] <= self.intended[n]:
+                found.append(n)
+        return found
+
+    def still(self, begin: float, end: float) -> float:
+        """Seconds of [begin, end) in which a worker stood still."""
+        return sum(max(0.0, min(end, high / 1e6) - max(begin, low / 1e6)) for low, high in _joined(self.pauses))
+
     def times(self, numbers: Iterable[int], metric: str = "latency", *, prompt: bool = False) -> list[int]:
         """`latency` or `first` of those that were answered well, µs.
 
@@ -72,6 +97,17 @@ class Samples:
     def errors(self, numbers: Iterable[int]) -> Counter[str]:
         """How many without a good answer, by why."""
         return Counter(self.names[self.error[n]] for n in numbers if self.error[n])
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same, those that overlap made one, in their order."""
+    found: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((begin, end))
+    return found
 
 
 def histogram(times: Iterable[int]) -> HdrHistogram:

@@ -74,7 +74,7 @@ class Store:
 def read_requests(file: Path, result: Result) -> Samples:
     """A run's requests as they were measured. Raises UserError where the file is not what was written."""
     series = [Series(**each.tags) for each in result.series]
-    samples = Samples(series=series)
+    samples = Samples(series=series, pauses=list(result.pauses))
     try:
         with gzip.open(file, "rt", encoding="utf-8", newline="") as stream:
             samples.add(_rows(stream, series))

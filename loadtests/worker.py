@@ -35,6 +35,9 @@ from loadtests.shapes import arrivals, level, stages
 
 WORDS = ("report", "guest", "room", "hotel", "market", "growth", "river", "signal", "paper", "winter")
 FLUSH_SECONDS, READY_SECONDS = 0.5, 0.05
+# A worker that was to look up after the first and did so later by the second was kept from it: its processor was
+# somebody else's, or its own work took too long. Whatever it sent or took in meanwhile was late by that.
+BEAT_SECONDS, PAUSE_SECONDS = 0.02, 0.03
 _ERRORS = (
     (TimeoutError, "timeout"),
     (ConnectionRefusedError, "connection refused"),
@@ -66,6 +69,8 @@ class Source:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.rows: list[Row] = []
+        self.pauses: list[tuple[int, int]] = []
+        self._looked_up: float | None = None
         self.started = self.ends = 0.0
         self.begun, self.stop = Event(), Event()
         self.exhausted = False
@@ -79,6 +84,15 @@ class Source:
         self.started = time.perf_counter() + (start.at - time.time())
         self.ends = self.started + self.job.plan.seconds
         self.begun.set()
+
+    def beat(self) -> None:
+        """Called all the time: where it was not, the worker stood still."""
+        now, before = time.perf_counter(), self._looked_up
+        self._looked_up = now
+        if before is not None and now - before > BEAT_SECONDS + PAUSE_SECONDS:
+            self.pauses.append(
+                (max(0, round((before - self.started) * 1e6)), max(0, round((now - self.started) * 1e6)))
+            )
 
     def choose(self) -> Wanted:
         """By weight and mix."""
@@ -261,6 +275,7 @@ def run(job: Job, orders: FileIO) -> WorkerEnd:
     _say({"ready": True})
     source.begin(Start.model_validate_json(orders.readline()))
     gevent.spawn(_obey, source)
+    gevent.spawn(_beat, source)
     before = time.process_time()
     gevent.sleep(max(0.0, source.started - time.perf_counter()))
     _follow(source, runner)
@@ -293,6 +308,12 @@ def _spawn(runner: locust.runners.LocalRunner, users: int) -> None:
     runner.start(users, spawn_rate=max(users, 1), wait=False)
 
 
+def _beat(source: Source) -> None:
+    while True:
+        source.beat()
+        gevent.sleep(BEAT_SECONDS)
+
+
 def _obey(source: Source) -> None:
     """Stop when the parent says so, or is gone."""
     gevent.socket.wait_read(sys.stdin.fileno())
@@ -300,9 +321,11 @@ def _obey(source: Source) -> None:
 
 
 def _flush(source: Source) -> None:
+    source.beat()  # first: nobody sees an answer that was late without the reason
     rows, source.rows = source.rows, []
-    if rows:
-        _say({"rows": rows})
+    pauses, source.pauses = source.pauses, []
+    if rows or pauses:
+        _say({"rows": rows, "pauses": pauses})
 
 
 def _say(message: dict[str, object]) -> None:

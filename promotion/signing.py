@@ -12,11 +12,11 @@ from typing import TypeVar
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components.documents import DocumentError, StrictModel, read_document, read_text
 from components.problems import as_user_error
-from components.units import Name
+from components.units import Name, refusal
 from groundwork.errors import ExitCode, UserError
 from groundwork.files import write_atomically
 
@@ -67,6 +67,14 @@ class Principals(StrictModel):
     """promotion/principals.yaml: who is trusted to sign what."""
 
     principals: dict[Name, Principal] = Field(default={})
+
+    @model_validator(mode="after")
+    def _one_key_one_name(self) -> Principals:
+        """Who has two names could approve what they wrote under the other."""
+        keys = [each.public_key for each in self.principals.values()]
+        if len(keys) != len(set(keys)):
+            raise refusal("two principals have the same public key", "a key of their own each")
+        return self
 
 
 class Signed(BaseModel):

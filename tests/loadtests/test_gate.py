@@ -88,10 +88,48 @@ def test_a_generator_that_was_late_itself_gives_no_verdict() -> None:
     plan = made.plan(limits={"latency": ["p(95) < 150ms"]})
     generator, limit = judge(made.run(plan, late=150_000), rules(plan), None)
     assert (generator.outcome, limit.outcome) == (Outcome.PASS, Outcome.INCONCLUSIVE)
-    generator, _ = judge(made.run(plan, late=300_000), rules(plan), None)
-    assert generator.outcome is Outcome.INCONCLUSIVE
     slow = judge(made.run(plan, late=150_000, slower=4), rules(plan), None)
     assert slow[-1].outcome is Outcome.FAIL, "it is too slow without the generator's delay too"
+
+
+PAUSES = ((4.0, 4.4), (9.0, 9.6), (15.0, 15.5))
+
+
+def test_a_generator_that_stood_still_now_and_then_is_named_where_it_broke_a_limit() -> None:
+    plan = made.plan(limits={"latency": ["p(95) < 150ms", "p(50) < 150ms", {"limit": "p(95) < 150ms", "window": "5s"}]})
+    generator, tail, middle, window = judge(made.run(plan, pauses=PAUSES), rules(plan), None)
+    assert (generator.outcome, middle.outcome) == (Outcome.PASS, Outcome.PASS), "it changed nothing there"
+    for check in (tail, window):
+        assert check.outcome is Outcome.INCONCLUSIVE
+        assert "load generator" in check.why
+
+
+def test_a_generator_that_stood_still_excuses_no_slow_build() -> None:
+    plan = made.plan(limits={"latency": ["p(95) < 150ms"], "errors": ["rate < 0.5%"]})
+    _, slow, errors = judge(made.run(plan, pauses=PAUSES, slower=2.5, errors=0.03), rules(plan), None)
+    assert (slow.outcome, errors.outcome) == (Outcome.FAIL, Outcome.FAIL)
+
+
+def test_a_generator_that_stood_still_too_long_did_not_send_what_was_planned() -> None:
+    plan = made.plan(limits={"latency": ["p(50) < 150ms"]})
+    generator, middle = judge(made.run(plan, pauses=[(4, 6.5)]), rules(plan), None)
+    assert (generator.outcome, middle.outcome) == (Outcome.INCONCLUSIVE, Outcome.PASS)
+
+
+@pytest.mark.parametrize("seed", range(10, 20))
+def test_a_comparison_leaves_out_what_a_pause_has_touched(seed: int) -> None:
+    plan = made.plan(limits={"latency": [{"limit": "p(95) < 10s", "within": 0.1}]})
+    compared = judge(made.run(plan, seed=seed, pauses=PAUSES), rules(plan), baseline())[-1]
+    assert compared.outcome is Outcome.PASS, compared
+    compared = judge(made.run(plan, seed=seed, slower=1.25, pauses=PAUSES), rules(plan), baseline())[-1]
+    assert compared.outcome is Outcome.FAIL, compared
+
+
+def test_what_the_generator_held_up_makes_nothing_hopeless() -> None:
+    plan = made.plan()
+    rule = parse("latency", "p(99) < 150ms")
+    assert hopeless(rule, made.run(plan, pauses=PAUSES).samples, plan) is None
+    assert hopeless(rule, made.run(plan, pauses=PAUSES, slower=2.5).samples, plan) is not None
 
 
 def test_no_earlier_run_is_inconclusive() -> None:

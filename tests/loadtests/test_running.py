@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from groundwork.verdict import Outcome, worst
+from loadtests.gate import judge, rules
 from loadtests.job import Caller
 from loadtests.plan import Plan
 from loadtests.running import Run, Target, run
@@ -38,6 +44,34 @@ def test_percentiles_are_the_servers_own() -> None:
     assert all(wanted <= real + 0.002 for wanted, real in zip(sorted(delays), took, strict=True))
     for share in (0.5, 0.9, 0.99):
         assert percentile(times, share) == pytest.approx(took[int(share * count) - 1], rel=0.1)
+
+
+def test_a_worker_that_stood_still_says_so_and_is_named() -> None:
+    """Stopped for a third of a second in each of two seconds, as a busy machine does: no limit is broken by that."""
+    plan = made.plan(
+        shape={"kind": "soak", "level": 50}, duration="8s", limits={"latency": ["p(95) < 100ms"]}, connections=32
+    )
+    stopped: list[float] = []
+
+    def watch(_: Samples, passed: float) -> str | None:
+        if len(stopped) < 2:
+            worker = int(Path(f"/proc/self/task/{threading.main_thread().native_id}/children").read_text().split()[-1])
+            os.kill(worker, signal.SIGSTOP)
+            stopped.append(passed)
+            # What is waited for is time itself.
+            threading.Timer(0.35, os.kill, (worker, signal.SIGCONT)).start()
+        return None
+
+    with known_server() as server:
+        measured = run(plan, Target(callers=(Caller(address=server.address),), connect={}), watch)
+    for at in stopped:
+        assert measured.samples.still(at - 0.1, at + 0.6) > 0.3
+    slow = [n for n in range(len(measured.samples)) if measured.samples.latency[n] > 100_000]
+    assert len(slow) > 400 * 0.05
+    assert not measured.samples.undisturbed(slow)
+    checks = judge(measured, rules(plan), None)
+    assert worst(check.outcome for check in checks) is Outcome.INCONCLUSIVE
+    assert "load generator" in checks[-1].why
 
 
 def test_waiting_is_counted_from_the_intended_start() -> None:

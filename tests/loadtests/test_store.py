@@ -39,11 +39,12 @@ def test_our_plans_can_be_read(name: str) -> None:
 
 def test_a_run_comes_back_as_it_was(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    run = made.run(made.plan(limits={"latency": ["p(95) < 1s"]}), errors=0.02)
+    run = made.run(made.plan(limits={"latency": ["p(95) < 1s"]}), errors=0.02, pauses=[(3.0, 3.2)])
     result = kept(store, "one", run)
     assert sorted(file.name for file in (tmp_path / "one").iterdir()) == sorted(FILES)
     assert store.get("last") == store.get("one") == result
     samples = read_requests(tmp_path / "one" / "requests.csv.gz", result)
+    assert samples.pauses == run.samples.pauses
     assert (samples.latency, samples.intended, samples.error) == (
         run.samples.latency,
         run.samples.intended,

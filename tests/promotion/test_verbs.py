@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
 from groundwork.cli import app
@@ -17,6 +18,7 @@ from promotion import desk
 from promotion.bill import Bill, sha256
 from promotion.here import pin_images, running_images, work_tree
 from promotion.making import make_bill
+from promotion.signing import Signer, read_principals
 from stacks.rollout import Rollout
 from tests.promotion.made import NOW, verdict
 
@@ -82,6 +84,18 @@ def test_approvals(bill: str) -> None:
     result = ran("approve", bill[7:19], "checkout", "local", "--as", "bob")
     assert result.exit_code == 0, result.output
     assert "approved by bob" in ran("audit", "show", "local").output
+
+
+def test_nobody_has_two_names(tmp_path: Path) -> None:
+    """As the second they could approve what they wrote as the first."""
+    key = Signer("alice", Ed25519PrivateKey.generate()).public_key
+    row = {"publicKey": key, "roles": ["author", "approver"]}
+    file = tmp_path / "principals.yaml"
+    file.write_text(yaml.safe_dump({"principals": {"alice": row}}))
+    assert set(read_principals(file)) == {"alice"}
+    file.write_text(yaml.safe_dump({"principals": {"alice": dict(row), "bob": dict(row)}}))
+    with pytest.raises(UserError, match="same public key"):
+        read_principals(file)
 
 
 def test_evidence_must_speak_about_the_bill(bill: str, tmp_path: Path) -> None:
