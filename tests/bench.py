@@ -17,7 +17,7 @@ from unittest import mock
 
 from groundwork.errors import ExitCode
 from groundwork.verdict import Outcome, worst
-from tests import bench_tenants
+from tests import bench_tenants, generator_bench
 from tests.bench_row import held, row
 from tests.cluster import gateway_bench, limits_bench, trouble_bench
 
@@ -140,6 +140,7 @@ def main() -> int:
     # In a process of its own: it has other environment variables.
     engine = subprocess.run((sys.executable, "-m", "tests.bench_engine"), check=False)
     outcomes += [held(engine.returncode == ExitCode.PASS), limits_bench.main(), trouble_bench.main()]
+    outcomes.append(generator_bench.main())
     gateway_bench.main()
     print()
     outcomes.append(held(bench_tenants.show(bench_tenants.measure())))

@@ -2,17 +2,16 @@
 
     python -m tests.generator_bench
 
-Needs Debian's `wrk` and `haproxy`. The server answers from memory, so that it is not what is measured; what counts is
-requests per second of processor time, which other work on the machine changes less than requests a second.
+A part of `make bench`. Debian's `wrk` and `haproxy` are installed where they are missing. The server answers from
+memory, so that it is not what is measured; what counts is requests per second of processor time, which other work on
+the machine changes less than requests a second.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import resource
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,14 +20,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from groundwork.console import PlainProgress
+from groundwork.verdict import Outcome
 from groundwork.waiting import wait_until
 from loadtests.job import Caller
 from loadtests.running import Target, run
 from loadtests.samples import percentile
+from local.toolchain.debian import Package, ensure
+from tests.bench_row import held, row
 from tests.loadtests import made
+from tests.loadtests.builds import HAPROXY
 from tests.loadtests.server import known_server
 
 SECONDS, CONNECTIONS = 10, 16
+WRK = Package(name="wrk", purpose="sends load to compare with", programs=("wrk",))
+# By how much a percentile may be off.
+EXACT = 0.02
+# Of the time, what the generator may stand still while that is measured.
+QUIET = 0.01
 ANSWER = '{\\"output\\": \\"yes\\"}'
 CONFIGURATION = """
 global
@@ -104,18 +113,26 @@ def accuracy() -> dict[str, float]:
         f"p{share * 100:g}": percentile(times, share) / sorted(delays)[int(share * count) - 1] - 1
         for share in (0.5, 0.9, 0.99)
     }
-    return off | {"lateP99Milliseconds": percentile(late, 0.99) * 1000}
+    still = measured.samples.still(0, 20) / 20
+    return off | {"lateP99Milliseconds": percentile(late, 0.99) * 1000, "stoodStill": still}
 
 
-def main() -> None:
-    """Print everything as JSON."""
-    missing = [name for name in ("wrk", "haproxy") if shutil.which(name) is None]
-    if missing:
-        sys.exit(f"missing: {', '.join(missing)} (apt-get install {' '.join(missing)})")
-    load = os.getloadavg()[0]
+def main() -> Outcome:
+    """Print a row each: how much load, and how exact. Only exactness has a limit."""
+    ensure(PlainProgress(), [WRK, HAPROXY])
     with fast_server() as address:
-        found = {"wrk": wrk(address), "oneWorker": ours(address, 1), "twoWorkers": ours(address, 2)}
-    print(json.dumps({"loadAverageBefore": load, **found, "accuracy": accuracy()}, indent=2))
+        rows = {"wrk": wrk(address), "one worker": ours(address, 1), "two workers": ours(address, 2)}
+    for name, found in rows.items():
+        figures = f"{found['perProcessorSecond']:8,.0f} requests a core-second, {found['perSecond']:8,.0f} a second"
+        print(f"{name:34} {figures}, load {os.getloadavg()[0]:.1f}")
+    off = accuracy()
+    # What a generator that stands still measures says nothing of how exact it is.
+    quiet = off["stoodStill"] <= QUIET
+    verdict = held(abs(off["p99"]) <= EXACT) if quiet else Outcome.INCONCLUSIVE
+    figures = f"{EXACT:6.1%}  p50 {off['p50']:+.2%}, p90 {off['p90']:+.2%}, p99 {off['p99']:+.2%}"
+    late = f"{off['lateP99Milliseconds']:.1f} ms late (p99), stood still {off['stoodStill']:.1%}"
+    print(row("the load generator's percentiles", f"{figures}, {late}", verdict))
+    return verdict
 
 
 def _open(port: int) -> bool:
@@ -124,4 +141,4 @@ def _open(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main().exit_code)

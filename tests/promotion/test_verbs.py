@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -91,9 +92,9 @@ def test_nobody_has_two_names(tmp_path: Path) -> None:
     key = Signer("alice", Ed25519PrivateKey.generate()).public_key
     row = {"publicKey": key, "roles": ["author", "approver"]}
     file = tmp_path / "principals.yaml"
-    file.write_text(yaml.safe_dump({"principals": {"alice": row}}))
+    file.write_text(json.dumps({"principals": {"alice": row}}))
     assert set(read_principals(file)) == {"alice"}
-    file.write_text(yaml.safe_dump({"principals": {"alice": dict(row), "bob": dict(row)}}))
+    file.write_text(json.dumps({"principals": {"alice": row, "bob": row}}))
     with pytest.raises(UserError, match="same public key"):
         read_principals(file)
 
