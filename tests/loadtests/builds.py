@@ -40,11 +40,12 @@ HAPROXY = Package(name="haproxy", purpose="balances and answers in tests", progr
 LEVEL, SECONDS, WARM_SECONDS = 70, 18, 2
 REPLACED_AT = 5.0
 START_SECONDS = 30.0
+# The median is compared and the tail is not: on a busy machine that is not the same twice.
 LIMITS = {
     "errors": [{"limit": "rate < 0.3%", "abort": False}],
     "latency": [
         {"limit": "p(50) < 200ms", "within": 0.1, "abort": False},
-        {"limit": "p(95) < 200ms", "within": 0.15, "abort": False},
+        {"limit": "p(95) < 200ms", "abort": False},
     ],
 }
 CONFIGURATION = """
