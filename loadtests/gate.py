@@ -18,9 +18,10 @@ from loadtests.statistics import ratio, wilson
 
 # A worker that needs more of its core than this delays what it measures.
 BUSY = 0.85
-# A generator that stands still longer than this does not send what was planned. Below it, what it is late by can only
-# make a run look worse, as it counts in the latency: a limit that is broken is asked again without that.
-STILL = 0.10
+# A generator that stands still for more of the time than the first does not send what was planned. Below it, what it is
+# late by can only make a run look worse, as it counts in the latency: a limit that is broken is asked again without.
+# Beyond the second, others have taken so much of the machine that no build is blamed for a time.
+STILL, CROWDED = 0.10, 0.05
 # The widest interval in which a comparison says that nothing has changed.
 WIDEST = 0.25
 
@@ -65,7 +66,7 @@ def judge(run: Run, limits: Sequence[Rule], baseline: Baseline | None) -> list[C
     for rule in limits:
         checks.extend(hold([rule], run.samples, begin, end))
         if rule.within is not None:
-            checks.append(_compared(rule, run, baseline))
+            checks.append(_excused(_compared(rule, run, baseline), run.samples, begin, end))
     return checks
 
 
@@ -89,6 +90,8 @@ def hopeless(rule: Rule, samples: Samples, plan: Plan) -> str | None:
         reached = failed / expected if rule.how == "rate" and expected else failed
         return f"{rule.text}: {failed} errors already" if failed and not rule.holds(reached) else None
     if rule.how != "p" or expected < rule.min_samples:
+        return None
+    if numbers and _still(samples, begin, max(samples.intended[n] for n in numbers) / 1e6) > CROWDED:
         return None
     own = samples.times(samples.undisturbed(numbers), rule.metric, prompt=True)
     over = sum(1 for value in own if not rule.holds(value / 1e6))
@@ -139,12 +142,28 @@ def _doubted(check: Check, rule: Rule, samples: Samples, begin: float, end: floa
     """A time that is broken is asked again of what the generator did in time itself: it must be broken there too."""
     if check.outcome is not Outcome.FAIL or rule.metric not in {"latency", "first"}:
         return check
+    check = _excused(check, samples, begin, end)
+    if check.outcome is not Outcome.FAIL:
+        return check
     again = _held(rule, samples, begin, end, prompt=True)
     if again.outcome is Outcome.FAIL:
         return check
     found = again.measured or "too few are left"
     why = f"{check.why}; the load generator was late itself: without what that touched {found} ({again.why})"
     return check.model_copy(update={"outcome": Outcome.INCONCLUSIVE, "why": why})
+
+
+def _excused(check: Check, samples: Samples, begin: float, end: float) -> Check:
+    """A time that is broken says nothing where the generator was kept from its processor for long: others were too."""
+    still = _still(samples, begin, end)
+    if check.outcome is not Outcome.FAIL or still <= CROWDED:
+        return check
+    why = f"{check.why}; the load generator stood still for {still:.1%} of the time: the machine was too busy to tell"
+    return check.model_copy(update={"outcome": Outcome.INCONCLUSIVE, "why": why})
+
+
+def _still(samples: Samples, begin: float, end: float) -> float:
+    return samples.still(begin, end) / (end - begin) if end > begin else 0.0
 
 
 def _whole(rule: Rule, samples: Samples, begin: float, end: float, *, prompt: bool) -> Check:
@@ -245,7 +264,7 @@ def _generator(run: Run) -> Check:
     samples = run.samples
     begin, end = run.plan.warm_up.total_seconds(), run.plan.seconds
     numbers = samples.select({}, begin, end)
-    still = samples.still(begin, end) / (end - begin) if end > begin else 0.0
+    still = _still(samples, begin, end)
     waited = sum(samples.waited[n] for n in numbers)
     good = bool(numbers) and busiest <= BUSY and still <= STILL
     return Check(

@@ -2,8 +2,8 @@
 
     python -m tests.bench_regressions [RUNS]
 
-A miss is a fault that the gate does not fail; a false alarm an unchanged build that it does not pass. Exit code 99
-where there is any.
+A run that is inconclusive, as on a busy machine, is made again, twice at most. A miss is a fault that the gate does not
+fail; a false alarm an unchanged build that it does not pass. Exit code 99 where there is any.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.bench_row import held
 from tests.loadtests.builds import baseline, gate
 from tests.loadtests.seeded import Fault
 
-RUNS = 10
+RUNS, TRIES = 10, 3
 
 
 def measure(runs: int = RUNS) -> Outcome:
@@ -29,11 +29,13 @@ def measure(runs: int = RUNS) -> Outcome:
     found: dict[Fault, Counter[Outcome]] = {fault: Counter() for fault in Fault}
     for number in range(1, runs + 1):
         for fault in Fault:
-            measured, checks = gate(fault, compared)
+            measured, checks = tried(fault, compared)
             outcome = worst(check.outcome for check in checks)
             found[fault][outcome] += 1
-            why = f"{bad(checks)} {errors(measured)}"
-            print(f"{number:>2} {fault:20} {outcome:12} load {os.getloadavg()[0]:.1f}  {why}", flush=True)
+            busy = (
+                f"load {os.getloadavg()[0]:.1f}, stood still {measured.samples.still(0, measured.plan.seconds):.2f} s"
+            )
+            print(f"{number:>2} {fault:20} {outcome:12} {busy}  {bad(checks)} {errors(measured)}", flush=True)
             if fault is Fault.NONE and outcome is Outcome.PASS:
                 compared = baseline(f"run {number}", measured)
     print(f"\n{'build':20} {'pass':>6} {'fail':>6} {'inconclusive':>13}")
@@ -41,6 +43,15 @@ def measure(runs: int = RUNS) -> Outcome:
         row = f"{counts[Outcome.PASS]:6} {counts[Outcome.FAIL]:6} {counts[Outcome.INCONCLUSIVE]:13}"
         print(f"{fault:20} {row}  {held(counts[wanted(fault)] == runs)}")
     return held(all(counts[wanted(fault)] == runs for fault, counts in found.items()))
+
+
+def tried(fault: Fault, compared: Baseline, tries: int = TRIES) -> tuple[Run, list[Check]]:
+    """The gate, asked again where the machine was too busy to tell, as the runbook says."""
+    measured, checks = gate(fault, compared)
+    if worst(check.outcome for check in checks) is Outcome.INCONCLUSIVE and tries > 1:
+        print(f"   {fault:20} again: {bad(checks)}", flush=True)
+        return tried(fault, compared, tries - 1)
+    return measured, checks
 
 
 def first() -> Baseline:
