@@ -49,7 +49,7 @@ def serve() -> None:
 
 
 def _end_with(engine: int) -> None:
-    """End this process when the one that started it is gone: the SDK waits for a goodbye, and a killed engine says none."""
+    """End this process when its engine is gone: the SDK waits for a goodbye, and a killed engine says none."""
     while os.getppid() == engine:
         time.sleep(_LOOK_AFTER_ENGINE)
     os._exit(0)
