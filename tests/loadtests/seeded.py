@@ -25,7 +25,7 @@ from agent_runtime.settings import Settings
 from components.agents.manifest import load_manifest
 
 THINK_SECONDS, SPREAD, WARM_SECONDS = 0.04, 0.15, 1.0
-SESSIONS, PATIENCE_SECONDS = 6, 1.0
+SESSIONS, PATIENCE_SECONDS = 6, 2.0
 SLOWER, ERROR_EVERY, LEAK_EVERY = 1.25, 100, 25
 # Of who asks again and again: after so long, and so often.
 GIVES_UP_SECONDS, ATTEMPTS = 0.042, 20
