@@ -107,8 +107,8 @@ def down(
 ) -> None:
     """Undo `up`.
 
-    The node goes and all that runs on it, its data too. Built programs and images stay in the cache. Of a layer alone the
-    data stays, for its next `up`.
+    The node goes and all that runs on it, its data too. Built programs and images stay in the cache.
+    Of a layer alone the data stays, for its next `up`.
 
     Examples:
       groundwork down --yes
