@@ -14,10 +14,11 @@ from components.secrets.names import NAMESPACE, OPENBAO, TLS_SECRET
 from components.secrets.server import names as served_names
 from groundwork.console import Progress, Step
 from groundwork.errors import UserError
+from local.authority.install import vault_of
 from local.cluster import Cluster
 from local.paths import Paths
 from local.record import Way
-from local.secrets import configure, tls
+from local.secrets import configure, issuing, pki, tls
 from local.secrets.api import Api
 from local.secrets.configure import Database
 from local.secrets.life import initialise, root, seal_of, unseal, wait_active
@@ -32,11 +33,15 @@ _ADMINISTRATOR = "openbao"
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """OpenBao of the environment that is up, as this machine keeps and reaches it. `named`: a file for each share."""
+    """OpenBao of the environment that is up, as this machine keeps and reaches it.
+
+    `domain`: the environment's own zone. `named`: a file for each share.
+    """
 
     cluster: Cluster
     paths: Paths
     settings: SecretsSettings
+    domain: str
     named: tuple[Path, ...] = ()
 
     @property
@@ -105,8 +110,18 @@ def settle(place: Place, tenants: Sequence[str], progress: Progress) -> str:
                 done = configure.tenants(asking, tenants)
                 did = [*(f"unsealed {pod}" for pod in opened), *(f"set up {tenant}" for tenant in done)]
                 said = ", ".join(did) or "nothing changed"
+            signs = _authority(place, reach, api, progress)
+            pki.allow(asking, issuing.names(place.cluster, place.domain))
+            said = ", ".join(filter(None, (said, signs))) if said != "nothing changed" else signs or said
         step.update(said)
     return said
+
+
+def allow_hosts(place: Place) -> None:
+    """After tenants' stacks, which may have brought hosts: the gateway may have certificates for them."""
+    hosts = issuing.hosts(place.cluster)
+    if hosts:
+        issuing.allow(place.reach, hosts)
 
 
 def bring_tenants(place: Place, tenants: Sequence[str], progress: Progress) -> None:
@@ -148,6 +163,22 @@ def _open(api: Api, place: Place, step: Step) -> str | None:
     if token is not None:  # the others join one that is active
         wait_active(api)
     return token
+
+
+def _authority(place: Place, reach: Reach, api: Api, progress: Progress) -> str:
+    """OpenBao signs below the mesh's root; what was done, or nothing. A root without room for it is only told."""
+    roots = vault_of(place.paths)
+    if not roots.exists():
+        return ""
+    state = roots.state()
+    root_ = roots.root(state.signer)
+    if not pki.has_room(root_):
+        told = pki.no_room(root_)
+        progress.say(f"{told.what}. To have it sign: {told.fix}")
+        return ""
+    asking = issuing.as_mesh_authority(reach, api)
+    done = issuing.follow(reach, asking, root_, roots.bundle(state), _now())
+    return "signs below the mesh's root" if done else ""
 
 
 def _operator(reach: Reach, api: Api) -> Api | None:

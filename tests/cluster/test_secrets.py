@@ -43,8 +43,9 @@ NAMES = ("gwsec-one", "gwsec-two")
 def place() -> Place:
     paths = Paths.for_user()
     made = record.require(paths)
-    settings = from_file(settings_file(made.stack, CHECKOUT)).secrets
-    return Place(cluster=cluster_of(made, paths), paths=paths, settings=settings)
+    settings = from_file(settings_file(made.stack, CHECKOUT))
+    cluster = cluster_of(made, paths)
+    return Place(cluster=cluster, paths=paths, settings=settings.secrets, domain=settings.domain)
 
 
 @pytest.fixture(scope="module")
