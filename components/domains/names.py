@@ -10,3 +10,5 @@ MANAGED_BY, BY_HAND = "app.kubernetes.io/managed-by", "groundwork-cli"
 AUTHORITY_CERTIFICATE = "authority-certificate"
 # What `groundwork` tells the operator of OpenBao, once it signs (images/domains/domains_operator/openbao.py).
 OPENBAO_CONFIG = "openbao"
+# The ConfigMaps, with their keys, that have whom a client is to trust: the operator's authority; the mesh's roots.
+TRUST = ((AUTHORITY_CERTIFICATE, "ca.crt"), (OPENBAO_CONFIG, "roots.crt"))

@@ -15,8 +15,8 @@ from cryptography.x509.oid import NameOID
 
 ROOT_LIFE = dt.timedelta(days=90)
 INTERMEDIATE_LIFE = dt.timedelta(days=30)
-# Below the root stands OpenBao's own authority, and below that the mesh's intermediate. Roots of before 29 November 2026
-# have 1: they sign the mesh's intermediate, and cannot sign who signs one.
+# Below the root stands OpenBao's own authority, and below that the mesh's intermediate. Roots that were made before
+# 29 November 2026 have 1: they sign the mesh's intermediate, and cannot sign who signs one.
 ROOT_PATH_LENGTH = 2
 OPENBAO_PATH_LENGTH = 1
 BACKDATE = dt.timedelta(minutes=5)  # a clock that was just set back does not refuse a fresh certificate

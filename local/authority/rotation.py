@@ -68,9 +68,7 @@ def ensure(vault: Vault, mesh: Trust, now: dt.datetime, between: Between | None 
     return True
 
 
-def rotate(  # noqa: PLR0913 – who is asked for what
-    vault: Vault, mesh: Trust, progress: Progress, now: dt.datetime, between: Between | None = None
-) -> State:
+def rotate(vault: Vault, mesh: Trust, progress: Progress, now: dt.datetime, between: Between | None = None) -> State:
     """Take the rotation as far as it can go now: all the way where every pod's certificate was renewed meanwhile.
 
     Killed anywhere, it goes on from the phase it was in. Raises UserError where the mesh does not follow; nothing is

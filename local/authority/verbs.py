@@ -81,9 +81,8 @@ def show(json_: Json = False) -> None:
     print(f"{state.phase}: {state.phase.meaning}")
     for row in rows:
         signs = "signs" if row["signs"] else "trusted"
-        print(
-            f"  {row['id']}  {signs:8}  {row['daysLeft']} days left, until {row['ends']}, path length {row['pathLength']}"
-        )
+        until = f"{row['daysLeft']} days left, until {row['ends']}"
+        print(f"  {row['id']}  {signs:8}  {until}, path length {row['pathLength']}")
 
 
 @root.command()

@@ -37,29 +37,30 @@ class OpenBaoBetween:
 
     def intermediate(self, root: Authority, now: dt.datetime) -> Authority | None:
         """One that OpenBao signed."""
-        found = self._asked(lambda asking, _reach: pki.intermediate(asking, root, now))
-        if found is None and self._there():
-            self.say("OpenBao does not sign the mesh's intermediate now: the root does")
-        return found
+        return self._asked(lambda asking, _reach: pki.intermediate(asking, root, now))
 
     def follow(self, root: Authority, bundle: str, now: dt.datetime) -> None:
         """OpenBao's authority becomes one of this root's, and the domains' operator is told."""
         self._asked(lambda asking, reach: follow(reach, asking, root, bundle, now))
 
-    def _there(self) -> bool:
-        return bool(self.cluster.names("pods", NAMESPACE, f"app.kubernetes.io/name={OPENBAO}"))
-
     def _asked(self, question: Callable[[Api, Reach], Answer]) -> Answer | None:
-        if not self._there():
+        reach = reach_of(self.cluster, self.folder)
+        if reach is None:
             return None
-        now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-        reach = Reach(cluster=self.cluster, authority=Keeper(folder=self.folder).authority(now).certificate)
         try:
             with reach.any() as api:
                 return question(as_mesh_authority(reach, api), reach)
         except UserError as error:
-            self.say(error.what)
+            self.say(f"{error.what}; the mesh's root does without OpenBao")
             return None
+
+
+def reach_of(cluster: Cluster, folder: Path) -> Reach | None:
+    """The way to OpenBao; None where this cluster has none. `folder`: where this user keeps what is OpenBao's."""
+    if not cluster.names("pods", NAMESPACE, f"app.kubernetes.io/name={OPENBAO}"):
+        return None
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    return Reach(cluster=cluster, authority=Keeper(folder=folder).authority(now).certificate)
 
 
 def as_mesh_authority(reach: Reach, api: Api) -> Api:
@@ -112,6 +113,13 @@ def allow(reach: Reach, add: Iterable[str]) -> None:
     with reach.any() as api:
         asking = reach.operator(api)
         pki.allow(asking, pki.allowed(asking) | set(add))
+
+
+def allow_host(cluster: Cluster, folder: Path, host: str) -> None:
+    """The same for one host; nothing where this cluster has no OpenBao."""
+    reach = reach_of(cluster, folder)
+    if reach is not None:
+        allow(reach, [host])
 
 
 def _host(found: Mapping[str, object]) -> str:

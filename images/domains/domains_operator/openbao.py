@@ -1,4 +1,4 @@
-"""OpenBao as the platform's own authority, where `groundwork` has said that it signs: until then the operator's key does.
+"""OpenBao as the platform's own authority, once `groundwork` has said that it signs: until then the operator does.
 
 The key of a certificate is made here and goes to the gateway's Secret alone; OpenBao sees a request. With the token of
 its own account the operator may have requests signed, for the names that OpenBao's role has, and may do nothing else.
@@ -67,7 +67,7 @@ def is_its(issuer: str) -> bool:
 
 
 def is_current(chain: bytes, told: Mapping[str, str]) -> bool:
-    """Whether the certificate is of whoever signs now: the authority that OpenBao has, or the operator where none is told."""
+    """Whether the certificate is of whoever signs now: OpenBao's authority, or the operator where none is told."""
     try:
         _, *above = x509.load_pem_x509_certificates(chain)
         wanted = x509.load_pem_x509_certificates(told["issuer.crt"].encode()) if told else []

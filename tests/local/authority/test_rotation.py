@@ -47,7 +47,8 @@ class FakeMesh:
     """istiod that takes a Secret up at once, as the real one does only if one bundle holds the other; two proxies.
 
     `renews`: whether proxies ask for a new certificate whenever they are looked at; `before`: called at each step;
-    `silent`: how often a third proxy, which begins just now, does not answer.
+    `silent`: how often a third proxy, which begins just now, does not answer; `gateway_of`: what
+    stands above the gateway's certificate.
     """
 
     renews: bool = True
@@ -56,6 +57,7 @@ class FakeMesh:
     broken: list[str] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
     silent: int = 0
+    gateway_of: x509.Certificate | None = None
 
     def secret(self) -> dict[str, str] | None:
         self.before()
@@ -97,6 +99,10 @@ class FakeMesh:
             self.silent -= 1
             found.append(Proxy(pod="c/three", trusts=frozenset(), signer=None, answers=False))
         return found
+
+    def gateways(self, root: x509.Certificate) -> list[str]:
+        self.before()
+        return [] if self.gateway_of is None or self.gateway_of != root else ["wildcard"]
 
     def _certificate(self) -> str:
         return self.files["ca-cert.pem"] if self.files else ""
