@@ -196,7 +196,7 @@ class KubernetesDomains(Domains):
     def _deployment(self, account: ServiceAccount, opts: pulumi.ResourceOptions) -> Deployment:
         outside = sorted({53, DNS_PORT, 443, 6443, OPENBAO_PORT, *([self._args.acme.port] if self._args.acme else [])})
         notes = {
-            # DNS has no TLS, and its clients no identity. The API server, OpenBao and the authority have TLS of their own.
+            # DNS has no TLS, and its clients no identity. The others have TLS of their own.
             "traffic.sidecar.istio.io/excludeInboundPorts": str(DNS_PORT),
             "traffic.sidecar.istio.io/excludeOutboundPorts": ",".join(map(str, outside)),
         }

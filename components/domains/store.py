@@ -128,7 +128,7 @@ class DomainStore:
                 return None
             return str((found.data or {})[key])
 
-        own, roots = (self._run(lambda place=place: read(*place)) for place in TRUST)
+        own, roots = self._run(lambda: [read(name, key) for name, key in TRUST])
         return None if own is None else own + (roots or "")
 
     def _run(self, call: Callable[[], Answer]) -> Answer:

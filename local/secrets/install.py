@@ -104,15 +104,14 @@ def settle(place: Place, tenants: Sequence[str], progress: Progress) -> str:
                         configure.database(by_root, _administrator(place))
                     configure.mark(by_root)
                 asking = reach.operator(api)
-                done = configure.tenants(asking, tenants, all_=True)
-                said = "initialised" if token else "set up anew"
+                configure.tenants(asking, tenants, all_=True)
+                did = ["initialised" if token else "set up anew"]
             else:
                 done = configure.tenants(asking, tenants)
                 did = [*(f"unsealed {pod}" for pod in opened), *(f"set up {tenant}" for tenant in done)]
-                said = ", ".join(did) or "nothing changed"
-            signs = _authority(place, reach, api, progress)
-            pki.allow(asking, issuing.names(place.cluster, place.domain))
-            said = ", ".join(filter(None, (said, signs))) if said != "nothing changed" else signs or said
+            if _authority(place, asking, api, progress):
+                did.append("signs below the mesh's root")
+            said = ", ".join(did) or "nothing changed"
         step.update(said)
     return said
 
@@ -165,20 +164,21 @@ def _open(api: Api, place: Place, step: Step) -> str | None:
     return token
 
 
-def _authority(place: Place, reach: Reach, api: Api, progress: Progress) -> str:
-    """OpenBao signs below the mesh's root; what was done, or nothing. A root without room for it is only told."""
+def _authority(place: Place, operator: Api, api: Api, progress: Progress) -> bool:
+    """OpenBao signs below the mesh's root; false where it did. A root without room for it is only told."""
     roots = vault_of(place.paths)
     if not roots.exists():
-        return ""
+        return False
     state = roots.state()
     root_ = roots.root(state.signer)
     if not pki.has_room(root_):
         told = pki.no_room(root_)
         progress.say(f"{told.what}. To have it sign: {told.fix}")
-        return ""
-    asking = issuing.as_mesh_authority(reach, api)
-    done = issuing.follow(reach, asking, root_, roots.bundle(state), _now())
-    return "signs below the mesh's root" if done else ""
+        return False
+    reach = place.reach
+    # The role first: what is told of OpenBao has it asked at once.
+    pki.allow(operator, issuing.names(place.cluster, place.domain))
+    return issuing.follow(reach, issuing.as_mesh_authority(reach, api), root_, roots.bundle(state), _now())
 
 
 def _operator(reach: Reach, api: Api) -> Api | None:
