@@ -13,11 +13,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pydantic import JsonValue
 
 from components.secrets.names import MESH_AUTHORITY, OPERATOR
 from domains_operator import openbao as operator
-from domains_operator.certificates import Cause, IssueError, OwnIssuer, new_authority, request
+from domains_operator.certificates import Cause, Issued, IssueError, OwnIssuer, new_authority, request
 from groundwork.errors import UserError
 from local.authority.certificates import (
     INTERMEDIATE_LIFE,
@@ -118,7 +119,7 @@ def test_the_mesh_s_intermediate_leads_to_the_root_and_signs_leaves_alone(bao: B
     leaf = OwnIssuer(_issued(made), dt.timedelta(days=1)).issue(["pod"])
     assert _verified(tmp_path, leaf.chain.decode(), made.certificate + made.above)
     assert not _verified(tmp_path, leaf.chain.decode(), made.certificate), "the chain is wanted whole"
-    # what an authority would sign that it signed is trusted by nobody; of yesterday, as one of the same name is not counted
+    # what an authority would sign that it signed is trusted by nobody: it has another name, as none of the same counts
     below = new_intermediate(made, NOW - dt.timedelta(days=1))
     leaf = OwnIssuer(_issued(below), dt.timedelta(days=1)).issue(["pod"])
     assert not _verified(tmp_path, leaf.chain.decode(), below.certificate + made.certificate + made.above)
@@ -181,7 +182,7 @@ def test_the_operator_gets_certificates_that_the_root_s_clients_take(
     assert leaf.not_valid_after_utc - NOW < INTERMEDIATE_LIFE + dt.timedelta(minutes=5)
     assert not leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    assert list(usage) == [x509.ExtendedKeyUsageOID.SERVER_AUTH], "of no use to a client in the mesh"
+    assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH], "of no use to a client in the mesh"
 
 
 @pytest.mark.parametrize("names", [["evil.test"], [ZONE, "evil.test"], [f"a.b.{ZONE}"], [f"*.{HOST}"], [f"*.a.{ZONE}"]])
@@ -309,8 +310,8 @@ def _own() -> OwnIssuer:
     return OwnIssuer(new_authority("Groundwork test", dt.timedelta(days=10)), dt.timedelta(days=9))
 
 
-def _issued(made: Authority) -> operator.Issued:
-    return operator.Issued(key=made.key.encode(), chain=made.certificate.encode())
+def _issued(made: Authority) -> Issued:
+    return Issued(key=made.key.encode(), chain=made.certificate.encode())
 
 
 def _split(chain: bytes) -> tuple[str, str]:
