@@ -37,11 +37,15 @@ from tests.local.authority.old import old_root
 from tests.local.secrets.bao import Bao, openbao
 
 pytestmark = pytest.mark.engine
-NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 ZONE, HOST = "groundwork.test", "agents.companyx.com"
 NAMES = [*pki.of_zone(ZONE), HOST]
-ROOT = new_root(NOW)
+ROOT = new_root(dt.datetime.now(dt.UTC).replace(microsecond=0))
 SUBJECT = "system:serviceaccount:groundwork-domains:domains"
+
+
+def now() -> dt.datetime:
+    """Not that of when this file was read, which may be long before its tests are run."""
+    return dt.datetime.now(dt.UTC).replace(microsecond=0)
 
 
 class Told:
@@ -67,7 +71,7 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
             for name, (_, policy) in configure.ACCOUNTS.items():
                 asking.write(f"sys/policies/acl/{name}", {"policy": policy})
         assert pki.allow(_as(running, OPERATOR), NAMES)
-        assert pki.follow(_as(running, MESH_AUTHORITY), ROOT, ROOT.certificate, NOW)
+        assert pki.follow(_as(running, MESH_AUTHORITY), ROOT, ROOT.certificate, now())
         yield running
 
 
@@ -76,7 +80,7 @@ def issuer(bao: Bao, tmp_path_factory: pytest.TempPathFactory) -> operator.Platf
     """The domains' operator's, with a token of its account."""
     signer, token = ec.generate_private_key(ec.SECP256R1()), tmp_path_factory.mktemp("token") / "token"
     public = signer.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    claims = {"sub": SUBJECT, "aud": "openbao", "iat": NOW, "exp": NOW + dt.timedelta(hours=1)}
+    claims = {"sub": SUBJECT, "aud": "openbao", "iat": now(), "exp": now() + dt.timedelta(hours=1)}
     token.write_text(jwt.encode(claims, signer, algorithm="ES256"))
     with root(bao.api, bao.shares) as asking:
         asking.write("sys/auth/kubernetes", {"type": "jwt"})
@@ -98,7 +102,7 @@ def test_its_own_authority_is_the_root_s_and_its_key_never_leaves(bao: Bao) -> N
     own.verify_directly_issued_by(ROOT.parsed())
     assert path_length(own) == 1
     assert own.not_valid_after_utc == ROOT.parsed().not_valid_after_utc
-    assert not pki.follow(asking, ROOT, ROOT.certificate, NOW)
+    assert not pki.follow(asking, ROOT, ROOT.certificate, now())
     for path in ("pki/intermediate/generate/exported", "pki/root/generate/exported", "pki/root/generate/internal"):
         with pytest.raises(Refused) as refused:
             asking.write(path, {"common_name": "x", "key_type": "ec"})
@@ -107,12 +111,12 @@ def test_its_own_authority_is_the_root_s_and_its_key_never_leaves(bao: Bao) -> N
 
 
 def test_the_mesh_s_intermediate_leads_to_the_root_and_signs_leaves_alone(bao: Bao, tmp_path: Path) -> None:
-    made = pki.intermediate(_as(bao, MESH_AUTHORITY), ROOT, NOW)
+    made = pki.intermediate(_as(bao, MESH_AUTHORITY), ROOT, now())
     assert made is not None
     certificate = made.parsed()
     assert path_length(certificate) == 0
-    assert INTERMEDIATE_LIFE - dt.timedelta(minutes=5) < certificate.not_valid_after_utc - NOW
-    assert certificate.not_valid_after_utc - NOW < INTERMEDIATE_LIFE + dt.timedelta(minutes=5)
+    assert INTERMEDIATE_LIFE - dt.timedelta(minutes=5) < certificate.not_valid_after_utc - now()
+    assert certificate.not_valid_after_utc - now() < INTERMEDIATE_LIFE + dt.timedelta(minutes=5)
     assert len(parse_all(made.above)) == 1, "all of the chain, without the root"
     assert _verified(tmp_path, made.certificate, made.above)
     # as istiod signs a pod's
@@ -120,17 +124,17 @@ def test_the_mesh_s_intermediate_leads_to_the_root_and_signs_leaves_alone(bao: B
     assert _verified(tmp_path, leaf.chain.decode(), made.certificate + made.above)
     assert not _verified(tmp_path, leaf.chain.decode(), made.certificate), "the chain is wanted whole"
     # what an authority would sign that it signed is trusted by nobody: it has another name, as none of the same counts
-    below = new_intermediate(made, NOW - dt.timedelta(days=1))
+    below = new_intermediate(made, now() - dt.timedelta(days=1))
     leaf = OwnIssuer(_issued(below), dt.timedelta(days=1)).issue(["pod"])
     assert not _verified(tmp_path, leaf.chain.decode(), below.certificate + made.certificate + made.above)
 
 
 def test_below_a_root_without_room_nobody_would_trust_the_mesh(tmp_path: Path) -> None:
     """Why such a root is refused."""
-    for above, wanted in ((old_root(NOW), False), (new_root(NOW), True)):
-        key, asked, _ = new_request(NOW)
-        between = Authority(certificate=sign_openbao(above, asked, NOW), key=key)
-        mesh = new_intermediate(between, NOW - dt.timedelta(days=1))
+    for above, wanted in ((old_root(now()), False), (new_root(now()), True)):
+        key, asked, _ = new_request(now())
+        between = Authority(certificate=sign_openbao(above, asked, now()), key=key)
+        mesh = new_intermediate(between, now() - dt.timedelta(days=1))
         leaf = OwnIssuer(_issued(mesh), dt.timedelta(days=1)).issue(["pod"])
         chain = mesh.certificate + between.certificate
         assert _verified(tmp_path, leaf.chain.decode(), chain, trusted=above) is wanted
@@ -150,7 +154,7 @@ def test_below_a_root_without_room_nobody_would_trust_the_mesh(tmp_path: Path) -
     ids=lambda change: next(iter(change)),
 )
 def test_no_other_intermediate_is_signed(bao: Bao, change: dict[str, JsonValue]) -> None:
-    _, asked, name = new_request(NOW)
+    _, asked, name = new_request(now())
     usual: dict[str, JsonValue] = {"csr": asked, "common_name": name, "max_path_length": "0", "ttl": "1h"}
     asking = _as(bao, MESH_AUTHORITY)
     assert asking.write("pki/root/sign-intermediate", usual)
@@ -160,11 +164,11 @@ def test_no_other_intermediate_is_signed(bao: Bao, change: dict[str, JsonValue])
 
 
 def test_a_longer_life_than_the_mount_s_is_not_given(bao: Bao) -> None:
-    _, asked, name = new_request(NOW)
+    _, asked, name = new_request(now())
     body: dict[str, JsonValue] = {"csr": asked, "common_name": name, "max_path_length": "0", "ttl": "9000h"}
     made = data(_as(bao, MESH_AUTHORITY).write("pki/root/sign-intermediate", body))
     (certificate,) = parse_all(str(made["certificate"]))
-    assert certificate.not_valid_after_utc - NOW < INTERMEDIATE_LIFE + dt.timedelta(minutes=5)
+    assert certificate.not_valid_after_utc - now() < INTERMEDIATE_LIFE + dt.timedelta(minutes=5)
 
 
 @pytest.mark.parametrize("names", [[f"*.{ZONE}", ZONE], [HOST]], ids=["wildcard", "custom"])
@@ -179,7 +183,7 @@ def test_the_operator_gets_certificates_that_the_root_s_clients_take(
     assert _verified(tmp_path, *_split(made.chain), host=names[0].replace("*", "acme"))
     assert not _verified(tmp_path, *_split(made.chain), host="elsewhere.test")
     assert len(above) == 1
-    assert leaf.not_valid_after_utc - NOW < INTERMEDIATE_LIFE + dt.timedelta(minutes=5)
+    assert leaf.not_valid_after_utc - now() < INTERMEDIATE_LIFE + dt.timedelta(minutes=5)
     assert not leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH], "of no use to a client in the mesh"
@@ -205,7 +209,7 @@ def test_a_host_that_was_added_is_signed_for(bao: Bao, issuer: operator.Platform
 def test_each_account_may_do_nothing_else(bao: Bao) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     asked = {"csr": request(key, [ZONE])}
-    _, csr, name = new_request(NOW)
+    _, csr, name = new_request(now())
     mesh: dict[str, JsonValue] = {"csr": csr, "common_name": name, "max_path_length": "0", "ttl": "1h"}
     refusals: list[tuple[str, str, dict[str, JsonValue]]] = [
         (operator.ROLE, "pki/root/sign-intermediate", mesh),
@@ -230,45 +234,45 @@ def test_each_account_may_do_nothing_else(bao: Bao) -> None:
 
 
 def test_a_root_without_room_is_refused_with_what_to_do(bao: Bao) -> None:
-    old, asking = old_root(NOW), _as(bao, MESH_AUTHORITY)
+    old, asking = old_root(now()), _as(bao, MESH_AUTHORITY)
     before = pki.authority(asking)
     with pytest.raises(UserError, match="path length 1") as refused:
-        pki.follow(asking, old, old.certificate + ROOT.certificate, NOW)
+        pki.follow(asking, old, old.certificate + ROOT.certificate, now())
     assert refused.value.fix is not None and "groundwork mesh root rotate" in refused.value.fix
     assert pki.authority(asking) == before
-    assert pki.intermediate(asking, old, NOW) is None
+    assert pki.intermediate(asking, old, now()) is None
 
 
 def test_with_a_new_root_it_has_another_authority_and_the_old_one_goes_with_its_root(bao: Bao, tmp_path: Path) -> None:
-    asking, new = _as(bao, MESH_AUTHORITY), new_root(NOW)
+    asking, new = _as(bao, MESH_AUTHORITY), new_root(now())
     before = asking.names("pki/issuers")
-    assert pki.follow(asking, new, ROOT.certificate + new.certificate, NOW)
+    assert pki.follow(asking, new, ROOT.certificate + new.certificate, now())
     assert set(before) < set(asking.names("pki/issuers")), "both roots are trusted: both authorities are there"
-    made = pki.intermediate(asking, new, NOW)
+    made = pki.intermediate(asking, new, now())
     assert made is not None
     assert _verified(tmp_path, made.certificate, made.above, trusted=new)
     assert not _verified(tmp_path, made.certificate, made.above), "nobody who trusts the old root alone"
-    assert pki.intermediate(asking, ROOT, NOW) is None
-    pki.follow(asking, new, new.certificate, NOW)
+    assert pki.intermediate(asking, ROOT, now()) is None
+    pki.follow(asking, new, new.certificate, now())
     assert len(asking.names("pki/issuers")) == 1
     with root(bao.api, bao.shares) as by_root:
         assert len(by_root.names("pki/keys")) == 1
     # the tests beside this one are of the first root
-    assert pki.follow(asking, ROOT, ROOT.certificate, NOW)
+    assert pki.follow(asking, ROOT, ROOT.certificate, now())
 
 
 def test_near_the_root_s_end_nothing_outlives_it(bao: Bao, issuer: operator.PlatformIssuer) -> None:
-    asking, short = _as(bao, MESH_AUTHORITY), new_root(NOW, dt.timedelta(days=5))
-    pki.follow(asking, short, short.certificate, NOW)
+    asking, short = _as(bao, MESH_AUTHORITY), new_root(now(), dt.timedelta(days=5))
+    pki.follow(asking, short, short.certificate, now())
     ends = short.parsed().not_valid_after_utc
     try:
-        made = pki.intermediate(asking, short, NOW)
+        made = pki.intermediate(asking, short, now())
         assert made is not None
         assert abs(made.parsed().not_valid_after_utc - ends) < dt.timedelta(minutes=5)
         leaf, *_ = x509.load_pem_x509_certificates(issuer.issue([HOST]).chain)
         assert leaf.not_valid_after_utc <= ends
     finally:
-        pki.follow(asking, ROOT, ROOT.certificate, NOW)
+        pki.follow(asking, ROOT, ROOT.certificate, now())
 
 
 def test_sealed_it_is_said_to_be_tried_again_and_unsealed_it_signs(bao: Bao, issuer: operator.PlatformIssuer) -> None:
