@@ -6,7 +6,7 @@ import datetime as dt
 
 from groundwork.console import Progress
 from local.authority.mesh import MeshTrust
-from local.authority.rotation import Between, ensure
+from local.authority.rotation import Between, ensure, through
 from local.authority.vault import Vault
 from local.cluster import Cluster
 from local.paths import Paths
@@ -28,5 +28,6 @@ def install(cluster: Cluster, paths: Paths, progress: Progress) -> None:
     """Have an intermediate of the root in the cluster, before istiod starts. Raises UserError."""
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)
     with progress.step("The mesh's root of trust") as step:
-        made = ensure(vault_of(paths), MeshTrust(cluster=cluster), now, between(cluster, paths, progress))
-        step.update("intermediate written" if made else "nothing changed")
+        mesh = MeshTrust(cluster=cluster)
+        made = ensure(vault_of(paths), mesh, now, between(cluster, paths, progress))
+        step.update(f"intermediate written, of {through(mesh.secret() or {})}" if made else "nothing changed")

@@ -169,6 +169,8 @@ def _authority(place: Place, operator: Api, api: Api, progress: Progress) -> boo
     roots = vault_of(place.paths)
     if not roots.exists():
         return False
+    # The role first: once OpenBao is told of, here or by a rotation, it is asked.
+    pki.allow(operator, issuing.names(place.cluster, place.domain))
     state = roots.state()
     root_ = roots.root(state.signer)
     if not pki.has_room(root_):
@@ -176,8 +178,6 @@ def _authority(place: Place, operator: Api, api: Api, progress: Progress) -> boo
         progress.say(f"{told.what}. To have it sign: {told.fix}")
         return False
     reach = place.reach
-    # The role first: what is told of OpenBao has it asked at once.
-    pki.allow(operator, issuing.names(place.cluster, place.domain))
     return issuing.follow(reach, issuing.as_mesh_authority(reach, api), root_, roots.bundle(state), _now())
 
 
