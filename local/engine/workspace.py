@@ -19,6 +19,7 @@ import yaml
 
 from groundwork.errors import ExitCode, UserError
 from groundwork.files import write_atomically
+from local.engine import channels
 from local.engine.recovery import stack_names
 from local.paths import CHECKOUT, Paths
 from stacks.settings import stack_file
@@ -71,6 +72,7 @@ class Engine:
         """The stack `name`, made if there is none. `program` runs in this process (the engine's inline program)."""
         from pulumi.automation import Stack
 
+        channels.separate()
         self.make_folders()
         return Stack.create_or_select(name, self._workspace(name, program))
 

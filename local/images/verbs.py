@@ -1,4 +1,4 @@
-"""`groundwork images`: list, build, refresh."""
+"""`groundwork images`: list, build, refresh, lock, mirror."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from groundwork.console import Progress
     from local.images.build import Place
 
 app = typer.Typer(
@@ -78,6 +79,79 @@ def refresh() -> None:
     before, after = refresh_base(Place(), shown)
     shown.say("The base has the packages it had" if before == after else "The base has new packages")
     _references(images.build(images.names(), toolchain.ensure(["ctr"], progress=shown), shown))
+
+
+@app.command("lock")
+def lock_(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; 99 where the lock would change.")] = False,
+) -> None:
+    """Write images/lock.yaml: every image that environments run, by digest; others' as their registries have them.
+
+    Examples:
+      groundwork images lock
+      groundwork images lock --check
+    """
+    from groundwork.console import progress
+    from groundwork.errors import ExitCode
+    from groundwork.files import write_atomically
+    from local.images.build import Place
+    from local.images.locking import Locking
+    from local.images.registries import Registries
+    from stacks.image_lock import LOCK, read_catalog
+
+    place, shown = Place(), progress()
+    _need_skopeo(shown)
+    found = Locking(place=place, catalog=read_catalog(place.root), registries=Registries(), progress=shown).lock()
+    text = found.text()
+    file = place.root / LOCK
+    before = file.read_text("utf-8") if file.exists() else ""
+    if check and text != before:
+        print(f"{LOCK} is not what registries and archives have: groundwork images lock")
+        raise typer.Exit(ExitCode.FAIL)
+    if text != before:
+        write_atomically(file, text)
+    print(f"{LOCK}\t{'unchanged' if text == before else 'written'}")
+
+
+@app.command()
+def mirror(
+    environment: Annotated[str | None, typer.Argument(help="In AWS: its account's registry.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Another registry, with a folder: host[:port]/folder.")] = None,
+    json_: Json = False,
+) -> None:
+    """Copy every image of the lock into a registry, by digest, and print the references.
+
+    Examples:
+      groundwork images mirror prod
+      groundwork images mirror --to 127.0.0.1:5000/groundwork
+    """
+    from groundwork.console import progress
+    from groundwork.errors import UserError
+    from local.images.build import Place
+    from local.images.ecr import destination
+    from local.images.locking import Locking
+    from stacks.image_lock import FIX, LOCK, read_catalog, read_lock
+
+    if (environment is None) == (to is None):
+        raise UserError(what="no registry is named, or two", allowed="ENVIRONMENT or --to HOST/FOLDER")
+    place, shown = Place(), progress()
+    _need_skopeo(shown)
+    locked = read_lock(place.root)
+    if locked is None:
+        raise UserError(what="there is no lock", where=str(LOCK), fix=FIX)
+    with destination(environment, to, place.root) as (registry, registries):
+        made = Locking(place=place, catalog=read_catalog(place.root), registries=registries, progress=shown)
+        copied = list(made.mirror(locked, registry))
+    if json_:
+        print(json.dumps([{"name": one.name, "reference": one.reference, "new": one.new} for one in copied], indent=2))
+        return
+    _table(["image", "reference", ""], [[one.name, one.reference, "copied" if one.new else "there"] for one in copied])
+
+
+def _need_skopeo(shown: Progress) -> None:
+    from local.toolchain import debian
+
+    debian.ensure(shown, debian.MIRROR)
 
 
 def _references(made: Mapping[str, str]) -> None:

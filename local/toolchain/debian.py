@@ -52,6 +52,8 @@ IMAGES = (
     Package(name="mmdebstrap", purpose="makes the base image", programs=("mmdebstrap",)),
     Package(name="buildah", purpose="builds images from Dockerfiles", programs=("buildah",)),
 )
+# Not what an `up` needs: whoever asks for these has them installed.
+MIRROR = (Package(name="skopeo", purpose="copies images between registries", programs=("skopeo",)),)
 PACKAGES = (*NODE, *IMAGES)
 
 

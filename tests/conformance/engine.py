@@ -17,6 +17,7 @@ from pulumi.automation import CommandError, EngineEvent, LocalWorkspace, Stack
 from pulumi.automation.events import StepEventMetadata
 from pydantic import JsonValue
 
+from local.engine import channels
 from tests.conformance.model import Event, JsonObject, Operation
 
 PROJECT = "rec"
@@ -38,6 +39,7 @@ class Engine:
 
     def stack(self) -> Stack:
         """The scenario's stack, made if there is none, with the plugin named in the project file."""
+        channels.separate()
         self._write_project()
         workspace = LocalWorkspace(work_dir=str(self.folder), env_vars=self._environment())
         return Stack.create_or_select(self.scenario, workspace)
