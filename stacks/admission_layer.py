@@ -20,7 +20,7 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
     from stacks.environment import find_way
 
     made = [*templates.manifests(), *own.manifests(environment.images.values())]
-    one_node = find_way(environment.kubeconfig) is not Way.KUBECONFIG
+    way = find_way(environment.kubeconfig)
     args = GatekeeperArgs(
         environment=environment.name,
         chart=chart(),
@@ -28,7 +28,8 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
         rules=list(zip(made[::2], made[1::2], strict=True)),
         exempt=templates.EXEMPT,
         beside=templates.BESIDE_KINDS,
-        replicas=1 if one_node else 2,
+        replicas=2 if way is Way.KUBECONFIG else 1,
+        answers=way is not Way.SIMULATED,
     )
     Gatekeeper("gatekeeper", args, opts)
 

@@ -58,7 +58,8 @@ class GatekeeperArgs:
     """`chart`: a folder, or a name in the repository `repository`, with its `version`. `image`: by digest.
 
     `rules`: template and constraint of each. `exempt`: the namespaces that nothing is asked about. `beside`: group,
-    version and kind of what rules look up beside the object that is asked about.
+    version and kind of what rules look up beside the object that is asked about. `answers`: False where no container
+    runs: then there is no webhook and no rule, as nobody would ever answer.
     """
 
     environment: str
@@ -68,6 +69,7 @@ class GatekeeperArgs:
     exempt: Sequence[str]
     beside: Sequence[tuple[str, str, str]] = ()
     replicas: int = 2
+    answers: bool = True
     version: str | None = None
     repository: str | None = None
 
@@ -116,7 +118,8 @@ class Gatekeeper(pulumi.ComponentResource):
             resource_prefix=name,
             opts=pulumi.ResourceOptions(parent=self, depends_on=guards),
         )
-        self._rules(args, chart)
+        if args.answers:
+            self._rules(args, chart)
         self.register_outputs({})
 
     def _rules(self, args: GatekeeperArgs, chart: Chart) -> None:
@@ -214,6 +217,7 @@ def _values(args: GatekeeperArgs) -> dict[str, pulumi.Input[object]]:
         "podLabels": {key: labels[key] for key in own},
         "disableAudit": True,
         "disableMutation": True,
+        "disableValidatingWebhook": not args.answers,
         "enableExternalData": False,
         "enableGeneratorResourceExpansion": False,
         "enableK8sNativeValidation": False,

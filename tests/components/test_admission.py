@@ -88,6 +88,13 @@ def test_a_constraint_waits_for_its_kind_and_a_template_for_what_it_looks_up() -
         assert constraint.at("spec", "enforcementAction") in {"deny", "warn"}
 
 
+def test_where_no_container_runs_nothing_waits_for_an_answer() -> None:
+    graph = declared(answers=False)
+    assert graph.one("Chart").at("values", "disableValidatingWebhook") is True
+    assert [each.name for each in graph.resources if each.name.startswith(("template-", "constraint-"))] == []
+    assert values() != graph.one("Chart").at("values")
+
+
 @pytest.mark.parametrize("changes", [{"replicas": 0}, {"exempt": ("kube-system",)}, {"image": "gatekeeper:v3"}])
 def test_what_would_close_the_cluster_for_good_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises((UserError, ValueError)):
