@@ -123,7 +123,7 @@ class Gatekeeper(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _rules(self, args: GatekeeperArgs, chart: Chart) -> None:
-        """What is looked up before what looks it up; a constraint when Gatekeeper has made its kind."""
+        """What is looked up before what looks it up; a constraint after the template that its kind is made of."""
         wanted = [{"group": group, "version": version, "kind": kind} for group, version, kind in args.beside]
         kept = CustomResource(
             f"{NAME}-config",
@@ -134,13 +134,12 @@ class Gatekeeper(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[chart]),
         )
         for template, constraint in args.rules:
-            made = _custom(self, template, [kept], {"pulumi.com/waitFor": "jsonpath={.status.created}=true"})
-            _custom(self, constraint, [made], {})
+            made = _custom(self, template, [kept])
+            # Its kind is on its way: the provider asks again for a minute. No status says when, without the audit's pod.
+            _custom(self, constraint, [made])
 
 
-def _custom(
-    parent: pulumi.Resource, manifest: Manifest, after: Sequence[pulumi.Resource], notes: Mapping[str, str]
-) -> CustomResource:
+def _custom(parent: pulumi.Resource, manifest: Manifest, after: Sequence[pulumi.Resource]) -> CustomResource:
     metadata = manifest["metadata"]
     assert isinstance(metadata, Mapping)  # noqa: S101 – as policies/admission makes them
     kind = str(manifest["kind"])
@@ -149,7 +148,7 @@ def _custom(
         f"{own}-{metadata['name']}",
         api_version=str(manifest["apiVersion"]),
         kind=kind,
-        metadata=ObjectMetaArgs(name=metadata["name"], annotations={**metadata.get("annotations", {}), **notes}),
+        metadata=ObjectMetaArgs(name=metadata["name"], annotations=metadata.get("annotations")),
         spec=manifest["spec"],
         opts=pulumi.ResourceOptions(parent=parent, depends_on=list(after)),
     )
@@ -234,6 +233,8 @@ def _values(args: GatekeeperArgs) -> dict[str, pulumi.Input[object]]:
         # One replica is never to be drained away: of several, one at a time.
         "pdb": {"controllerManager": {"minAvailable": max(args.replicas - 1, 0)}},
         "controllerManager": {
+            # The chart leaves it to the audit's pod to make a constraint's kind of its template.
+            "disableGenerateOperation": False,
             "strategyRollingUpdate": {"maxUnavailable": 0},
             "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "384Mi"}},
         },
