@@ -135,7 +135,7 @@ class Gatekeeper(pulumi.ComponentResource):
         )
         for template, constraint in args.rules:
             made = _custom(self, template, [kept])
-            # Its kind is on its way: the provider asks again for a minute. No status says when, without the audit's pod.
+            # Its kind is on its way: the provider asks again for a minute. Without the audit no status says when.
             _custom(self, constraint, [made])
 
 
