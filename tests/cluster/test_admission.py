@@ -49,6 +49,12 @@ BAD_PODS: Mapping[str, tuple[Where, object]] = {
     "runAsUser": (("spec", "securityContext", "runAsUser"), 0),
 }
 
+# Without this the API server calls the pod invalid before anybody is asked whether it may be.
+VALID: Mapping[str, tuple[Where, object]] = {
+    "windowsHostProcess": (("spec", "hostNetwork"), True),
+    "procMount": (("spec", "hostUsers"), False),
+}
+
 
 @pytest.fixture(scope="module", autouse=True)
 def layer(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -101,8 +107,8 @@ def test_a_restricted_pod_of_an_image_of_the_bill_gets_in() -> None:
 
 @pytest.mark.parametrize("check", BAD_PODS)
 def test_a_pod_that_breaks_the_pod_security_standard_is_refused(check: str) -> None:
-    path, value = BAD_PODS[check]
-    done = asked(changed(good(), path, value))
+    made = changed(good(), *VALID[check]) if check in VALID else good()
+    done = asked(changed(made, *BAD_PODS[check]))
     assert done.returncode != 0, check
     assert "violates PodSecurity" in done.stderr or "denied the request" in done.stderr, done.stderr
 
