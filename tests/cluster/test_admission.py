@@ -78,7 +78,7 @@ def layer(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         kubectl("rollout", "status", "-n", NAMESPACE, MANAGER, "--timeout=120s", check=False)
         kubectl("delete", "namespace", SPACE, "--wait=false", check=False)
         if not chosen:
-            succeeded(groundwork("down", "local.admission", checkout=checkout))
+            succeeded(groundwork("down", "local.admission", "--yes", checkout=checkout))
 
 
 def good(name: str = "good") -> dict[str, object]:
