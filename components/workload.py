@@ -65,8 +65,8 @@ class ServerArgs:
     """One server process, which answers `/healthz` and `/readyz` on its port named `http`.
 
     `image`: by digest. `drain_seconds`: how long it may go on, after SIGTERM, with what it has begun. `live`, `ready`:
-    other paths, or commands that end with 0 in the container. `arguments`: of the image's program. `group`: its
-    processes' own.
+    other paths, or commands that end with 0 in the container. `arguments`: of the image's program; `command`: in its
+    place. `group`: its processes' own.
     """
 
     name: str
@@ -83,6 +83,7 @@ class ServerArgs:
     ready: str | Sequence[str] = READY
     beside: Sequence[BesideArgs] = ()
     arguments: Sequence[str] = ()
+    command: Sequence[str] = ()
     group: int = USER
 
     def __post_init__(self) -> None:
@@ -159,6 +160,7 @@ def _container(args: ServerArgs) -> ContainerArgs:
         name=args.name,
         image=args.image,
         image_pull_policy="IfNotPresent",
+        command=list(args.command) or None,
         args=list(args.arguments) or None,
         ports=[ContainerPortArgs(name=name, container_port=port) for name, port in args.ports.items()],
         env=list(args.env),

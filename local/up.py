@@ -157,6 +157,22 @@ def down(paths: Paths, progress: Progress) -> Record | None:
     return earlier
 
 
+def down_layer(stack: str, paths: Paths, progress: Progress) -> None:
+    """Undo the `up` of one layer, whether or not the environment's settings choose it still. Raises UserError."""
+    from stacks.layers import RESERVED, is_layer
+
+    environment, _, layer = stack.partition(".")
+    if not is_layer(layer):
+        raise UserError(
+            what=f"{stack!r} is no layer of an environment",
+            allowed=", ".join(f"{environment}.{name}" for name in RESERVED),
+            fix="a tenant goes by: groundwork tenant delete NAME; all of this machine by: groundwork down",
+        )
+    operator = operator_of(require_up(environment, paths), paths, progress)
+    operator.run(Operation.DESTROY, stack)
+    operator.forget(stack)
+
+
 def _remove_root(cluster: Cluster) -> None:
     """What stands in the cluster and in no stack's state: the mesh's intermediate, with its namespace."""
     from local.authority.mesh import MeshTrust

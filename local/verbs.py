@@ -101,15 +101,20 @@ def preview(
     print(json.dumps(as_json(outcome), indent=2) if json_ else outcome.summary)
 
 
-def down(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+def down(
+    layer: Annotated[str | None, typer.Argument(help="A layer alone: local.observability.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
     """Undo `up`.
 
     The node goes and all that runs on it, its data too. Built programs and images stay in the cache.
 
-    Example:
+    Examples:
       groundwork down --yes
+      groundwork down local.observability --yes
     """
     from local.up import down as take_down
+    from local.up import down_layer
 
     paths = Paths.for_user()
     made = record.read(paths)
@@ -118,8 +123,11 @@ def down(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] =
             raise UserError(what="`down` deletes data and asks first", fix="run: groundwork down --yes")
         # Without a record there may still be a node: another user's, or one whose data folder is gone.
         what = f"{made.way.meaning}, and all data of {made.stack!r}" if made else "the node of this machine, if any"
-        typer.confirm(f"Remove {what}?", abort=True)
-    take_down(paths, progress())
+        typer.confirm(f"Remove {layer or what}?", abort=True)
+    if layer:
+        down_layer(layer, paths, progress())
+    else:
+        take_down(paths, progress())
 
 
 def kubeconfig() -> None:

@@ -157,9 +157,10 @@ class OpenBao(pulumi.ComponentResource):
 
     def _nodes(self, depends_on: Sequence[pulumi.Resource]) -> StatefulSet:
         text = server.configuration(self._args.replicas, self._args.seal)
-        config = ConfigMap(self._name, metadata=self._meta(), data={"openbao.json": text}, opts=self._inside())
+        files = {server.FILE: text, server.SCRIPT.name: server.SCRIPT.read_text("utf-8")}
+        config = ConfigMap(self._name, metadata=self._meta(), data=files, opts=self._inside())
         annotations = {
-            "groundwork/config": hashlib.sha256(text.encode()).hexdigest()[:12],
+            "groundwork/config": hashlib.sha256("".join(files.values()).encode()).hexdigest()[:12],
             "prometheus.io/scrape": "true",
             "prometheus.io/port": str(METRICS_PORT),
             "prometheus.io/path": server.METRICS_PATH,
@@ -185,6 +186,7 @@ class OpenBao(pulumi.ComponentResource):
         return ServerArgs(
             name=OPENBAO,
             image=self._args.image,
+            command=server.command(),
             service_account=OPENBAO,
             selector=SELECTOR,
             # The port of metrics answers while it is sealed too: a sealed node runs, and waits for its shares.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import JsonValue
 
@@ -12,10 +13,13 @@ from components.secrets.names import API_PORT, CLUSTER_PORT, HOST, METRICS_PORT,
 from groundwork.errors import UserError
 
 CONFIG = "/etc/openbao"
+FILE = "openbao.json"
 TLS = "/run/tls"
 RAFT = "/var/lib/openbao"
 AUDIT = "/var/log/openbao"
 METRICS_PATH = "/v1/sys/metrics"
+SCRIPT = Path(__file__).with_name("serve.sh")
+RENEWED_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +66,11 @@ def environment(pod_name: str = "$(POD_NAME)") -> Mapping[str, str]:
         "BAO_K8S_POD_NAME": pod_name,
         "BAO_K8S_NAMESPACE": NAMESPACE,
     }
+
+
+def command(program: str = "bao") -> Sequence[str]:
+    """What a node's container runs: the server, and who tells it that its certificate was renewed."""
+    return ["/bin/sh", f"{CONFIG}/{SCRIPT.name}", program, f"{CONFIG}/{FILE}", f"{TLS}/tls.crt", str(RENEWED_SECONDS)]
 
 
 def names(replicas: int) -> Sequence[str]:

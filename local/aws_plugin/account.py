@@ -15,7 +15,8 @@ from local.plugin.values import Json, Object
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
-    from botocore.model import OperationModel
+    from botocore.model import OperationModel, ServiceModel
+    from botocore.session import Session
 
 _RETRIES = 5
 
@@ -37,6 +38,7 @@ class Account:
 
     settings: Settings
     _clients: dict[tuple[str, str], BaseClient] = field(default_factory=dict)
+    _models: dict[str, ServiceModel] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, api: str, region: str = "") -> BaseClient:
@@ -62,11 +64,18 @@ class Account:
         )  # fmt: skip
 
     @cached_property
+    def _botocore(self) -> Session:
+        from botocore.session import get_session
+
+        return get_session()
+
+    @cached_property
     def _session(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 - boto3 has no types
         import boto3
 
         settings = self.settings
         return boto3.Session(
+            botocore_session=self._botocore,
             aws_access_key_id=settings.access_key or None,
             aws_secret_access_key=settings.secret_key or None,
             aws_session_token=settings.token or None,
@@ -92,8 +101,11 @@ class Account:
         return found
 
     def model(self, api: str, operation: str) -> OperationModel:
-        """What botocore knows of an operation."""
-        return self.client(api).meta.service_model.operation_model(operation)
+        """What botocore knows of an operation. It needs no client, which takes longer to make."""
+        with self._lock:
+            if api not in self._models:
+                self._models[api] = self._botocore.get_service_model(api)
+        return self._models[api].operation_model(operation)
 
     def call(
         self, api: str, operation: str, parameters: Object, region: str = "", secrets: Iterable[str] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,8 +9,9 @@ from functools import cached_property
 import jmespath
 
 from groundwork.waiting import wait_until
-from local.aws_plugin.account import Account, CallError
+from local.aws_plugin.account import Account
 from local.aws_plugin.calls import Caller, UnmappedError, inside, named_in, whole_in
+from local.aws_plugin.ending import PATIENCE, end
 from local.aws_plugin.journal import TOKEN_TAG, Journal
 from local.aws_plugin.reading import Reader, properties_of
 from local.aws_plugin.same import seen
@@ -21,11 +21,6 @@ from local.plugin.errors import PartialError, PluginError
 from local.plugin.naming import NamingRequest, unique_name
 from local.plugin.values import UNKNOWN, Json, Object, Secret, has_secret, mark_secrets, plain
 
-# Seconds to wait until a resource is ready, or gone, unless `customTimeouts` says otherwise.
-PATIENCE = 1800.0
-# What still hangs on a resource may be on its way out.
-_BUSY = ("DependencyViolation", "ResourceInUse", "ResourceInUseException", "DeleteConflict", "InvalidParameterValue")
-_BUSY_SECONDS = 60.0
 _BY_OTHERS = frozenset({"region", "tags", "tagsAll"})
 
 
@@ -304,41 +299,8 @@ class Resource:
 
     def delete(self, identifier: str, properties: Mapping[str, Json]) -> None:
         """End it, and wait until it is gone. One that is not there is fine."""
-        delete, release = self.row.delete, self.row.release
-        if delete is None:
-            self.journal.forget(self.urn)
-            return
-        known = self.known(identifier, properties)
-        caller = self.caller(known, identifier)
-        deadline = time.monotonic() + _BUSY_SECONDS
-
-        def released() -> None:
-            # Of one that a killed run began, there may be nothing to undo: a gateway that is in no network yet.
-            if release is None or not caller.complete(release, known):
-                return
-            try:
-                caller.run(release, known)
-            except CallError as error:
-                if error.error not in self.row.missing:
-                    raise
-
-        def ended() -> bool:
-            try:
-                released()
-                caller.run(delete, known)
-            except CallError as error:
-                if error.error in self.row.missing:
-                    return True
-                if error.error in _BUSY and time.monotonic() < deadline:
-                    return False
-                raise
-            return True
-
-        wait_until(ended, _BUSY_SECONDS)
-        if self.row.ready is not None:
-            reader = self.reader(known, identifier)
-            if not wait_until(lambda: reader.state(known) is None, self.timeout or PATIENCE):
-                raise PluginError(f"{self.token} {identifier} is there still")
+        if self.row.delete is not None:
+            end(self, self.row.delete, identifier, self.known(identifier, properties))
         self.journal.forget(self.urn)
 
     def preview(self, given: Object) -> Object:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from groundwork.waiting import wait_until
 from local.aws_plugin.account import CallError
-from local.aws_plugin.resource import PATIENCE, Resource
+from local.aws_plugin.ending import PATIENCE
+from local.aws_plugin.resource import Resource
 from local.plugin.errors import PluginError
 from local.plugin.values import Json, Object
 

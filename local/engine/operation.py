@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from groundwork.console import Progress, Step
 from groundwork.errors import ExitCode, UserError
+from groundwork.garbage import look_rarely
 from local.cluster import Cluster
 from local.engine.recovery import Find, PendingCreate, forget_files, is_made, mend_files, settle, was_interrupted
 from local.engine.report import Report
@@ -118,11 +119,13 @@ class Operator:
         from pulumi.automation import CommandError
 
         import stacks
+        from local.engine.quiet import without_debug
 
         refused: list[UserError] = []
 
         def program() -> None:
             try:
+                without_debug()
                 with self._declaring:
                     stacks.program()
             except RunError as error:
@@ -131,6 +134,7 @@ class Operator:
                 raise
 
         started = time.monotonic()
+        look_rarely()
         if operation is not Operation.DESTROY:
             # While the engine opens the stack, as it takes as long.
             threading.Thread(target=_load_components, daemon=True).start()

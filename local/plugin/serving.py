@@ -14,6 +14,7 @@ from types import FrameType
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from groundwork.garbage import look_rarely
 from local.plugin.servicer import PluginServicer
 
 # The engine asks for as many resources at once as it likes, and each may wait for minutes.
@@ -66,6 +67,7 @@ def serve(make: Callable[[str | None], PluginServicer], arguments: list[str], ne
 
 def run(make: Callable[[str | None], PluginServicer], needed: Iterable[str]) -> None:
     """A plugin's whole process."""
+    look_rarely()
     code = serve(make, sys.argv[1:], needed)
     sys.stdout.flush()
     # Requests that still wait for something must not keep the process alive.

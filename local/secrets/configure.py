@@ -34,6 +34,8 @@ CONNECTION = "postgres"
 MARK = f"{KV}/data/platform/configuration"
 MOUNT_SECONDS = 30.0
 LOGIN_TTL = "15m"
+# Its own token and the cluster's authority stand in its pod, and are read again when they change.
+REVIEWER: dict[str, JsonValue] = {"kubernetes_host": "https://kubernetes.default.svc"}
 # An agent is handed a new user a quarter of an hour before its last one ends (components/agents/secrets.py).
 CREDENTIAL_TTL, CREDENTIAL_MAX_TTL = "1h", "2h"
 
@@ -69,8 +71,7 @@ def base(asking: Api) -> None:
     mounts(asking)
     if f"{KUBERNETES}/" not in data(asking.read("sys/auth")):
         asking.write(f"sys/auth/{KUBERNETES}", {"type": "kubernetes"})
-    # Its own token and the cluster's authority stand in its pod, and are read again when they change.
-    asking.write(f"auth/{KUBERNETES}/config", {"kubernetes_host": "https://kubernetes.default.svc"})
+    asking.write(f"auth/{KUBERNETES}/config", REVIEWER)
     for name, policy in ((OPERATOR, rules.OPERATOR_POLICY), (ROTATOR, rules.ROTATOR_POLICY)):
         asking.write(f"sys/policies/acl/{name}", {"policy": policy})
         asking.write(f"auth/{KUBERNETES}/role/{name}", _role(name, NAMESPACE, name))

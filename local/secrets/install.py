@@ -21,6 +21,7 @@ from local.secrets import configure, tls
 from local.secrets.api import Api
 from local.secrets.configure import Database
 from local.secrets.life import initialise, root, seal_of, unseal, wait_active
+from local.secrets.nodes import unseal_all
 from local.secrets.reach import Reach
 from local.secrets.shares import Shares
 from stacks.secrets_settings import SecretsSettings
@@ -87,9 +88,8 @@ def settle(place: Place, tenants: Sequence[str], progress: Progress) -> str:
         first, *others = reach.pods()
         with reach.node(first) as api:
             token = _open(api, place, step)
-            for pod in others:
-                with reach.node(pod) as other:
-                    unseal(other, place.shares)
+            opened = [pod for pod, done in unseal_all(reach, place.shares, others) if done]
+            wait_active(api)
             asking = None if token else _operator(reach, api)
             if asking is None:
                 step.update("set-up by root")
@@ -103,7 +103,8 @@ def settle(place: Place, tenants: Sequence[str], progress: Progress) -> str:
                 said = "initialised" if token else "set up anew"
             else:
                 done = configure.tenants(asking, tenants)
-                said = f"set up {', '.join(done)}" if done else "nothing changed"
+                did = [*(f"unsealed {pod}" for pod in opened), *(f"set up {tenant}" for tenant in done)]
+                said = ", ".join(did) or "nothing changed"
         step.update(said)
     return said
 
@@ -144,6 +145,7 @@ def _open(api: Api, place: Place, step: Step) -> str | None:
     token = initialise(api, place.shares)
     if token is not None or seal.sealed:
         unseal(api, place.shares)
+    if token is not None:  # the others join one that is active
         wait_active(api)
     return token
 

@@ -49,6 +49,11 @@ def seal_of(api: Api) -> Seal:
     )
 
 
+def leads(api: Api) -> bool:
+    """Whether a server is the active one."""
+    return bool(api.read("sys/leader").get("is_self"))
+
+
 def initialise(api: Api, shares: Shares) -> str | None:
     """Make the unseal key and keep its shares; gives the first root token, or None where it was initialised before.
 
@@ -85,7 +90,8 @@ def unseal(api: Api, shares: Shares) -> bool:
     api.write("sys/unseal", {"reset": True})
     for key in keys:
         api.write("sys/unseal", {"key": key})
-    if seal_of(api).sealed:
+    # A node that joins others is unsealed when they have taken it in.
+    if not wait_until(lambda: not seal_of(api).sealed, ACTIVE_SECONDS):
         raise UserError(
             what="the shares do not unseal it", fix="use the shares of this OpenBao's last rekey", code=ExitCode.ERROR
         )

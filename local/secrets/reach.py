@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+from pydantic import JsonValue, TypeAdapter
 
 from components.secrets.names import API_PORT, AUDIENCE, KUBERNETES, NAMESPACE, OPENBAO, OPERATOR
 from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
 from local.cluster import Cluster
 from local.secrets.api import Api
+from local.secrets.life import leads, seal_of
 
 RUNNING_SECONDS = 120.0
+GONE_SECONDS = 120.0
+_REVISION = "controller-revision-hash"
+_Object = TypeAdapter(dict[str, JsonValue])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +64,27 @@ class Reach:
 
     @contextmanager
     def any(self) -> Iterator[Api]:
-        """The first node that there is; a standby hands what it is asked to the active one."""
+        """The active node, otherwise the first that answers. A standby hands on most of what it is asked, no rekey."""
         pods = self.pods()
         if not pods:
             raise UserError(
                 what="there is no OpenBao in this cluster", fix="add the layer `secrets` to the environment, then up"
             )
-        with self.node(pods[0]) as api:
+        with self.node(pods[0] if len(pods) == 1 else self._best(pods)) as api:
             yield api
+
+    def _best(self, pods: Sequence[str]) -> str:
+        answering: list[str] = []
+        for pod in pods:
+            try:
+                with self.node(pod) as api:
+                    sealed = seal_of(api).sealed
+                    answering.append(pod)
+                    if not sealed and leads(api):
+                        return pod
+            except UserError:
+                continue
+        return (answering or pods)[0]
 
     def wait_running(self) -> None:
         """Wait until every node's server runs, sealed or not. Raises UserError after two minutes."""
@@ -82,6 +101,23 @@ class Reach:
                 code=ExitCode.ERROR,
             )
 
+    def outdated(self) -> list[str]:
+        """The nodes that run by another template than is wanted now: an earlier version or configuration."""
+        found = self.cluster.get("statefulset", OPENBAO, NAMESPACE) or {}
+        wanted = _Object.validate_python(found.get("status") or {}).get("updateRevision")
+        labels = {pod: _Object.validate_python(self._meta(pod).get("labels") or {}) for pod in self.pods()}
+        return [pod for pod, own in labels.items() if own.get(_REVISION) != wanted]
+
+    def replace(self, pod: str) -> None:
+        """End a node's server and wait until its successor runs; it is sealed. Raises UserError."""
+        before = self._meta(pod).get("uid")
+        self.cluster.delete("pod", pod, NAMESPACE)
+        if not wait_until(lambda: self._meta(pod).get("uid") not in {before, None}, GONE_SECONDS):
+            raise UserError(
+                what=f"{pod} does not come back", fix=f"kubectl get pods -n {NAMESPACE}", code=ExitCode.ERROR
+            )
+        self.wait_running()
+
     def token_of(self, account: str, namespace: str) -> str:
         """A short-lived token of a service account, for OpenBao alone. Who may ask for it: the cluster's own rules."""
         return self.cluster.token(account, namespace, AUDIENCE)
@@ -89,6 +125,10 @@ class Reach:
     def operator(self, api: Api) -> Api:
         """The same node, asked by the operator, whose token ends by itself."""
         return login(api, OPERATOR, self.token_of(OPERATOR, NAMESPACE))
+
+    def _meta(self, pod: str) -> dict[str, JsonValue]:
+        found = self.cluster.get("pod", pod, NAMESPACE) or {}
+        return _Object.validate_python(found.get("metadata") or {})
 
 
 def login(api: Api, role: str, token: str) -> Api:

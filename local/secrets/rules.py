@@ -11,6 +11,7 @@ path "sys/seal" {{ capabilities = ["update", "sudo"] }}
 path "sys/step-down" {{ capabilities = ["update", "sudo"] }}
 path "sys/storage/raft/configuration" {{ capabilities = ["read"] }}
 path "sys/storage/raft/snapshot" {{ capabilities = ["read"] }}
+path "sys/storage/raft/autopilot/state" {{ capabilities = ["read"] }}
 path "sys/rotate/root/*" {{ capabilities = ["create", "read", "update", "delete", "sudo"] }}
 path "sys/rotate/recovery/*" {{ capabilities = ["create", "read", "update", "delete", "sudo"] }}
 path "sys/auth" {{ capabilities = ["read"] }}

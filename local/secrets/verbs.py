@@ -71,13 +71,19 @@ def unseal(share: Share = None) -> None:
     Example:
       groundwork vault unseal
     """
-    from local.secrets.life import unseal as open_
+    from local.secrets.life import seal_of
+    from local.secrets.nodes import unseal_all
 
     place = _place(share)
     reach = place.reach
-    for pod in reach.pods():
-        with reach.node(pod) as api:
-            print(f"{pod}: {'unsealed' if open_(api, place.shares) else 'was unsealed'}")
+    with reach.any() as api:
+        if not seal_of(api).initialized:
+            raise UserError(what="OpenBao is not initialised", fix="groundwork vault init")
+    done = unseal_all(reach, place.shares, reach.pods())
+    for pod, opened in done:
+        print(f"{pod}: {'unsealed' if opened else 'was unsealed'}")
+    if not any(opened for _, opened in done):
+        print("nothing changed")
 
 
 @app.command()
@@ -124,7 +130,8 @@ def revoke_root(share: Share = None) -> None:
 
     place = _place(share)
     with place.reach.any() as api:
-        print(f"root tokens revoked: {revoke_roots(api, place.shares)}")
+        count = revoke_roots(api, place.shares)
+    print(f"root tokens revoked: {count}" if count else "nothing changed: there was no root token")
 
 
 @app.command()
@@ -155,14 +162,17 @@ def restore(
       groundwork vault restore /backup/openbao.snap --yes
     """
     from local.secrets.life import restore as put_back
+    from local.secrets.nodes import unseal_all
 
     if not yes:
         if not sys.stdin.isatty():
             raise UserError(what="`restore` replaces every secret and asks first", fix="add --yes")
         typer.confirm("Replace all that OpenBao holds?", abort=True)
     place = _place(share)
-    with place.reach.any() as api:
+    reach = place.reach
+    with reach.any() as api:
         put_back(api, file, place.shares)
+    unseal_all(reach, place.shares, reach.pods())
     print("restored and unsealed")
 
 

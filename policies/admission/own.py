@@ -22,7 +22,7 @@ IN_BILL = Rule(
     title="Images are those that the environment's bill of materials lists",
     severity=Severity.CRITICAL,
     frameworks=("NSA: Image verification", "SLSA: provenance"),
-    remediation="promote what is to run: a bill is made and signed by `groundwork promotion`",
+    remediation="promote what is to run: a bill is made and signed by `groundwork bill create`",
     types=WORKLOADS,
 )
 NO_EXEC = Rule(

@@ -22,6 +22,7 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
+from groundwork.garbage import look_rarely
 from policies.exceptions import Exceptions
 from policies.pack.rules import rules
 from policies.rule import Check, Resource, Rule, StackCheck
@@ -38,6 +39,7 @@ def serve() -> None:
 
     Raises UserError where the file of exceptions cannot be read.
     """
+    look_rarely()
     pack(rules(), Exceptions.read())
 
 

@@ -35,9 +35,8 @@ SEEN = 240.0
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def source(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Prometheus, after some requests through the gateway."""
-    cluster = Cluster(kubectl=tools().path("kubectl"), kubeconfig=SETTINGS.kubeconfig)
     ca = authority(tmp_path_factory.mktemp("ca") / "ca.crt")
     with prometheus(cluster) as opened, guests({"view": 1000}, ca) as made:
         caller = made["view"].caller
@@ -80,9 +79,9 @@ def test_what_agents_ask_for_is_what_the_scheduler_says(source: Prometheus) -> N
         assert found["acme", "concierge"] >= least
 
 
-def ask_concierge() -> None:
+def ask_concierge(cluster: Cluster) -> None:
     """A request to an agent of the environment's own: nobody else need have asked it lately."""
-    with front_door(Cluster(kubectl=tools().path("kubectl"), kubeconfig=SETTINGS.kubeconfig), ["acme"]) as door:
+    with front_door(cluster, ["acme"]) as door:
         assert door.post("acme", f"https://acme.groundwork.test{ASK}", json.loads(QUESTION)).status_code == 200
 
 
@@ -94,9 +93,9 @@ def acme() -> tuple[float, set[str]]:
     return agent["requests_per_minute"], set(agent["budgets"])
 
 
-def test_status_and_cost_are_those_of_the_cluster(source: Prometheus) -> None:
+def test_status_and_cost_are_those_of_the_cluster(cluster: Cluster, source: Prometheus) -> None:
     def counted() -> bool:
-        ask_concierge()
+        ask_concierge(cluster)
         requests, budgets = acme()
         return requests > 0 and budgets == {"standard-availability", "standard-latency"}
 

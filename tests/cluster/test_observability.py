@@ -26,7 +26,7 @@ from stacks.settings import from_file
 from tests import load
 from tests.cluster.authority import authority
 from tests.cluster.gateway import Guest, Object, agent_image, guests
-from tests.cluster.node import SETTINGS, kubectl, tools
+from tests.cluster.node import kubectl
 from tests.cluster.trouble import Over, full, killed
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
@@ -36,11 +36,6 @@ QUESTION = json.dumps({"input": "Hello"}).encode()
 # More than one scrape of every target.
 SCRAPED = 90.0
 BURST_SECONDS = 120.0
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Cluster:
-    return Cluster(kubectl=tools().path("kubectl"), kubeconfig=SETTINGS.kubeconfig)
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +186,7 @@ spec:
     timeout: 1s
     price: {inputPerMillionTokens: 1, outputPerMillionTokens: 1, currency: USD}
   egress: ["127.0.0.1:9"]
+  limits: {requestsPerMinute: 100000}
 """
 
 

@@ -87,6 +87,18 @@ def test_the_configuration_says_how_it_is_unsealed_and_has_two_audit_devices() -
     assert kms["seal"] == {"awskms": {"kms_key_id": "alias/openbao", "region": "eu-central-1"}}
 
 
+def test_a_node_runs_the_server_with_who_tells_it_of_a_renewed_certificate() -> None:
+    graph = openbao()
+    pod = graph.one("StatefulSet").at("spec", "template", "spec")
+    command = at(pod, "containers", 0, "command")
+    assert command == [
+        "/bin/sh", "/etc/openbao/serve.sh", "bao", "/etc/openbao/openbao.json", "/run/tls/tls.crt", "10",
+    ]  # fmt: skip
+    files = graph.one("ConfigMap").at("data")
+    assert isinstance(files, dict)
+    assert "kill -HUP" in files["serve.sh"]
+
+
 def test_a_tenant_without_secrets_has_nothing_of_them() -> None:
     assert not tenant().of("SecretStore")
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -15,9 +12,9 @@ import pytest
 from local.aws_plugin.journal import VARIABLE, Journal
 from local.aws_plugin.recovery import Finder
 from local.engine.recovery import mend_files, settle, was_interrupted
-from local.paths import CHECKOUT
 from local.rehearsal.stage import finder
 from tests.engine.aws.bench import STACK, Bench, bench
+from tests.engine.aws.killing import kill_at
 from tests.engine.aws.programs import many
 
 pytestmark = pytest.mark.engine
@@ -28,28 +25,12 @@ from pathlib import Path
 from local.engine.workspace import Engine
 from local.paths import Paths
 from tests.engine.aws.bench import plugin
+from tests.engine.aws.killing import kill_at
 from tests.engine.aws.programs import many
 folder = Path(sys.argv[1])
 engine = Engine(pulumi=Path(sys.argv[2]), paths=Paths(cache=folder, data=folder), plugin=None, more=(plugin(),))
 engine.stack("dev", many).up()
 """
-
-
-def start(aws: Bench) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", _UP, str(aws.folder), str(aws.engine.pulumi)]
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
-    return subprocess.Popen(
-        command, cwd=CHECKOUT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
-
-
-def kill_when_begun(process: subprocess.Popen[bytes], journal: Path, count: int) -> None:
-    """Kill engine, program and plugin once `count` resources were begun, wherever they are just then."""
-    while process.poll() is None and len(list(journal.glob("*.json"))) < count:
-        pass
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def go_on(aws: Bench) -> None:
@@ -81,8 +62,7 @@ def undisturbed(aws: Bench) -> Counter[str]:
 def test_nothing_is_doubled(seed: int, aws: Bench, undisturbed: Counter[str]) -> None:
     before = aws.account.inventory()
     count = random.Random(seed).randint(1, 13)  # noqa: S311 - a place to stop at, no secret
-    process = start(aws)
-    kill_when_begun(process, aws.folder / "journal", count)
+    assert kill_at(_UP, [str(aws.folder), str(aws.engine.pulumi)], aws.folder / "journal", count), "it ended before"
     try:
         go_on(aws)
         assert kinds(aws.account.inventory() - before) == undisturbed

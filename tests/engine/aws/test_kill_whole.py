@@ -8,20 +8,17 @@ from __future__ import annotations
 import os
 import random
 import re
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from groundwork.waiting import wait_until
 from local.engine.operation import Operation
-from local.paths import CHECKOUT, Paths
+from local.paths import Paths
 from local.rehearsal.account import EmulatedAccount
 from local.rehearsal.stage import Stage, stage
+from tests.engine.aws.killing import begun, kill_at
 from tests.local.node.quiet import Quiet
 
 pytestmark = pytest.mark.engine
@@ -29,7 +26,6 @@ pytestmark = pytest.mark.engine
 # The cheapest of the environments: it waits for no pod.
 ENVIRONMENT = "ecs"
 SEEDS = int(os.environ.get("GROUNDWORK_SEEDS", "10"))
-_UP_SECONDS = 300.0
 _UP = """
 import sys
 from pathlib import Path
@@ -55,31 +51,12 @@ def names(account: EmulatedAccount) -> Counter[str]:
     return Counter(_RANDOM.sub("*", row) for row in account.inventory())
 
 
-def begun(on: Stage) -> int:
-    """How many resources of AWS the engine has begun to make."""
-    return len(list(on.journal.glob("*.json")))
-
-
-def kill_at(on: Stage, count: int) -> int:
-    """Start an `up`, and kill engine, program and plugins once `count` resources were begun; gives how many were."""
-    command = [sys.executable, "-c", _UP, str(on.paths.cache), str(on.paths.data), ENVIRONMENT]
-    process = subprocess.Popen(
-        command, cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    wait_until(lambda: process.poll() is not None or begun(on) >= count, _UP_SECONDS)
-    assert process.poll() is None, "it ended before it could be killed"
-    os.killpg(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    return begun(on)
-
-
 @pytest.fixture(scope="module")
 def whole() -> tuple[int, int, Counter[str]]:
     """Resources of the stack, those begun in the account, and what is in it, where nobody was killed."""
     with theatre() as on:
         made = on.operator.run(Operation.UP, ENVIRONMENT).changed
-        return made, begun(on), names(on.account)
+        return made, begun(on.journal), names(on.account)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -87,7 +64,9 @@ def test_the_next_up_converges_and_nothing_is_doubled(seed: int, whole: tuple[in
     resources, events, expected = whole
     count = random.Random(seed).randint(1, events)  # noqa: S311 - a place to stop at, no secret
     with theatre() as on:
-        killed = kill_at(on, count)
+        given = [str(on.paths.cache), str(on.paths.data), ENVIRONMENT]
+        assert kill_at(_UP, given, on.journal, count), "it ended before it could be killed"
+        killed = begun(on.journal)
         on.operator.run(Operation.UP, ENVIRONMENT)
         found = names(on.account)
         doubled, missing = sorted((found - expected).elements()), sorted((expected - found).elements())

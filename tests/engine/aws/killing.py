@@ -1,0 +1,37 @@
+"""An `up` in a process of its own, killed with all that it started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from groundwork.waiting import wait_until
+from local.paths import CHECKOUT
+
+_UP_SECONDS = 300.0
+
+
+def begun(journal: Path) -> int:
+    """How many resources of AWS the engine has begun to make."""
+    return len(list(journal.glob("*.json")))
+
+
+def kill_at(program: str, arguments: Sequence[str], journal: Path, count: int) -> bool:
+    """Run a program in Python; kill engine, program and plugins once `count` resources were begun, wherever they are.
+
+    Gives whether it was still running then.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments], cwd=CHECKOUT, env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    wait_until(lambda: process.poll() is not None or begun(journal) >= count, _UP_SECONDS)
+    running = process.poll() is None
+    if running:
+        os.killpg(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    return running
