@@ -21,6 +21,7 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
 
     made = [*templates.manifests(), *own.manifests(environment.images.values())]
     way = find_way(environment.kubeconfig)
+    size = {"replicas": 2} if way is Way.KUBECONFIG else {"replicas": 1, "cpu": 10}
     args = GatekeeperArgs(
         environment=environment.name,
         chart=chart(),
@@ -28,7 +29,7 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
         rules=list(zip(made[::2], made[1::2], strict=True)),
         exempt=templates.EXEMPT,
         beside=templates.BESIDE_KINDS,
-        replicas=2 if way is Way.KUBECONFIG else 1,
+        **size,
         answers=way is not Way.SIMULATED,
     )
     Gatekeeper("gatekeeper", args, opts)

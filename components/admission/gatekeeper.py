@@ -19,6 +19,7 @@ from pulumi_kubernetes.networking.v1 import (
 from components.labels import platform_labels, pod_security
 from components.network_policies import closed
 from components.secrets.network import names_and_api_server, tcp
+from components.units import format_cpu
 from components.workload import refuse_other_than_digest
 from groundwork.errors import UserError
 
@@ -58,7 +59,7 @@ class GatekeeperArgs:
     """`chart`: a folder, or a name in the repository `repository`, with its `version`. `image`: by digest.
 
     `rules`: template and constraint of each. `exempt`: the namespaces that nothing is asked about. `beside`: group,
-    version and kind of what rules look up beside the object that is asked about. `answers`: False where no container
+    version and kind of what rules look up beside the object that is asked about. `cpu`: what each replica asks for, in thousandths of a core. `answers`: False where no container
     runs: then there is no webhook and no rule, as nobody would ever answer.
     """
 
@@ -69,6 +70,7 @@ class GatekeeperArgs:
     exempt: Sequence[str]
     beside: Sequence[tuple[str, str, str]] = ()
     replicas: int = 2
+    cpu: int = 100
     answers: bool = True
     version: str | None = None
     repository: str | None = None
@@ -236,6 +238,9 @@ def _values(args: GatekeeperArgs) -> dict[str, pulumi.Input[object]]:
             # The chart leaves it to the audit's pod to make a constraint's kind of its template.
             "disableGenerateOperation": False,
             "strategyRollingUpdate": {"maxUnavailable": 0},
-            "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "384Mi"}},
+            "resources": {
+                "requests": {"cpu": format_cpu(args.cpu), "memory": "128Mi"},
+                "limits": {"cpu": "1", "memory": "384Mi"},
+            },
         },
     }

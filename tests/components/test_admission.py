@@ -47,7 +47,7 @@ def test_the_webhook_fails_closed_and_spares_only_named_namespaces() -> None:
     # Without the audit nobody else makes the constraints' kinds.
     assert at(given, "disableAudit") is True
     assert at(given, "controllerManager", "disableGenerateOperation") is False
-    assert at(given, "controllerManager", "resources", "requests", "cpu") == "50m"
+    assert at(given, "controllerManager", "resources", "requests", "cpu") == "100m"
     assert at(given, "pdb", "controllerManager", "minAvailable") == 0
 
 
