@@ -21,7 +21,7 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
 
     made = [*templates.manifests(), *own.manifests(environment.images.values())]
     way = find_way(environment.kubeconfig)
-    size = {"replicas": 2} if way is Way.KUBECONFIG else {"replicas": 1, "cpu": 10}
+    replicas, cpu = (2, 100) if way is Way.KUBECONFIG else (1, 10)
     args = GatekeeperArgs(
         environment=environment.name,
         chart=chart(),
@@ -29,7 +29,8 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
         rules=list(zip(made[::2], made[1::2], strict=True)),
         exempt=templates.EXEMPT,
         beside=templates.BESIDE_KINDS,
-        **size,
+        replicas=replicas,
+        cpu=cpu,
         answers=way is not Way.SIMULATED,
     )
     Gatekeeper("gatekeeper", args, opts)

@@ -59,8 +59,9 @@ class GatekeeperArgs:
     """`chart`: a folder, or a name in the repository `repository`, with its `version`. `image`: by digest.
 
     `rules`: template and constraint of each. `exempt`: the namespaces that nothing is asked about. `beside`: group,
-    version and kind of what rules look up beside the object that is asked about. `cpu`: what each replica asks for, in thousandths of a core. `answers`: False where no container
+    version and kind of what rules look up beside the object that is asked about. `answers`: False where no container
     runs: then there is no webhook and no rule, as nobody would ever answer.
+    `cpu`: what each replica asks for, in thousandths of a core.
     """
 
     environment: str

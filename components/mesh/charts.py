@@ -6,7 +6,7 @@ import copy
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import pulumi
 from pydantic import JsonValue
@@ -142,10 +142,10 @@ def _sized() -> str:
 
 
 def size_own_volumes(given: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
-    """For what istiod's chart makes: its Deployment has one emptyDir, in memory, and the chart no setting of its size."""
+    """For what istiod's chart makes: its Deployment has one emptyDir, in memory, and no setting of its size."""
     if given.type_ != "kubernetes:apps/v1:Deployment":
         return None
-    props = copy.deepcopy(dict(given.props))
+    props: dict[str, Any] = copy.deepcopy(dict(given.props))  # an object of any shape, as the chart wrote it
     for volume in props["spec"]["template"]["spec"]["volumes"]:
         if "emptyDir" in volume:
             volume["emptyDir"]["sizeLimit"] = "1Mi"
