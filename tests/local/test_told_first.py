@@ -23,4 +23,4 @@ from local.up import told_first
 )
 def test_admission_hears_of_new_images_before_they_run(up: list[str], chosen: list[str], first: list[str]) -> None:
     engine = SimpleNamespace(stacks_on=lambda _environment: up)
-    assert told_first(cast(Operator, SimpleNamespace(engine=engine)), "local", chosen) == first
+    assert told_first(cast("Operator", SimpleNamespace(engine=engine)), "local", chosen) == first
