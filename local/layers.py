@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from local.secrets.install import Place
     from stacks.settings import Settings
 
-SECRETS = "secrets"
+SECRETS, ADMISSION = "secrets", "admission"
 
 
 class Layers:

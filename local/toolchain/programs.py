@@ -107,10 +107,11 @@ _PULUMI = Pin(
 )
 
 _OPA = Pin(name="opa", module="github.com/open-policy-agent/opa", sources_mb=565, cache_mb=495)
-# Gatekeeper's templates asked about objects, with no cluster.
+# Gatekeeper's templates asked about objects: by gator with no cluster, by its manager in one.
 _GATEKEEPER = Pin(
     name="gatekeeper",
     module="github.com/open-policy-agent/gatekeeper/v3",
+    files=(("charts/gatekeeper", "charts/gatekeeper"),),
     ldflags="-X github.com/open-policy-agent/gatekeeper/v3/pkg/version.Version={version}",
     sources_mb=467,
     cache_mb=1388,
@@ -287,6 +288,15 @@ _ALL = (
         size_mb=64,
     ),
     Program(
+        name="gatekeeper-manager",
+        pin=_GATEKEEPER,
+        package=_GATEKEEPER.module,
+        ask=("--help",),
+        fit=Fit.SAME_MINOR,
+        seconds=100,
+        size_mb=80,
+    ),
+    Program(
         name="external-secrets",
         pin=_EXTERNAL_SECRETS,
         package=_EXTERNAL_SECRETS.module,
@@ -332,7 +342,7 @@ LOCAL_NODE = (*_CONTROL_PLANE, "kubelet", "kube-proxy", *_CONTAINERS, "coredns",
 SIMULATED = (*_CONTROL_PLANE, "kwok")
 ENGINE = ("pulumi", "helm")
 # What images carry, beside programs that the node runs itself.
-IMAGES = ("pilot-discovery", "pilot-agent", "opa", "ratelimit", "external-secrets")
+IMAGES = ("pilot-discovery", "pilot-agent", "opa", "ratelimit", "external-secrets", "gatekeeper-manager")
 # Charts come with their modules, beside whatever is built from these. Istio's: this takes the least time.
 CHARTS = ("pilot-agent", "external-secrets")
 # What the engine tier runs as processes of its own.

@@ -109,7 +109,7 @@ class Tenant:
             "containers": [container],
             "volumes": [
                 {"name": "database", "secret": {"secretName": "database", "defaultMode": 0o440}},
-                {"name": "tmp", "emptyDir": {}},
+                {"name": "tmp", "emptyDir": {"sizeLimit": "8Mi"}},
             ],
         }
         self._apply("v1", "Pod", {"name": CLIENT}, spec=spec)
