@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from components.agents.ecs import EcsAgent, EcsAgentArgs, EcsPlatform, TokenIssuer
+from components.agents.ecs import EcsAgent, EcsAgentArgs
+from components.agents.ecs_platform import EcsPlatform, TokenIssuer
 from components.agents.ecs_task import Collector
 from components.agents.fargate import MIB, SIZES, TaskSize, task_size
 from components.agents.manifest import AgentManifest, dump, parse_manifest
@@ -23,7 +24,7 @@ PLATFORM = EcsPlatform(
     tls_role_arn="tls-role", service_group_id="sg-services", log_group="/groundwork/ecs/services", vpc_id="vpc",
     vpc_cidr="10.40.0.0/16", s3_prefix_list="pl-s3", subnet_ids=["subnet-a", "subnet-b", "subnet-c"],
     listener_arn="listener", balancer_suffix="app/edge/1", secrets_key="key-arn", alarm_topic="topic",
-    architecture="ARM64",
+    balancer_role_arn="balancer-role", architecture="ARM64",
 )  # fmt: skip
 ISSUER = TokenIssuer(issuer="https://id.acme.example", jwks_uri="https://id.acme.example/keys", audiences=["agents"])
 SECRETS = {"model-key": "arn:model-key", "store": "arn:store"}
