@@ -183,7 +183,9 @@ class EcsAgent(pulumi.ComponentResource):
             port_name="http",
             discovery_name=f"{self._args.tenant}-{self._args.manifest.name}",
             ingress_port_override=MESH_PORT,
-            client_alias=[ecs.ServiceServiceConnectConfigurationServiceClientAliasArgs(port=80, dns_name=self._frame.alias)],
+            client_alias=[
+                ecs.ServiceServiceConnectConfigurationServiceClientAliasArgs(port=80, dns_name=self._frame.alias)
+            ],
             tls=ecs.ServiceServiceConnectConfigurationServiceTlsArgs(
                 issuer_cert_authority=issuer, kms_key=platform.secrets_key, role_arn=platform.tls_role_arn
             ),

@@ -50,9 +50,7 @@ class Inbox(pulumi.ComponentResource):
         self.url, self.arn, self.name = queue.url, queue.arn, queue.name
         self.register_outputs({"url": self.url})
 
-    def _queue(
-        self, name: str, physical: str, kept: int, redrive: pulumi.Input[str] | None = None
-    ) -> sqs.Queue:
+    def _queue(self, name: str, physical: str, kept: int, redrive: pulumi.Input[str] | None = None) -> sqs.Queue:
         return sqs.Queue(
             name,
             name=physical,
@@ -101,9 +99,7 @@ def reach(frame: Frame, role: iam.Role, inbox: Inbox | None, reached: Mapping[st
         tags=dict(frame.tags),
         opts=child(frame.parent),
     )
-    iam.RolePolicyAttachment(
-        f"{frame.name}-channels", role=role.name, policy_arn=made.arn, opts=child(frame.parent)
-    )
+    iam.RolePolicyAttachment(f"{frame.name}-channels", role=role.name, policy_arn=made.arn, opts=child(frame.parent))
 
 
 def _policy(own: str, others: Sequence[str]) -> str:

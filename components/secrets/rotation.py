@@ -135,9 +135,7 @@ class Rotation(pulumi.ComponentResource):
             timeout=60,
             memory_size=256,
             kms_key_arn=args.key,
-            environment=lambda_.FunctionEnvironmentArgs(
-                variables={"CLUSTER": args.cluster_name, "SERVICES": services}
-            ),
+            environment=lambda_.FunctionEnvironmentArgs(variables={"CLUSTER": args.cluster_name, "SERVICES": services}),
             logging_config=lambda_.FunctionLoggingConfigArgs(log_format="JSON", log_group=args.log_group),
             tags=self._tags,
             opts=child(self, rights),

@@ -11,12 +11,14 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import boto3
 from botocore.exceptions import ClientError
 
 VALUE, PREVIOUS, BYTES = "value", "previous", 32
+# boto3 makes its clients' classes when it runs.
+Client: TypeAlias = Any
 _GONE = ("ServiceNotFoundException", "ServiceNotActiveException")
 
 
@@ -37,8 +39,7 @@ def handler(event: Mapping[str, str], _context: object) -> None:
         _renew(secret)
 
 
-# boto3 makes its clients' classes when it runs.
-def _create(store: Any, secret: str, token: str) -> None:
+def _create(store: Client, secret: str, token: str) -> None:
     """Run again for the same version, it keeps the value that it made."""
     if (_fields(store, secret, VersionId=token, VersionStage="AWSPENDING") or {}).get(VALUE):
         return
@@ -48,18 +49,16 @@ def _create(store: Any, secret: str, token: str) -> None:
     store.put_secret_value(SecretId=secret, ClientRequestToken=token, SecretString=text, VersionStages=["AWSPENDING"])
 
 
-def _test(store: Any, secret: str, token: str) -> None:
+def _test(store: Client, secret: str, token: str) -> None:
     made = _fields(store, secret, VersionId=token) or {}
     if not made.get(VALUE) or made[VALUE] == made.get(PREVIOUS):
         raise ValueError("the version has no new value")
 
 
-def _finish(store: Any, secret: str, token: str, current: str | None) -> None:
+def _finish(store: Client, secret: str, token: str, current: str | None) -> None:
     if token != current:
         moved = {"RemoveFromVersionId": current} if current else {}
-        store.update_secret_version_stage(
-            SecretId=secret, VersionStage="AWSCURRENT", MoveToVersionId=token, **moved
-        )
+        store.update_secret_version_stage(SecretId=secret, VersionStage="AWSCURRENT", MoveToVersionId=token, **moved)
 
 
 def _renew(secret: str) -> None:
@@ -73,7 +72,7 @@ def _renew(secret: str) -> None:
                 raise
 
 
-def _fields(store: Any, secret: str, **version: str) -> dict[str, str] | None:
+def _fields(store: Client, secret: str, **version: str) -> dict[str, str] | None:
     try:
         found: dict[str, str] = json.loads(store.get_secret_value(SecretId=secret, **version)["SecretString"])
     except store.exceptions.ResourceNotFoundException:

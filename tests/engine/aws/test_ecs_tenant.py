@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -53,7 +54,8 @@ def program() -> None:
     topic = sns.Topic("alarms", name="alarms")
     role = SCOPE.arn("iam", "role/given", region="")
     platform = EcsPlatform(
-        cluster_arn=cluster.arn, cluster_name=cluster.name, namespace_arn=SCOPE.arn("servicediscovery", "namespace/ns-1"),
+        cluster_arn=cluster.arn, cluster_name=cluster.name,
+        namespace_arn=SCOPE.arn("servicediscovery", "namespace/ns-1"),
         authority_arn=SCOPE.arn("acm-pca", "certificate-authority/one"), tls_role_arn=role, service_group_id=group.id,
         log_group="/groundwork/ecs/services", vpc_id=vpc.id, vpc_cidr="10.0.0.0/16", s3_prefix_list="pl-12345678",
         subnet_ids=[each.id for each in zones.values()], listener_arn=listener.arn,
@@ -71,6 +73,8 @@ def program() -> None:
         rotation_days={"signing/key": 30},
     )
     EcsTenant("acme", args)
+    other = replace(args, tenant="globex", spec=TenantSpec(hosts=["globex.ecs.example"]), agents=args.agents[:1])
+    EcsTenant("globex", other)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +102,48 @@ def test_the_service_has_two_groups_of_targets_of_which_one_serves(aws: Bench) -
     assert rule["Actions"][0]["JwtValidationConfig"]["Issuer"] == "https://id.acme.example"
 
 
+def rights(aws: Bench, role: str) -> dict[str, Json]:
+    """The statements of a role's policies, by their ids."""
+    found: dict[str, Json] = {}
+    for row in calls(aws, "iam", "ListAttachedRolePolicies", RoleName=role)["AttachedPolicies"]:
+        known = calls(aws, "iam", "GetPolicyVersion", PolicyArn=row["PolicyArn"], VersionId="v1")["PolicyVersion"]
+        document = known["Document"] if isinstance(known["Document"], dict) else json.loads(known["Document"])
+        found |= {each["Sid"]: each for each in document["Statement"]}
+    return found
+
+
+@pytest.mark.parametrize("part", ["desk-start", "rotation"])
+def test_no_role_of_a_tenant_reads_another_ones_secrets(aws: Bench, part: str) -> None:
+    arns = {
+        tenant: calls(aws, "secretsmanager", "DescribeSecret", SecretId=PATH.replace("acme", tenant))["ARN"]
+        for tenant in ("acme", "globex")
+    }
+    for tenant, arn in arns.items():
+        found = rights(aws, f"groundwork-ecs-{tenant}-{part}")
+        readers = [each for each in found.values() if "secretsmanager:GetSecretValue" in str(each["Action"])]
+        assert [each["Resource"] for each in readers] == [[arn]]
+        assert found["SecretsKey"]["Resource"] == SCOPE.arn("kms", "key/one")
+
+
+def test_agents_have_their_channels_queues_and_no_others(aws: Bench) -> None:
+    url = calls(aws, "sqs", "GetQueueUrl", QueueName="groundwork-ecs-acme-packer")["QueueUrl"]
+    asked = {"QueueUrl": url, "AttributeNames": ["QueueArn", "RedrivePolicy"]}
+    queue = calls(aws, "sqs", "GetQueueAttributes", **asked)["Attributes"]
+    assert json.loads(queue["RedrivePolicy"])["deadLetterTargetArn"].endswith("groundwork-ecs-acme-packer-aside")
+    assert rights(aws, "groundwork-ecs-acme-packer-agent")["Take"]["Resource"] == queue["QueueArn"]
+    assert rights(aws, "groundwork-ecs-acme-desk-agent")["Publish"]["Resource"] == [queue["QueueArn"]]
+    assert rights(aws, "groundwork-ecs-globex-desk-agent") == {}
+    given = {agent: environment(aws, f"groundwork-ecs-acme-{agent}")["AGENT_CHANNELS"] for agent in ("desk", "packer")}
+    assert json.loads(given["desk"]) == {"publish": {"orders.created": [url]}}
+    assert json.loads(given["packer"]) == {"subscribe": url, "publish": {}}
+
+
+def environment(aws: Bench, family: str) -> dict[str, str]:
+    known = calls(aws, "ecs", "DescribeTaskDefinition", taskDefinition=family)["taskDefinition"]
+    (agent,) = [each for each in known["containerDefinitions"] if each["name"] == "agent"]
+    return {each["name"]: each["value"] for each in agent["environment"]}
+
+
 def test_what_ecs_has_moved_stays_moved(aws: Bench) -> None:
     """A deployment has moved all requests to the other group: an `up` that reads everything again leaves them there."""
     (service,) = calls(aws, "ecs", "DescribeServices", cluster="services", services=["acme-desk"])["services"]
@@ -118,7 +164,9 @@ def test_a_secret_is_rotated_its_users_get_new_tasks_and_no_value_comes_into_the
     aws: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The function runs here as Lambda would run it: with the variables that it has in the account."""
-    calls(aws, "secretsmanager", "PutSecretValue", SecretId=PATH, SecretString=json.dumps({"value": CANARY, "of": BESIDE}))
+    calls(
+        aws, "secretsmanager", "PutSecretValue", SecretId=PATH, SecretString=json.dumps({"value": CANARY, "of": BESIDE})
+    )
     made = calls(aws, "lambda", "GetFunction", FunctionName="groundwork-ecs-acme-rotation")["Configuration"]
     for name, value in made["Environment"]["Variables"].items():
         monkeypatch.setenv(name, value)
@@ -137,10 +185,10 @@ def test_a_secret_is_rotated_its_users_get_new_tasks_and_no_value_comes_into_the
     )
     for step in ("createSecret", "setSecret", "testSecret", "finishSecret"):
         rotation_function.handler({"SecretId": arn, "ClientRequestToken": token, "Step": step}, None)
-    found = json.loads(calls(aws, "secretsmanager", "GetSecretValue", SecretId=PATH)["SecretString"])
+    asked = {"SecretId": PATH, "VersionStage": "AWSCURRENT"}
+    found = json.loads(calls(aws, "secretsmanager", "GetSecretValue", **asked)["SecretString"])
     assert (found["previous"], found["of"]) == (CANARY, BESIDE)
     assert len(found["value"]) > 40
-    (service,) = calls(aws, "ecs", "DescribeServices", cluster="services", services=["acme-desk"])["services"]
     stack = aws.stack(program)
     stack.up(refresh=True)
     state = json.dumps(stack.export_stack().deployment)
