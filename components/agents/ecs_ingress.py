@@ -21,7 +21,7 @@ BAKE_MINUTES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class WayIn:
-    """`targets`: the group that serves first, and the one for the next version. `alarms`: names, of a broken version."""
+    """`targets`: the group that serves first, and the next version's. `alarms`: names, of a broken version."""
 
     rule: lb.ListenerRule
     targets: tuple[lb.TargetGroup, lb.TargetGroup]

@@ -1,8 +1,8 @@
 """Rotates a secret: what AWS Lambda runs, with nothing beside boto3.  (docs/ecs.md)
 
 Secrets Manager calls it four times for each rotation. The new value stands in the field `value`, the one before it in
-`previous`; other fields stay. At last the services that were given the value get new tasks, since a task reads it at its
-start. No value is logged.
+`previous`; other fields stay. At last the services that were given the value get new tasks, since a task reads it when
+it starts. No value is logged.
 """
 
 from __future__ import annotations
