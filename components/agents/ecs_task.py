@@ -274,7 +274,7 @@ class Task(pulumi.ComponentResource):
 
 
 def secret_path(spec: Spec, name: str) -> str:
-    """Where a secret of a manifest stands below its tenant's: an entry of `secrets` says so, others are there by name."""
+    """Where a secret of a manifest stands below its tenant's: an entry of `secrets` says so, others by name."""
     entry = spec.secrets.get(name)
     return entry.path if entry is not None and entry.path is not None else name
 
