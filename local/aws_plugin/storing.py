@@ -64,7 +64,9 @@ class Namespace(Resource):
     """Made by an operation, which tells its id when it has ended."""
 
     def identify(self, answer: Object, properties: Object) -> str:  # noqa: ARG002 - the answer is all that is needed
-        """See `Resource.identify`."""
+        """See `Resource.identify`. One that a killed run had made is found by its name, with no operation to ask."""
+        if isinstance(known := answer.get("Id"), str):
+            return known
         found: list[str] = []
 
         def is_made() -> bool:

@@ -13,6 +13,8 @@ from groundwork.waiting import wait_until
 from local.paths import CHECKOUT
 
 _UP_SECONDS = 300.0
+# Plugins look once a second.
+_END_SECONDS = 15.0
 
 
 def begun(journal: Path) -> int:
@@ -34,4 +36,19 @@ def kill_at(program: str, arguments: Sequence[str], journal: Path, count: int) -
     if running:
         os.killpg(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
+        # The engine gives plugins and policy packs groups of their own: they must see for themselves that it is gone.
+        assert wait_until(lambda: not _of_session(process.pid), _END_SECONDS), _of_session(process.pid)
     return running
+
+
+def _of_session(session: int) -> list[str]:
+    """The command lines of all processes of a session."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session and fields[0] != "Z":
+                found.append((stat.parent / "cmdline").read_text().replace("\0", " "))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
