@@ -238,11 +238,9 @@ def test_each_copy_is_signed_and_its_parts_are_listed_once(
 
 
 def verifies(signing: Attesting, reference: str, public: Path) -> bool:
-    command = [signing.cosign, "verify", "--key", public, "--insecure-ignore-tlog=true", "--allow-http-registry"]
-    return (
-        subprocess.run([*command, "--new-bundle-format=false", reference], capture_output=True, check=False).returncode
-        == 0
-    )
+    words = ["--insecure-ignore-tlog=true", "--allow-http-registry", "--new-bundle-format=false", reference]
+    command = [str(signing.cosign), "verify", "--key", str(public), *words]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def attested(signing: Attesting, reference: str) -> Json:
