@@ -69,8 +69,7 @@ class Rotation(pulumi.ComponentResource):
         return iam.Role(
             self._name,
             name=self._physical,
-            # No account here: Lambda says none when it takes a role.
-            assume_role_policy=trust("lambda.amazonaws.com"),
+            assume_role_policy=trust("lambda.amazonaws.com", account=self._args.scope.account),
             tags=self._tags,
             opts=child(self),
         )
