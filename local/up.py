@@ -158,7 +158,17 @@ def down(paths: Paths, progress: Progress) -> Record | None:
 
 
 def down_layer(stack: str, paths: Paths, progress: Progress) -> None:
-    """Undo the `up` of one layer, whether or not the environment's settings choose it still. Raises UserError."""
+    """Undo the `up` of one layer, whether or not the environment's settings choose it still. Raises UserError.
+
+    What it wrote to volumes of this machine's node stays, and the shares with it: the next `up` goes on with both.
+    """
+    operator = operator_of(require_layer_up(stack, paths), paths, progress)
+    operator.run(Operation.DESTROY, stack)
+    operator.forget(stack)
+
+
+def require_layer_up(stack: str, paths: Paths) -> Record:
+    """The record of the environment whose layer this is; UserError where it is none, or the environment is not up."""
     from stacks.layers import RESERVED, is_layer
 
     environment, _, layer = stack.partition(".")
@@ -168,9 +178,7 @@ def down_layer(stack: str, paths: Paths, progress: Progress) -> None:
             allowed=", ".join(f"{environment}.{name}" for name in RESERVED),
             fix="a tenant goes by: groundwork tenant delete NAME; all of this machine by: groundwork down",
         )
-    operator = operator_of(require_up(environment, paths), paths, progress)
-    operator.run(Operation.DESTROY, stack)
-    operator.forget(stack)
+    return require_up(environment, paths)
 
 
 def _remove_root(cluster: Cluster) -> None:

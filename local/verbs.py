@@ -108,16 +108,17 @@ def down(
     """Undo `up`.
 
     The node goes and all that runs on it, its data too. Built programs and images stay in the cache.
+    Of a layer alone the data stays, for its next `up`.
 
     Examples:
       groundwork down --yes
       groundwork down local.observability --yes
     """
     from local.up import down as take_down
-    from local.up import down_layer
+    from local.up import down_layer, require_layer_up
 
     paths = Paths.for_user()
-    made = record.read(paths)
+    made = require_layer_up(layer, paths) if layer else record.read(paths)
     if not yes:
         if not sys.stdin.isatty():
             raise UserError(what="`down` deletes data and asks first", fix="run: groundwork down --yes")

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from local.paths import Paths
 from local.record import Way
-from stacks.secrets_settings import SecretsSettings
+from stacks.secrets_settings import KmsSettings, SecretsSettings
 
 if TYPE_CHECKING:
     import pulumi
 
+    from components.secrets.server import KmsSeal
     from components.storage import Storage
     from stacks.environment import Environment
 
@@ -25,7 +26,6 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
     from components.secrets.names import NAMESPACE
     from components.secrets.openbao import OpenBao, OpenBaoArgs
     from components.secrets.rotator import Rotator, RotatorArgs
-    from components.secrets.server import KmsSeal
 
     wanted = environment.settings.secrets
     openbao = OpenBao(
@@ -35,7 +35,7 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
             image=environment.image("openbao"),
             storage=storage(environment, NAMESPACE, wanted, ("data", "audit")),
             replicas=wanted.replicas,
-            seal=KmsSeal(key_id=wanted.kms.key_id, region=wanted.kms.region) if wanted.kms else None,
+            seal=seal(wanted.kms) if wanted.kms else None,
         ),
         opts,
     )
@@ -54,6 +54,14 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
             storage=storage(environment, DATA, wanted, ("data",)),
         )
         Postgres("postgres", database, opts)
+
+
+def seal(wanted: KmsSettings) -> KmsSeal:
+    """What OpenBao is unsealed by."""
+    from components.secrets.server import KmsPlugin, KmsSeal
+
+    plugin = KmsPlugin(path=wanted.plugin.path, sha256=wanted.plugin.sha256) if wanted.plugin else None
+    return KmsSeal(key_id=wanted.key_id, region=wanted.region, plugin=plugin)
 
 
 def storage(environment: Environment, namespace: str, wanted: SecretsSettings, parts: tuple[str, ...]) -> Storage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -16,11 +17,25 @@ def _odd(value: int) -> int:
     return value
 
 
+def _absolute(value: PurePosixPath) -> PurePosixPath:
+    if not value.is_absolute():
+        raise refusal(f"{value} begins nowhere", "a path from the root of OpenBao's image")
+    return value
+
+
+class KmsPluginSettings(StrictModel):
+    """The program in OpenBao's image that speaks to KMS, and its SHA-256: the server starts no other."""
+
+    path: Annotated[PurePosixPath, AfterValidator(_absolute)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class KmsSettings(StrictModel):
-    """A key of AWS KMS that unseals OpenBao by itself."""
+    """A key of AWS KMS that unseals OpenBao by itself. `plugin`: needed since OpenBao 2.7."""
 
     key_id: Annotated[str, Field(min_length=1, max_length=2048)]
     region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+    plugin: KmsPluginSettings | None = None
 
 
 class ShareSettings(StrictModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import JsonValue
 
@@ -23,11 +23,23 @@ RENEWED_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
+class KmsPlugin:
+    """OpenBao's plugin for AWS KMS, a program of its image. `sha256`: of the program, in hex."""
+
+    path: PurePosixPath
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class KmsSeal:
-    """A key of AWS KMS that unseals by itself. The pod's identity must be allowed to use it."""
+    """A key of AWS KMS that unseals by itself. The pod's identity must be allowed to use it.
+
+    `plugin`: since version 2.7 the server cannot do it by itself; None before.
+    """
 
     key_id: str
     region: str
+    plugin: KmsPlugin | None
 
 
 def configuration(replicas: int, seal: KmsSeal | None) -> str:
@@ -53,6 +65,9 @@ def configuration(replicas: int, seal: KmsSeal | None) -> str:
     }
     if seal is not None:
         written["seal"] = {"awskms": {"kms_key_id": seal.key_id, "region": seal.region}}
+        if seal.plugin is not None:
+            written["plugin_directory"] = str(seal.plugin.path.parent)
+            written["plugin"] = {"kms": {"awskms": {"command": seal.plugin.path.name, "sha256sum": seal.plugin.sha256}}}
     return json.dumps(written, indent=2)
 
 

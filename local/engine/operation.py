@@ -212,7 +212,8 @@ def _hold_to_policies(stack: Stack) -> None:
 
 
 def nothing_to_do(stack: Stack, step: Step) -> bool:
-    """Whether nothing has drifted and the program changes nothing, the stack's outputs neither: other stacks read them.
+    """Whether the state is what is there, and the program changes nothing, the stack's outputs neither: other stacks
+    read them.
 
     Asked first, as a preview writes no state: `up` writes the whole of it for every resource, also for those that stay
     as they are. Where the preview fails, `up` says why, or succeeds.
@@ -224,7 +225,7 @@ def nothing_to_do(stack: Stack, step: Step) -> bool:
         stack.preview(on_event=seen.on_event, color="never", suppress_outputs=True, refresh=True)
     except CommandError:
         return False
-    return seen.changed == 0 and not seen.new_outputs
+    return seen.changed == 0 and seen.stale == 0 and not seen.new_outputs
 
 
 def _public(outputs: OutputMap) -> Mapping[str, object]:

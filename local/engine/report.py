@@ -48,6 +48,7 @@ class Report:
     """Follows one operation of the engine. `changes`: how many resources were created, updated and so on.
 
     `new_outputs`: whether the stack's own outputs are others than before; no resource counts as changed by that.
+    `stale`: of how many resources a refresh found that the state is no longer what is there.
     `touched`: each of them, such as "update Deployment web (spec)".
     `advice`: breaches of policies that do not stop the engine; `unseen`: checks of policies that could not be made.
     """
@@ -55,6 +56,7 @@ class Report:
     step: Step
     changes: Counter[str] = field(default_factory=Counter)
     new_outputs: bool = False
+    stale: int = 0
     touched: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
     unseen: int = 0
@@ -88,6 +90,8 @@ class Report:
 
     def _ended(self, metadata: StepEventMetadata) -> None:
         self._under_way.pop(metadata.urn, None)
+        if metadata.op.value == "refresh":
+            self.stale += metadata.old is None or metadata.new is None or metadata.old.inputs != metadata.new.inputs
         if metadata.type == _STACK and metadata.old is not None and metadata.new is not None:
             self.new_outputs = metadata.old.outputs != metadata.new.outputs
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -83,8 +84,14 @@ def test_the_configuration_says_how_it_is_unsealed_and_has_two_audit_devices() -
     assert "seal" not in shamir
     assert len(shamir["audit"]) == 2
     assert len(shamir["storage"]["raft"]["retry_join"]) == 3
-    kms = json.loads(server.configuration(3, server.KmsSeal(key_id="alias/openbao", region="eu-central-1")))
+    seal = server.KmsSeal(key_id="alias/openbao", region="eu-central-1", plugin=None)
+    kms = json.loads(server.configuration(3, seal))
     assert kms["seal"] == {"awskms": {"kms_key_id": "alias/openbao", "region": "eu-central-1"}}
+    assert "plugin" not in kms
+    plugin = server.KmsPlugin(path=PurePosixPath("/plugins/kms-aws"), sha256="ab" * 32)
+    kms = json.loads(server.configuration(3, replace(seal, plugin=plugin)))
+    assert kms["plugin"] == {"kms": {"awskms": {"command": "kms-aws", "sha256sum": "ab" * 32}}}
+    assert kms["plugin_directory"] == "/plugins"
 
 
 def test_a_node_runs_the_server_with_who_tells_it_of_a_renewed_certificate() -> None:

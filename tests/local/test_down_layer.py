@@ -9,6 +9,7 @@ import pytest
 from groundwork.errors import UserError
 from local.paths import Paths
 from local.up import down_layer
+from local.verbs import down
 from tests.local.node.quiet import Quiet
 
 
@@ -21,3 +22,9 @@ def test_what_is_no_layer_is_refused(stack: str, tmp_path: Path) -> None:
 def test_a_layer_of_an_environment_that_is_not_up_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nothing is up"):
         down_layer("local.secrets", Paths(cache=tmp_path, data=tmp_path), Quiet())
+
+
+def test_a_name_is_refused_before_anything_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROUNDWORK_HOME", str(tmp_path))
+    with pytest.raises(UserError, match="is no layer of an environment"):
+        down("local.acme", yes=False)

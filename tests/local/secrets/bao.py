@@ -45,12 +45,24 @@ class Bao:
         return (self.folder / "audit" / "audit.log").read_text(), (self.folder / "output").read_text()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kms:
+    """A key service: `seal` is what the server's file says, `variables` how its process gets there.
+
+    `program`: the server that can.
+    """
+
+    seal: server.KmsSeal
+    variables: Mapping[str, str]
+    program: Path
+
+
 @contextmanager
-def openbao(folder: Path, ports: Sequence[int] = ()) -> Iterator[Bao]:
+def openbao(folder: Path, ports: Sequence[int] = (), kms: Kms | None = None) -> Iterator[Bao]:
     """Start a server on what is in `folder`, and end it. `ports`: three, where it must have them again."""
     ports = ports or free_ports(3)
     authority = certificates(folder, Keeper(folder=folder / "tls"))
-    process = start(folder, "node", {"node": ports})
+    process = start(folder, "node", {"node": ports}, kms.program if kms else PROGRAM, kms)
     api = Api(f"https://localhost:{ports[0]}", authority)
     try:
         wait_answers(api, process, folder)
@@ -62,19 +74,20 @@ def openbao(folder: Path, ports: Sequence[int] = ()) -> Iterator[Bao]:
 
 
 def start(
-    folder: Path, name: str, ports: Mapping[str, Sequence[int]], program: Path = PROGRAM
+    folder: Path, name: str, ports: Mapping[str, Sequence[int]], program: Path = PROGRAM, kms: Kms | None = None
 ) -> subprocess.Popen[bytes]:
     """Start the server of one node as its container does. `ports`: each node's three, its own among them."""
     for part in ("raft", "audit"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     config, own = folder / server.FILE, ports[name]
-    config.write_text(_local(server.configuration(len(ports), None), folder, own, ports))
+    config.write_text(_local(server.configuration(len(ports), kms.seal if kms else None), folder, own, ports))
     command: list[str | Path] = ["/bin/sh", server.SCRIPT, program, config, folder / "tls" / "tls.crt", RENEWED_SECONDS]
     environment = {
         "PATH": os.defpath,
         "BAO_RAFT_NODE_ID": name,
         "BAO_API_ADDR": f"https://localhost:{own[0]}",
         "BAO_CLUSTER_ADDR": f"https://localhost:{own[1]}",
+        **(kms.variables if kms else {}),
     }
     with (folder / "output").open("a") as output:
         # A group of its own, so that all of it can be killed.

@@ -21,6 +21,7 @@ from local.secrets.shares import Shares
 from local.secrets.tls import Keeper
 from stacks.secrets_settings import SecretsSettings, ShareSettings
 from tests.local.secrets import bao
+from tests.local.secrets.earlier import earlier
 
 NODES = tuple(f"openbao-{number}" for number in range(3))
 SETTINGS = SecretsSettings(replicas=3, shares=ShareSettings(count=3, threshold=2), postgres=False)
@@ -111,12 +112,12 @@ def place(folder: Path, named: tuple[Path, ...] = ()) -> Here:
 
 
 def begin(folder: Path) -> Here:
-    """Start three nodes that know nothing yet, each with a certificate of one authority."""
+    """Start three nodes of the earlier version that know nothing yet, each with a certificate of one authority."""
     keeper = Keeper(folder=folder / "openbao")
     free = bao.free_ports(9)
     ports = {pod: free[number * 3 : number * 3 + 3] for number, pod in enumerate(NODES)}
     (folder / "ports").write_text(json.dumps(ports))
-    (folder / "wanted").write_text(str(bao.PROGRAM))
+    (folder / "wanted").write_text(str(earlier()))
     for pod in NODES:
         bao.certificates(folder / pod, keeper)
     program = folder / "groundwork"

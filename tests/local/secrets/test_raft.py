@@ -25,6 +25,8 @@ from local.secrets.life import leads, root, seal_of
 from local.secrets.nodes import numbers
 from local.secrets.tls import Keeper
 from tests.local.secrets import bao
+from tests.local.secrets.earlier import VERSION as EARLIER
+from tests.local.secrets.earlier import earlier
 from tests.local.secrets.raft import NODES, Here, begin
 
 pytestmark = pytest.mark.engine
@@ -91,12 +93,13 @@ def test_below_the_threshold_nothing_is_unsealed(here: Here) -> None:
 
 
 def test_an_upgrade_replaces_standbys_first_and_one_after_the_other(here: Here) -> None:
-    leader = _leader(here)
+    leader, before = _leader(here), _versions(here)
     _want(here, "next")
     assert _play(here, "upgrade") == 1
     order = (here.paths.data / "replaced").read_text().split()
     assert sorted(order) == [*NODES]
     assert order[-1] == leader
+    assert max(before) < min(_versions(here))
     assert _sealed(here) == [False, False, False]
     assert _read(here) == SECRET
     assert _play(here, "upgrade") == 0
@@ -119,19 +122,11 @@ def test_without_a_majority_nothing_is_replaced(here: Here) -> None:
 
 
 def test_an_earlier_version_is_refused_before_it_touches_a_node_s_data(here: Here) -> None:
-    """The program says of itself that it is an earlier one; nothing else of it is changed."""
-    with here.reach.node(NODES[0]) as api:
-        now = seal_of(api).version
-    major, minor, patch = numbers(now)
-    earlier = f"{major}.{minor}.{patch - 1}" if patch else f"{major}.{minor - 1}.{patch}"
-    assert len(earlier) == len(now)
-    program = here.paths.data / "earlier"
-    program.write_bytes(bao.PROGRAM.read_bytes().replace(now.encode(), earlier.encode()))
-    program.chmod(0o700)
+    now, program = ".".join(map(str, max(_versions(here)))), earlier()
     leader, wanted = _leader(here), (here.paths.data / "wanted").read_text()
     (here.paths.data / "wanted").write_text(str(program))
     for book in ("upgrade", "upgrade", "unseal"):
-        assert f"is of version {earlier}, the others are or were of {now}" in _refused(here, book)
+        assert f"is of version {EARLIER}, the others are or were of {now}" in _refused(here, book)
     assert _sealed(here).count(True) == 1
     assert _leader(here) == leader
     assert _read(here) == SECRET
@@ -231,6 +226,14 @@ def _voters(here: Here, *, all_: bool = False) -> list[str]:
     servers = found["servers"] if isinstance(found, dict) else None
     assert isinstance(servers, list)
     return sorted(str(each["node_id"]) for each in servers if isinstance(each, dict) and (all_ or each["voter"]))
+
+
+def _versions(here: Here) -> list[tuple[int, ...]]:
+    found = []
+    for pod in NODES:
+        with here.reach.node(pod) as api:
+            found.append(numbers(seal_of(api).version))
+    return found
 
 
 def _sealed(here: Here) -> list[bool]:

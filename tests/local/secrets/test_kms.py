@@ -1,0 +1,103 @@
+"""A real OpenBao that a key service unseals, as in the cloud. The key is one of moto's account, on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from components.secrets.server import KmsPlugin, KmsSeal
+from groundwork.errors import UserError
+from local.rehearsal.account import EmulatedAccount, emulated, variables
+from local.secrets.api import data
+from local.secrets.configure import mounts
+from local.secrets.life import initialise, rekey, root, seal_of, unseal, wait_active
+from local.secrets.shares import Shares
+from tests.local.secrets.bao import PROGRAM, Bao, Kms, free_ports, openbao
+from tests.local.secrets.earlier import earlier
+
+pytestmark = pytest.mark.engine
+
+REGION = "eu-west-1"
+PATH = "secret/data/tenants/acme/key"
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAccount]:
+    with (
+        emulated("111122223333", REGION, tmp_path_factory.mktemp("account") / "log") as made,
+        variables(made.variables),
+    ):
+        yield made
+
+
+@pytest.fixture
+def kms(account: EmulatedAccount) -> Kms:
+    key = account.account().call("kms", "CreateKey", {})["KeyMetadata"]["KeyId"]
+    here = {**account.variables, "AWS_KMS_ENDPOINT": account.variables["AWS_ENDPOINT_URL"]}
+    return Kms(seal=KmsSeal(key_id=key, region=REGION, plugin=None), variables=here, program=earlier())
+
+
+def written(bao: Bao) -> None:
+    token = initialise(bao.api, bao.shares)
+    assert token is not None
+    wait_active(bao.api)
+    with root(bao.api, bao.shares, token) as asking:
+        mounts(asking)
+        asking.write(PATH, {"data": {"value": "kept"}})
+
+
+def read(bao: Bao) -> object:
+    wait_active(bao.api)
+    with root(bao.api, bao.shares) as asking:
+        return data(data(asking.read(PATH)))["value"]
+
+
+def test_the_key_unseals_it_whenever_it_starts_and_shares_make_root_alone(tmp_path: Path, kms: Kms) -> None:
+    ports = free_ports(3)
+    with openbao(tmp_path, ports, kms) as bao:
+        written(bao)
+        assert (seal_of(bao.api).auto, seal_of(bao.api).sealed) == (True, False)
+    with openbao(tmp_path, ports, kms) as bao:
+        assert not unseal(bao.api, bao.shares)
+        assert read(bao) == "kept"
+        with pytest.raises(UserError, match="shares"):
+            read(Bao(api=bao.api, metrics=bao.metrics, folder=bao.folder, shares=one_of(bao.shares)))
+        with root(bao.api, bao.shares) as asking:
+            rekey(asking, bao.shares, bao.shares)
+        assert read(bao) == "kept"
+
+
+def test_while_the_key_service_is_not_there_it_does_not_start(tmp_path: Path, kms: Kms) -> None:
+    ports = free_ports(4)
+    away = replace(kms, variables={**kms.variables, "AWS_KMS_ENDPOINT": f"http://127.0.0.1:{ports.pop()}"})
+    with openbao(tmp_path, ports, kms) as bao:
+        written(bao)
+    with pytest.raises(AssertionError, match="error fetching AWS KMS wrapping key"), openbao(tmp_path, ports, away):
+        pass
+    with openbao(tmp_path, ports, kms) as bao:
+        assert read(bao) == "kept"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [("", "(?i)unrecognized remote plugin message"), ("echo other\n", "(?i)checksum")]
+)
+def test_this_version_starts_the_program_of_that_checksum_as_its_plugin_and_no_other(
+    tmp_path: Path, kms: Kms, change: str, said: str
+) -> None:
+    """The vendor's plugin is in no registry that can be reached here: the program is none, and is told apart."""
+    program, text = tmp_path / "plugins" / "openbao-plugin-kms-aws", "#!/bin/sh\necho no plugin\n"
+    program.parent.mkdir()
+    program.write_text(text + change)
+    program.chmod(0o755)
+    plugin = KmsPlugin(path=PurePosixPath(program), sha256=hashlib.sha256(text.encode()).hexdigest())
+    named = replace(kms, program=PROGRAM, seal=replace(kms.seal, plugin=plugin))
+    with pytest.raises(AssertionError, match=said), openbao(tmp_path, kms=named):
+        pass
+
+
+def one_of(shares: Shares) -> Shares:
+    return Shares(files=shares.files[:1], threshold=shares.threshold)
