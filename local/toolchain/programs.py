@@ -116,6 +116,16 @@ _GATEKEEPER = Pin(
     sources_mb=467,
     cache_mb=1388,
 )
+_SYFT = Pin(
+    name="syft", module="github.com/anchore/syft", ldflags="-X main.version={version}", sources_mb=2317, cache_mb=989
+)
+_COSIGN = Pin(
+    name="cosign",
+    module="github.com/sigstore/cosign/v3",
+    ldflags="-X sigs.k8s.io/release-utils/version.gitVersion={version}",
+    sources_mb=1962,
+    cache_mb=1259,
+)
 _RATELIMIT = Pin(name="ratelimit", module="github.com/envoyproxy/ratelimit", sources_mb=177, cache_mb=268)
 # What sees the platform: the builder made the main package that stands beside its go.mod (docs/toolchain.md).
 _COLLECTOR = Pin(name="collector", module="go.opentelemetry.io/collector/otelcol", sources_mb=503, cache_mb=856)
@@ -313,6 +323,24 @@ _ALL = (
         seconds=14,
         size_mb=23,
     ),
+    Program(
+        name="syft",
+        pin=_SYFT,
+        package=f"{_SYFT.module}/cmd/syft",
+        ask=("version",),
+        fit=Fit.SAME_MAJOR,
+        seconds=117,
+        size_mb=84,
+    ),
+    Program(
+        name="cosign",
+        pin=_COSIGN,
+        package=f"{_COSIGN.module}/cmd/cosign",
+        ask=("version",),
+        fit=Fit.SAME_MAJOR,
+        seconds=75,
+        size_mb=97,
+    ),
     Program(name="otelcol", pin=_COLLECTOR, package=".", fit=Fit.SAME_MINOR, seconds=200, size_mb=46),
     Program(name="loki", pin=_LOKI, package=f"{_LOKI.module}/cmd/loki", fit=Fit.SAME_MINOR, seconds=282, size_mb=150),
     Program(
@@ -345,5 +373,7 @@ ENGINE = ("pulumi", "helm")
 IMAGES = ("pilot-discovery", "pilot-agent", "opa", "ratelimit", "external-secrets", "gatekeeper-manager")
 # Charts come with their modules, beside whatever is built from these. Istio's: this takes the least time.
 CHARTS = ("pilot-agent", "external-secrets")
+# What lists and signs images in registries.
+MIRROR = ("syft", "cosign")
 # What the engine tier runs as processes of its own.
 TESTS = ("coredns", "gator", "opa", "pebble")
