@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from local import record
 from local.cluster import Cluster
 from local.engine.operation import Operation, Operator, StackOutcome
 from local.engine.workspace import OUR_PLUGIN, Engine
-from local.layers import Layers
+from local.layers import ADMISSION, SECRETS, Layers
 from local.paths import CHECKOUT, Paths
 from local.record import Record, Way
 
@@ -102,14 +102,24 @@ def up(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None,
         install(cluster_of(made, paths), paths, progress)
     operator = operator_of(made, paths, progress)
     started = time.monotonic()
+    told = operator.run_all(Operation.UP, told_first(operator, environment, settings.layers))
     own = operator.run(Operation.UP, environment)
     beside = Layers(settings, made, operator.cluster, paths, progress)
     beside.prepare(settings.layers)
-    layers = operator.run_all(Operation.UP, [f"{environment}.{layer}" for layer in settings.layers])
+    done = [each.stack for each in told]
+    names = [f"{environment}.{layer}" for layer in settings.layers]
+    layers = operator.run_all(Operation.UP, [name for name in names if name not in done])
     names = tenants_of(operator, environment, settings.tenants)
     beside.settle(settings.layers, [name.partition(".")[2] for name in names])
     tenants = operator.run_all(Operation.UP, names)
-    return Outcome(record=made, stacks=(own, *layers, *tenants), seconds=time.monotonic() - started)
+    beside.allow()
+    return Outcome(record=made, stacks=(own, *told, *layers, *tenants), seconds=time.monotonic() - started)
+
+
+def told_first(operator: Operator, environment: str, layers: Collection[str]) -> list[str]:
+    """Admission's stack, where it is up: it says which images may run, and must hear of new ones before they do."""
+    name = f"{environment}.{ADMISSION}"
+    return [name] if ADMISSION in layers and name in operator.engine.stacks_on(environment) else []
 
 
 def preview(stack: str, paths: Paths, progress: Progress) -> Outcome:
@@ -165,6 +175,10 @@ def down_layer(stack: str, paths: Paths, progress: Progress) -> None:
     operator = operator_of(require_layer_up(stack, paths), paths, progress)
     operator.run(Operation.DESTROY, stack)
     operator.forget(stack)
+    if stack.partition(".")[2] == SECRETS:
+        from local.secrets.issuing import withdraw
+
+        withdraw(operator.cluster)
 
 
 def require_layer_up(stack: str, paths: Paths) -> Record:
@@ -205,6 +219,7 @@ def on_parts(operation: Operation, environment: str, parts: list[str], paths: Pa
     if operation is Operation.UP:
         known = tenants_of(operator, environment, ())
         beside.settle(layers, [name.partition(".")[2] for name in known])
+        beside.allow()
     return Outcome(record=made, stacks=tuple(stacks), seconds=time.monotonic() - started)
 
 

@@ -13,7 +13,7 @@ from groundwork.console import PlainProgress
 from groundwork.errors import UserError
 from local.engine.operation import Operation
 from local.paths import Paths
-from local.up import operator_of, require_up, tenants_of
+from local.up import operator_of, require_up, tenants_of, told_first
 from promotion.shift import Part
 from stacks.preflight import check
 
@@ -24,8 +24,11 @@ def main(environment: str, part: Part = Part.ALL) -> None:
     settings = check(environment)
     operator = operator_of(require_up(environment, paths), paths, PlainProgress())
     if part in {Part.ALL, Part.PLATFORM}:
+        told = told_first(operator, environment, settings.layers)
+        operator.run_all(Operation.UP, told)
         operator.run(Operation.UP, environment)
-        operator.run_all(Operation.UP, [f"{environment}.{layer}" for layer in settings.layers])
+        layers = [f"{environment}.{layer}" for layer in settings.layers]
+        operator.run_all(Operation.UP, [layer for layer in layers if layer not in told])
     if part is not Part.PLATFORM:
         operation = Operation.ROUTE if part is Part.ROUTES else Operation.UP
         operator.run_all(operation, tenants_of(operator, environment, settings.tenants))

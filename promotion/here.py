@@ -21,7 +21,7 @@ from local.record import Way
 from local.up import cluster_of, require_up
 from promotion.bill import Bill
 from promotion.gateways import Gateways, Shares
-from promotion.shift import BACK, Stage, forward
+from promotion.shift import BACK, Part, Stage, forward
 from stacks.rollout import Rollout
 
 APPLY_SECONDS, RUNNING_SECONDS = 1800.0, 90.0
@@ -60,10 +60,11 @@ class LocalApplier:
         """The engine on a stage, with the bill's program, settings and images. `serving`: whom it is to replace."""
         trees = self.paths.data / "promotion" / "trees"
         rollout = None
-        if serving is not None and stage.percent is not None:
+        # What all tenants share hears of both bills too: admission lets the images of both run.
+        if serving is not None and (stage.percent is not None or stage.part is Part.PLATFORM):
             before = work_tree(self.checkout, trees, serving.source)
             rollout = Rollout(
-                percent=stage.percent, checkout=str(before), images=dict(serving.images), replaced=stage.replaced
+                percent=stage.percent or 0, checkout=str(before), images=dict(serving.images), replaced=stage.replaced
             )
         tree = work_tree(self.checkout, trees, bill.source)
         pin_images(tree / f"Pulumi.{environment}.yaml", bill, rollout)

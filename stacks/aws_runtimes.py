@@ -123,6 +123,7 @@ def on_ecs(site: Site, cluster: Ecs) -> Running:
         "balancerSuffix": site.balancer.arn_suffix,
         "secretsKey": site.keys["secrets"],
         "alarmTopic": site.topic,
+        "balancerRoleArn": cluster.balancer_role_arn,
     }
     return Running(watches={}, logs=ecs_logs(cluster.log_group), outputs={"ecs": outputs})
 

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pulumi
 from pulumi_aws import Provider
 
-from components.agents.ecs import EcsPlatform
+from components.agents.ecs_platform import EcsPlatform
 from components.tenancy.ecs import EcsTenant, EcsTenantArgs
 from components.tenancy.tenant import TenantArgs
+from groundwork.errors import UserError
 from stacks.aws_environment import scope_of
 from stacks.aws_settings import AwsSettings, EcsSettings
 
 RUNTIME = "agent-runtime"
 
 
-def declare(environment: str, aws: AwsSettings, tenant: TenantArgs, shared: pulumi.StackReference) -> None:
+def declare(
+    environment: str,
+    aws: AwsSettings,
+    tenant: TenantArgs,
+    rotation_days: Mapping[str, int],
+    shared: pulumi.StackReference,
+) -> None:
     """The same tenant as in a cluster, of what the environment's stack made for services."""
     assert isinstance(aws.cluster, EcsSettings)  # noqa: S101 – the caller has asked
+    _refuse_without_queues(aws, tenant)
     made, images = shared.require_output("ecs"), shared.require_output("images")
     platform = EcsPlatform(
         cluster_arn=made["clusterArn"],
@@ -34,6 +44,7 @@ def declare(environment: str, aws: AwsSettings, tenant: TenantArgs, shared: pulu
         balancer_suffix=made["balancerSuffix"],
         secrets_key=made["secretsKey"],
         alarm_topic=made["alarmTopic"],
+        balancer_role_arn=made["balancerRoleArn"],
         architecture=aws.cluster.architecture,
     )
     args = EcsTenantArgs(
@@ -44,6 +55,19 @@ def declare(environment: str, aws: AwsSettings, tenant: TenantArgs, shared: pulu
         agents=tenant.agents,
         runtime_image=images[RUNTIME],
         custom_hosts=tenant.custom_hosts,
+        rotation_days=rotation_days,
     )
     provider = Provider("aws", region=aws.region, allowed_account_ids=[aws.account])
     EcsTenant(tenant.owner.tenant, args, pulumi.ResourceOptions(providers=[provider]))
+
+
+def _refuse_without_queues(aws: AwsSettings, tenant: TenantArgs) -> None:
+    """Tasks reach AWS by the network's endpoints alone."""
+    for agent in tenant.agents:
+        channels = agent.manifest.spec.channels
+        if (channels.subscribe or channels.publish) and "sqs" not in aws.network.endpoints:
+            raise UserError(
+                what=f"agent {agent.manifest.name}: spec.channels: its tasks have no way to their queues",
+                where="groundwork:aws.network.endpoints",
+                fix="add sqs there, and bring the environment up",
+            )

@@ -13,16 +13,21 @@ if TYPE_CHECKING:
     from stacks.environment import Environment
 
 # No tenant may have such a name: the stack would be the layer's.
-RESERVED = ("secrets", "observability", "policy")
+RESERVED = ("secrets", "observability", "admission", "policy")
 # Layer → the module whose `declare(environment, opts)` makes it. Imported only when its stack is run.
 MODULES: Mapping[str, str] = MappingProxyType(
-    {"secrets": "stacks.secrets_layer", "observability": "stacks.observability"}
+    {
+        "secrets": "stacks.secrets_layer",
+        "observability": "stacks.observability",
+        "admission": "stacks.admission_layer",
+    }
 )
 
 # Layer → the images that nobody else runs.
 IMAGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "secrets": ("external-secrets", "openbao", "postgres", "secret-rotator"),
+        "admission": ("gatekeeper",),
         "observability": ("alertmanager", "collector", "loki", "prometheus", "traces"),
     }
 )

@@ -56,10 +56,19 @@ class TenantStack:
         if self.settings.aws is not None and self.settings.aws.cluster.kind == "ecs":
             from stacks.ecs_tenant import declare
 
-            declare(self.environment, self.settings.aws, args, shared)
+            declare(self.environment, self.settings.aws, args, self.tenant.settings.rotation_days, shared)
         else:
+            self._refuse_rotation()
             Tenant(self.tenant.settings.name, args, pulumi.ResourceOptions(provider=self._provider(shared)))
         pulumi.export("agents", self._rows())
+
+    def _refuse_rotation(self) -> None:
+        """In a cluster the schedule stands beside the secret, in OpenBao."""
+        for path in self.tenant.settings.rotation_days:
+            raise UserError(
+                what=f"tenant {self.tenant.settings.name}: rotationDays: is for environments on ECS",
+                fix=f"groundwork vault put {self.tenant.settings.name} {path} --rotate 30d (docs/secrets.md)",
+            )
 
     def _provider(self, shared: pulumi.StackReference) -> pulumi.ProviderResource:
         if self.kubeconfig is not None:

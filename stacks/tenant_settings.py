@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, JsonValue, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from components.agents.manifest import AgentManifest, load_manifest
+from components.agents.manifest import AgentManifest, SecretPath, load_manifest
 from components.documents import DocumentError, Problem, Reader, StrictModel, compose, read_text, validate
 from components.hosts import Host
 from components.problems import as_user_error
@@ -93,6 +93,7 @@ class TenantSettings(StrictModel):
     flags: dict[Flag, bool] = Field(default_factory=dict)
     branding: dict[Flag, Text] = Field(default_factory=dict)
     retention_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    rotation_days: dict[SecretPath, Annotated[int, Field(ge=1, le=999)]] = Field(default_factory=dict)
     suspended: Suspension | None = None
 
     @model_validator(mode="after")

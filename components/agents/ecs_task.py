@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_aws import ecs, iam
 from pydantic import JsonValue
 
+from components.agents.ecs_channels import Inbox, described
 from components.agents.fargate import MIB, TaskSize, task_size
-from components.agents.manifest import AgentManifest, OpenAIModel, SecretRef, dump
+from components.agents.manifest import AgentManifest, OpenAIModel, SecretRef, Spec, dump
 from components.aws import Scope, child, document, statement, trust
 from components.workload import USER, refuse_other_than_digest
 
@@ -23,13 +24,20 @@ MANIFEST, SECRETS = f"{FOLDER}/manifest.yaml", f"{FOLDER}/secrets"
 PROXY_CPU, PROXY_MEMORY = 250, 64 * MIB
 # Writes what a cluster would mount: the manifest, and secrets as files. Shared folders of Fargate belong to root.
 WRITE_FILES = """\
-import json, os, pathlib
+import json, os, pathlib, re, sys
 folder = pathlib.Path(os.environ["FOLDER"])
-(folder / "manifest.yaml").write_text(os.environ["MANIFEST"], "utf-8")
-for name, variable in json.loads(os.environ["FILES"]).items():
+def put(name, text):
     file = folder / "secrets" / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(os.environ[variable], "utf-8")
+    file.write_text(text, "utf-8")
+(folder / "manifest.yaml").write_text(os.environ["MANIFEST"], "utf-8")
+for name, variable in json.loads(os.environ["FILES"]).items():
+    put(name, os.environ[variable])
+for name, variable in json.loads(os.environ["FOLDERS"]).items():
+    for field, text in json.loads(os.environ[variable]).items():
+        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}", field) or not isinstance(text, str):
+            sys.exit(f"secret {name}: its fields are not names with texts")
+        put(f"{name}/{field}", text)
 os.chmod("/tmp", 0o1777)
 """
 
@@ -66,15 +74,18 @@ class TaskArgs:
     log_group: pulumi.Input[str]
     architecture: str
     collector: Collector | None
+    inbox: Inbox | None = None
+    reached: Mapping[str, Sequence[Inbox]] = field(default_factory=dict)
 
 
 class Task(pulumi.ComponentResource):
-    """The task definition and its two roles: one starts it, the other is the agent's own identity, with no rights.
+    """The task definition and its two roles: one starts it, the other, `identity`, is the agent's own, with no rights.
 
     `arn`: of this revision; `ready`: what a task cannot start without.
     """
 
     arn: pulumi.Output[str]
+    identity: iam.Role
     ready: list[pulumi.Resource]
 
     def __init__(self, name: str, args: TaskArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -99,7 +110,7 @@ class Task(pulumi.ComponentResource):
             tags=dict(args.tags),
             opts=child(self),
         )
-        self.arn = definition.arn
+        self.arn, self.identity = definition.arn, identity
         self.ready = [self._rights(execution)]
         self.register_outputs({"arn": self.arn})
 
@@ -123,7 +134,7 @@ class Task(pulumi.ComponentResource):
     def _rights(self, role: iam.Role) -> pulumi.Resource:
         """To start it: pull images, write its logs, read the secrets that its manifest names and no other."""
         args = self._args
-        named = {reference.secret: args.secrets[reference.secret] for reference in self._spec.references()}
+        named = {path: args.secrets[path] for path in secret_paths(self._spec)}
         policy = pulumi.Output.all(group=args.log_group, key=args.secrets_key, **named).apply(
             lambda known: self._policy(known["group"], known["key"], [known[name] for name in named])
         )
@@ -163,7 +174,8 @@ class Task(pulumi.ComponentResource):
             runtime=args.runtime_image,
             collector=args.collector.image if args.collector else "",
             group=args.log_group,
-            **{f"secret:{name}": arn for name, arn in args.secrets.items()},
+            channels=described(args.inbox, args.reached),
+            **{f"secret:{path}": args.secrets[path] for path in secret_paths(self._spec)},
         )
         return given.apply(lambda known: json.dumps(self._listed(known), sort_keys=True))
 
@@ -174,17 +186,26 @@ class Task(pulumi.ComponentResource):
         return containers
 
     def _writer(self, known: Mapping[str, str]) -> dict[str, JsonValue]:
-        model = self._spec.model
-        keys = [model.api_key_from] if isinstance(model, OpenAIModel) and model.api_key_from is not None else []
-        files = {f"{key.secret}/{key.key}": f"SECRET_{index}" for index, key in enumerate(keys)}
-        text: dict[str, str] = {"FOLDER": FOLDER, "MANIFEST": dump(self._args.manifest), "FILES": json.dumps(files)}
+        model, whole = self._spec.model, sorted(self._spec.secrets)
+        key = model.api_key_from if isinstance(model, OpenAIModel) else None
+        keys = [key] if key is not None and key.secret not in whole else []
+        text: dict[str, str] = {
+            "FOLDER": FOLDER,
+            "MANIFEST": dump(self._args.manifest),
+            "FILES": json.dumps({f"{key.secret}/{key.key}": f"SECRET_{index}" for index, key in enumerate(keys)}),
+            "FOLDERS": json.dumps({name: f"FOLDER_{index}" for index, name in enumerate(whole)}),
+        }
+        hidden: list[JsonValue] = [self._secret(f"SECRET_{index}", key, known) for index, key in enumerate(keys)]
+        for index, name in enumerate(whole):
+            arn = known[f"secret:{secret_path(self._spec, name)}"]
+            hidden.append({"name": f"FOLDER_{index}", "valueFrom": arn})
         return self._base("files", known["runtime"], known["group"]) | {
             "essential": False,
             "user": "0",
             "entryPoint": ["/opt/agent/bin/python", "-c", WRITE_FILES],
             "command": [],
             "environment": _variables(text),
-            "secrets": [_secret(f"SECRET_{index}", key, known) for index, key in enumerate(keys)],
+            "secrets": hidden,
             "mountPoints": [_mount("files", FOLDER), _mount("tmp", TMP)],
         }
 
@@ -198,7 +219,7 @@ class Task(pulumi.ComponentResource):
             "AGENT_NAME": args.manifest.name,
             "AGENT_TENANT": args.tenant,
             "AGENT_ENVIRONMENT": args.scope.environment,
-        }
+        } | ({"AGENT_CHANNELS": known["channels"]} if known["channels"] else {})
         return self._base("agent", known["image"], known["group"]) | {
             "essential": True,
             "user": f"{USER}:{USER}",
@@ -210,7 +231,7 @@ class Task(pulumi.ComponentResource):
                 {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "tcp"},
             ],
             "environment": _variables(platform | plain),
-            "secrets": [_secret(key, value, known) for key, value in sorted(hidden.items())],
+            "secrets": [self._secret(key, value, known) for key, value in sorted(hidden.items())],
             "mountPoints": [_mount("files", FOLDER, read_only=True), _mount("tmp", TMP)],
             "stopTimeout": max(2, math.ceil(self._spec.drain.total_seconds())),
         }
@@ -225,6 +246,11 @@ class Task(pulumi.ComponentResource):
             "command": ["--config=env:COLLECTOR_CONFIG"],
             "environment": _variables({"COLLECTOR_CONFIG": collector.config}),
         }
+
+    def _secret(self, variable: str, reference: SecretRef, known: Mapping[str, str]) -> JsonValue:
+        """One key of a secret whose value is a JSON object."""
+        path = secret_path(self._spec, reference.secret)
+        return {"name": variable, "valueFrom": f"{known[f'secret:{path}']}:{reference.key}::"}
 
     def _base(self, name: str, image: str, group: str) -> dict[str, JsonValue]:
         return {
@@ -247,13 +273,20 @@ class Task(pulumi.ComponentResource):
         }
 
 
+def secret_path(spec: Spec, name: str) -> str:
+    """Where a secret of a manifest stands below its tenant's: an entry of `secrets` says so, others by name."""
+    entry = spec.secrets.get(name)
+    return entry.path if entry is not None and entry.path is not None else name
+
+
+def secret_paths(spec: Spec) -> list[str]:
+    """Each place that an agent's secrets have."""
+    names = {*spec.secrets, *(reference.secret for reference in spec.references())}
+    return sorted({secret_path(spec, name) for name in names})
+
+
 def _variables(values: Mapping[str, str]) -> list[JsonValue]:
     return [{"name": name, "value": value} for name, value in sorted(values.items())]
-
-
-def _secret(variable: str, reference: SecretRef, known: Mapping[str, str]) -> JsonValue:
-    """One key of a secret whose value is a JSON object."""
-    return {"name": variable, "valueFrom": f"{known[f'secret:{reference.secret}']}:{reference.key}::"}
 
 
 def _mount(volume: str, path: str, *, read_only: bool = False) -> JsonValue:

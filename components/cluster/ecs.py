@@ -46,6 +46,7 @@ class Ecs(pulumi.ComponentResource):
     tls_role_arn: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
     log_group: pulumi.Output[str]
+    balancer_role_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: EcsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:cluster:Ecs", name, None, opts)
@@ -66,6 +67,7 @@ class Ecs(pulumi.ComponentResource):
         self.namespace_arn = namespace.arn
         self.authority_arn = authority.certificate_authority_arn
         self.tls_role_arn = self._tls_role().arn
+        self.balancer_role_arn = self._balancer_role().arn
         self.security_group_id = group.id
         self.log_group = logs.name
         self.register_outputs({"arn": self.arn})
@@ -215,4 +217,22 @@ class Ecs(pulumi.ComponentResource):
             opts=child(self),
         )
         iam.RolePolicyAttachment(f"{self._name}-tls-key", role=role.name, policy_arn=key.arn, opts=child(self))
+        return role
+
+    def _balancer_role(self) -> iam.Role:
+        """By which ECS moves a listener rule's requests from one version's targets to the next one's."""
+        scope = self._args.scope
+        role = iam.Role(
+            f"{self._name}-balancer",
+            name=scope.name("ecs-load-balancer"),
+            assume_role_policy=trust("ecs.amazonaws.com", account=scope.account),
+            tags=scope.tags(COMPONENT),
+            opts=child(self),
+        )
+        iam.RolePolicyAttachment(
+            f"{self._name}-balancer",
+            role=role.name,
+            policy_arn="arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers",
+            opts=child(self),
+        )
         return role

@@ -18,7 +18,7 @@ from components.gateway.edge import AUTHORIZER_PORT, RATELIMIT_PORT, Config, Lim
 from components.gateway.filters import HTTP, HTTPS, WORKLOAD, gateway_filter
 from components.gateway.ratelimit import RateLimit, RateLimitArgs
 from components.labels import ROLE, platform_labels, pod_security
-from components.mesh import INJECTION, Charts, Door, allow
+from components.mesh import INJECTION, SIZED, Charts, Door, allow
 from components.mesh.istio import istio
 from components.mesh.names import GATEWAY_NAMESPACE, service_host
 from groundwork.errors import UserError
@@ -189,7 +189,10 @@ class Gateway(pulumi.ComponentResource):
                 "limits": {"cpu": "2", "memory": "512Mi"},
             },
             "terminationGracePeriodSeconds": DRAIN_SECONDS + 10,
-            "podAnnotations": {"proxy.istio.io/config": json.dumps(self._proxy())},
+            "podAnnotations": {
+                "inject.istio.io/templates": f"gateway,{SIZED}",
+                "proxy.istio.io/config": json.dumps(self._proxy()),
+            },
             "topologySpreadConstraints": [_spread("kubernetes.io/hostname"), _spread("topology.kubernetes.io/zone")],
             "service": {
                 "type": "NodePort" if args.behind_balancer else "LoadBalancer",

@@ -2,7 +2,7 @@
 
 from components.mesh.access import GATEWAY, Door, Source, allow
 from components.mesh.agent import AgentMesh, AgentMeshArgs
-from components.mesh.charts import Charts, ControlPlane
+from components.mesh.charts import SIZED, Charts, ControlPlane
 from components.mesh.egress import mesh_egress
 from components.mesh.mesh import Mesh, MeshArgs
 from components.mesh.names import AUTHORIZER_PROVIDER, INJECTION, SIDECAR
@@ -13,6 +13,7 @@ __all__ = [
     "GATEWAY",
     "INJECTION",
     "SIDECAR",
+    "SIZED",
     "AgentMesh",
     "AgentMeshArgs",
     "Charts",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import pulumi
 from pydantic import JsonValue
@@ -28,6 +30,17 @@ from components.units import HostPort, format_bytes, format_cpu
 
 Values = dict[str, pulumi.Input[object]]
 _SECCOMP = {"type": "RuntimeDefault"}
+# The emptyDirs that the injector's templates `sidecar` and `gateway` bring, without a size: sockets, nothing at all
+# where istiod signs, Envoy's bootstrap in memory, and the agent's own files.
+_SIZES = {
+    "workload-socket": "1Mi",
+    "credential-socket": "1Mi",
+    "workload-certs": "1Mi",
+    "istio-envoy": "16Mi",
+    "istio-data": "64Mi",
+}
+# The template that gives them one, merged into the pod by the volumes' names; a pod that names its templates names it.
+SIZED = "sized"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +132,24 @@ def istiod_values(given: Istiod) -> Values:
             "proxy_init": {"image": given.proxy},
         },
         "gateways": {"seccompProfile": _SECCOMP},
+        "sidecarInjectorWebhook": {"defaultTemplates": ["sidecar", SIZED], "templates": {SIZED: _sized()}},
     }
+
+
+def _sized() -> str:
+    volumes = [{"name": name, "emptyDir": {"sizeLimit": size}} for name, size in _SIZES.items()]
+    return json.dumps({"spec": {"volumes": volumes}})
+
+
+def size_own_volumes(given: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+    """For what istiod's chart makes: its Deployment has one emptyDir, in memory, and no setting of its size."""
+    if given.type_ != "kubernetes:apps/v1:Deployment":
+        return None
+    props: dict[str, Any] = copy.deepcopy(dict(given.props))  # an object of any shape, as the chart wrote it
+    for volume in props["spec"]["template"]["spec"]["volumes"]:
+        if "emptyDir" in volume:
+            volume["emptyDir"]["sizeLimit"] = "1Mi"
+    return pulumi.ResourceTransformResult(props=props, opts=given.opts)
 
 
 def _environment(plane: ControlPlane) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,7 +14,7 @@ from pydantic import JsonValue
 
 from components.labels import platform_labels, pod_security
 from components.mesh.barrier import Barrier, BarrierArgs
-from components.mesh.charts import Charts, ControlPlane, Istiod, Values, base_values, istiod_values
+from components.mesh.charts import Charts, ControlPlane, Istiod, Values, base_values, istiod_values, size_own_volumes
 from components.mesh.egress import collector
 from components.mesh.istio import istio
 from components.mesh.names import GATEWAY_NAMESPACE, NAMESPACE, service_host
@@ -73,12 +74,14 @@ class Mesh(pulumi.ComponentResource):
             mode=args.mode,
             simulated=args.simulated,
         )
-        istiod = self._chart("istiod", istiod_values(given), *before)
+        istiod = self._chart("istiod", istiod_values(given), *before, transforms=[size_own_volumes])
         self.ready = self._barrier(istiod)
         self._rules()
         self.register_outputs({})
 
-    def _chart(self, chart: str, values: Values, *after: pulumi.Resource) -> Chart:
+    def _chart(
+        self, chart: str, values: Values, *after: pulumi.Resource, transforms: Sequence[pulumi.ResourceTransform] = ()
+    ) -> Chart:
         charts = self._args.charts
         return Chart(
             f"{self._name}-{chart}",
@@ -89,7 +92,7 @@ class Mesh(pulumi.ComponentResource):
             repository_opts=RepositoryOptsArgs(repo=charts.source) if charts.remote else None,
             values=values,
             resource_prefix=f"{self._name}-{chart}",
-            opts=self._child(*after),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after), transforms=list(transforms)),
         )
 
     def _barrier(self, istiod: Chart) -> pulumi.Resource:

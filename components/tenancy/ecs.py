@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 
-from components.agents.ecs import EcsAgent, EcsAgentArgs, EcsPlatform, TokenIssuer
-from components.agents.ecs_task import Collector
+from components.agents.ecs import EcsAgent, EcsAgentArgs
+from components.agents.ecs_channels import Inbox, InboxArgs
+from components.agents.ecs_platform import EcsPlatform, TokenIssuer
+from components.agents.ecs_task import Collector, secret_paths
+from components.agents.manifest import AgentManifest
 from components.aws import Scope, child
 from components.platform.specs import TenantSpec
 from components.secrets.aws import ManagedSecret, ManagedSecretArgs
+from components.secrets.rotation import Rotated, Rotation, RotationArgs
 from components.tenancy.tenant import TenantAgent
 from groundwork.errors import UserError
 
@@ -20,7 +24,7 @@ from groundwork.errors import UserError
 class EcsTenantArgs:
     """What a tenant is. `spec`: as in a cluster; its first host is the one below the environment's domain.
 
-    `runtime_image`, `collector`: as in EcsAgentArgs.
+    `runtime_image`, `collector`: as in EcsAgentArgs. `rotation_days`: path of a secret that the platform makes → days.
     """
 
     tenant: str
@@ -31,6 +35,7 @@ class EcsTenantArgs:
     runtime_image: pulumi.Input[str]
     custom_hosts: Sequence[str] = ()
     collector: Collector | None = None
+    rotation_days: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.custom_hosts:
@@ -39,6 +44,13 @@ class EcsTenantArgs:
                 allowed="none: only the name below the environment's domain (docs/ecs.md)",
             )
         _issuer(self.tenant, self.spec)
+        used = {path for agent in self.agents for path in secret_paths(agent.manifest.spec)}
+        for path in self.rotation_days:
+            if path not in used:
+                raise UserError(
+                    what=f"tenant {self.tenant}: rotationDays: no agent names the secret {path!r}",
+                    allowed=", ".join(sorted(used)) or "none is named",
+                )
 
 
 class EcsTenant(pulumi.ComponentResource):
@@ -48,20 +60,10 @@ class EcsTenant(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EcsTenantArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:tenancy:EcsTenant", name, None, opts)
-        wanted = sorted({reference.secret for agent in args.agents for reference in agent.manifest.spec.references()})
-        secrets = {
-            secret: ManagedSecret(
-                f"{name}-{secret}",
-                ManagedSecretArgs(
-                    scope=args.scope,
-                    path=f"{args.tenant}/{secret}",
-                    key=args.platform.secrets_key,
-                    tenant=args.tenant,
-                ),
-                child(self),
-            ).arn
-            for secret in wanted
-        }
+        self._name, self._args = name, args
+        secrets = self._secrets()
+        rotation = self._rotation(secrets)
+        inboxes = {agent.manifest.name: inbox for agent in args.agents for inbox in self._inbox(agent.manifest)}
         self.agents = {
             agent.manifest.name: EcsAgent(
                 f"{name}-{agent.manifest.name}",
@@ -77,12 +79,79 @@ class EcsTenant(pulumi.ComponentResource):
                     issuer=_issuer(args.tenant, args.spec),
                     collector=args.collector,
                     suspended=args.spec.suspended is not None,
+                    inbox=inboxes.get(agent.manifest.name),
+                    reached=self._reached(agent.manifest, inboxes),
+                    after=rotation,
                 ),
                 child(self),
             )
             for agent in args.agents
         }
         self.register_outputs({})
+
+    def _secrets(self) -> dict[str, pulumi.Output[str]]:
+        args = self._args
+        paths = sorted({path for agent in args.agents for path in secret_paths(agent.manifest.spec)})
+        return {
+            path: ManagedSecret(
+                f"{self._name}-{path}",
+                ManagedSecretArgs(
+                    scope=args.scope,
+                    path=f"{args.tenant}/{path}",
+                    key=args.platform.secrets_key,
+                    tenant=args.tenant,
+                ),
+                child(self),
+            ).arn
+            for path in paths
+        }
+
+    def _rotation(self, secrets: Mapping[str, pulumi.Output[str]]) -> list[pulumi.Resource]:
+        """Whatever a service waits for that is given a secret which rotates."""
+        args = self._args
+        if not args.rotation_days:
+            return []
+        rotated = {
+            path: Rotated(
+                arn=secrets[path],
+                days=days,
+                services=[
+                    f"{args.tenant}-{agent.manifest.name}"
+                    for agent in args.agents
+                    if path in secret_paths(agent.manifest.spec)
+                ],
+            )
+            for path, days in args.rotation_days.items()
+        }
+        given = RotationArgs(
+            scope=args.scope,
+            tenant=args.tenant,
+            secrets=rotated,
+            key=args.platform.secrets_key,
+            cluster_name=args.platform.cluster_name,
+            log_group=args.platform.log_group,
+            architecture=args.platform.architecture,
+        )
+        return Rotation(f"{self._name}-rotation", given, child(self)).ready
+
+    def _inbox(self, manifest: AgentManifest) -> Iterator[Inbox]:
+        args = self._args
+        if manifest.spec.channels.subscribe:
+            given = InboxArgs(
+                manifest=manifest, tenant=args.tenant, scope=args.scope, alarm_topic=args.platform.alarm_topic
+            )
+            yield Inbox(f"{self._name}-{manifest.name}-inbox", given, child(self))
+
+    def _reached(self, manifest: AgentManifest, inboxes: Mapping[str, Inbox]) -> dict[str, list[Inbox]]:
+        """For each channel that an agent speaks on: the queues of those who listen there."""
+        return {
+            subject: [
+                inboxes[other.manifest.name]
+                for other in self._args.agents
+                if subject in other.manifest.spec.channels.subscribe
+            ]
+            for subject in manifest.spec.channels.publish
+        }
 
 
 def _issuer(tenant: str, spec: TenantSpec) -> TokenIssuer | None:

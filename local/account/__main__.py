@@ -26,6 +26,7 @@ def supplement() -> dict[str, list[str]]:
         "budgets": ("budgets", operations.BUDGETS, "BudgetsResponse"),
         "secretsmanager": ("secretsmanager", operations.SECRETS, "SecretsManagerResponse"),
     }
+    operations.admit_tokens()
     for api, (package, functions, response) in added.items():
         add(api, package, functions, response)
     return {api: sorted(functions) for api, (_, functions, _) in added.items()}

@@ -225,3 +225,18 @@ def _cancel_rotation(_state: State, asked: Object, response: BaseResponse) -> Ob
 LOGS: dict[str, Operation] = {"AssociateKmsKey": _associate_key, "DisassociateKmsKey": _associate_key}
 BUDGETS: dict[str, Operation] = {"UpdateBudget": _update_budget}
 SECRETS: dict[str, Operation] = {"RotateSecret": _rotate_secret, "CancelRotateSecret": _cancel_rotation}
+
+
+# ---- Elastic Load Balancing: rules that ask for a token
+
+
+def admit_tokens() -> None:
+    """Have moto take actions of the kind `jwt-validation`, which it keeps and gives back as it does others."""
+    from moto.elbv2.models import ELBv2Backend, FakeAction
+
+    known = ELBv2Backend._validate_actions
+
+    def validate(self: ELBv2Backend, actions: list[FakeAction]) -> None:
+        known(self, [action for action in actions if action.type != "jwt-validation"])
+
+    ELBv2Backend._validate_actions = validate  # type: ignore[method-assign]  # that is the purpose

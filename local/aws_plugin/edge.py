@@ -22,6 +22,7 @@ _FIELDS: Final = {
     "sourceIp": "source-ip",
 }
 _RECORD_SECONDS = 120.0
+_TRIES = 20
 
 
 class Balancer(Resource):
@@ -34,7 +35,24 @@ class Balancer(Resource):
 
 
 class ListenerRule(Resource):
-    """The API wants to be told which kind of condition a condition is."""
+    """The API wants to be told which kind of condition a condition is, and a priority: after all others, if none."""
+
+    def _make(self, inputs: Object, given: Object, token: str) -> Object:
+        if inputs.get("priority"):
+            return super()._make(inputs, given, token)
+        for left in reversed(range(_TRIES)):
+            try:
+                return super()._make({**inputs, "priority": self._last(inputs) + 1}, given, token)
+            except CallError as error:
+                # Somebody else's rule took it meanwhile.
+                if error.error != "PriorityInUse" or not left:
+                    raise
+        raise AssertionError
+
+    def _last(self, inputs: Object) -> int:
+        region = self.caller(inputs).region
+        rules = self.account.call("elbv2", "DescribeRules", {"ListenerArn": inputs["listenerArn"]}, region)["Rules"]
+        return max((int(rule["Priority"]) for rule in rules if rule["Priority"].isdigit()), default=0)
 
     def prepare(self, properties: Object) -> Object:
         """See `Resource.prepare`."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from local.aws_plugin.account import Account
 from local.aws_plugin.clusters import Addon
+from local.aws_plugin.code import Function
 from local.aws_plugin.edge import Balancer, Certificate, ListenerRule, Record, WebAcl, Zone
 from local.aws_plugin.journal import Journal
 from local.aws_plugin.metering import Budget, MetricAlarm
@@ -74,6 +75,7 @@ _HANDLERS: Mapping[str, type[Resource]] = {
     "zone": Zone,
     "record": Record,
     "certificate": Certificate,
+    "function": Function,
 }
 
 

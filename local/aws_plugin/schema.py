@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import keyword
 import threading
 import types
 import typing
@@ -113,6 +114,7 @@ def _outputs(token: str) -> Mapping[str, Kind]:
 def _classes(token: str) -> tuple[type, type]:
     module, _, name = token.removeprefix("aws:").rpartition(":")
     package = module.partition("/")[0]
+    package += "_" if keyword.iskeyword(package) else ""  # aws:lambda
     try:
         found = import_module(f"pulumi_aws.{package}" if package != "index" else "pulumi_aws")
         resource = getattr(found, name)

@@ -31,7 +31,7 @@ def destination(environment: str | None, to: str | None, checkout: Path) -> Iter
         )
     own = registry(settings.aws)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "auth.json"
+        file = Path(folder) / "config.json"  # the name that cosign and syft look for
         write_atomically(file, json.dumps({"auths": {own: {"auth": _credentials(settings.aws)}}}), mode=0o600)
         yield f"{own}/{FOLDER}", Registries(authfile=file)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from groundwork.console import Progress
@@ -17,11 +17,12 @@ TAG_DIGITS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Copied:
-    """An image in the registry that was asked for. `new`: it was not there."""
+    """An image in the registry that was asked for. `new`: it was not there; `signed`: it has been now."""
 
     name: str
     reference: str
     new: bool
+    signed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +57,10 @@ class Locking:
                 found[name] = Locked(source=wanted.reference, digest=digest)
         return Lock(simulated=False, images=found)
 
-    def mirror(self, locked: Lock, registry: str) -> Iterator[Copied]:
+    def mirror(self, locked: Lock, registry: str, attest: Callable[[str], bool] | None = None) -> Iterator[Copied]:
         """Have every image of the lock in a registry, by digest; what is there stays. Run again, it goes on.
+
+        `attest`: what is done with each copy by its reference; whether something was.
 
         Raises UserError: the lock is simulated or of other images, an archive is of another digest, a copy fails.
         """
@@ -70,7 +73,9 @@ class Locking:
                 digest = locked.images[name].digest
                 tag = digest.removeprefix("sha256:")[:TAG_DIGITS]
                 new = self.registries.copy(source, f"{registry}/{name}:{tag}", digest)
-                yield Copied(name=name, reference=f"{registry}/{name}@{digest}", new=new)
+                reference = f"{registry}/{name}@{digest}"
+                signed = attest(reference) if attest is not None else False
+                yield Copied(name=name, reference=reference, new=new, signed=signed)
 
     def _sources(self, locked: Lock) -> dict[str, str]:
         """Each image as skopeo names it; all are looked at before the first is copied."""

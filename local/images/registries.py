@@ -6,6 +6,7 @@ How a registry is reached (mirrors, plain HTTP on this machine) stands in contai
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,19 @@ class Registries:
         if any(word in told.errors for word in _ABSENT):
             return None
         raise failed(f"{reference}: no digest from its registry", told, fix="look at its name and at your credentials")
+
+    def manifests(self, reference: str) -> list[str]:
+        """The digests of an image's platforms: its own where it is of one. `reference`: by digest. Raises UserError."""
+        seen = self._skopeo("inspect", "--raw", f"docker://{reference}")
+        if seen.returncode:
+            raise failed(f"{reference}: no manifest from its registry", _told(seen))
+        rows = json.loads(seen.stdout).get("manifests")
+        # What builders put beside platforms says of itself that it is of none.
+        return (
+            [row["digest"] for row in rows if row.get("platform", {}).get("os") != "unknown"]
+            if rows is not None
+            else [reference.rpartition("@")[2]]
+        )
 
     def copy(self, source: str, target: str, digest: str) -> bool:
         """Have an image at `target` (repository:tag) that has this digest. `source`: as skopeo names it.

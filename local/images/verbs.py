@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -117,35 +118,54 @@ def lock_(
 def mirror(
     environment: Annotated[str | None, typer.Argument(help="In AWS: its account's registry.")] = None,
     to: Annotated[str | None, typer.Option("--to", help="Another registry, with a folder: host[:port]/folder.")] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="cosign's private key; its password: COSIGN_PASSWORD.")
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """Copy every image of the lock into a registry, by digest, and print the references.
+    """Copy every image of the lock into a registry, by digest, sign it, list its parts, and print the references.
 
     Examples:
-      groundwork images mirror prod
-      groundwork images mirror --to 127.0.0.1:5000/groundwork
+      groundwork images mirror prod --key cosign.key
+      groundwork images mirror --to 127.0.0.1:5000/groundwork --key cosign.key
     """
     from groundwork.console import progress
     from groundwork.errors import UserError
+    from local import toolchain
+    from local.images.attesting import Attesting
     from local.images.build import Place
     from local.images.ecr import destination
     from local.images.locking import Locking
+    from local.toolchain.programs import MIRROR
     from stacks.image_lock import FIX, LOCK, read_catalog, read_lock
 
     if (environment is None) == (to is None):
         raise UserError(what="no registry is named, or two", allowed="ENVIRONMENT or --to HOST/FOLDER")
+    if key is None:
+        raise UserError(
+            what="no key is named to sign with", allowed="--key FILE", fix="cosign generate-key-pair (docs/images.md)"
+        )
     place, shown = Place(), progress()
-    _need_skopeo(shown)
     locked = read_lock(place.root)
     if locked is None:
         raise UserError(what="there is no lock", where=str(LOCK), fix=FIX)
+    _need_skopeo(shown)
+    tools = toolchain.ensure(MIRROR, progress=shown)
     with destination(environment, to, place.root) as (registry, registries):
         made = Locking(place=place, catalog=read_catalog(place.root), registries=registries, progress=shown)
-        copied = list(made.mirror(locked, registry))
+        attesting = Attesting(
+            syft=tools.path("syft"), cosign=tools.path("cosign"), key=key.resolve(), registries=registries
+        )
+        copied = list(made.mirror(locked, registry, attesting.attest))
     if json_:
-        print(json.dumps([{"name": one.name, "reference": one.reference, "new": one.new} for one in copied], indent=2))
+        rows = [{"name": one.name, "reference": one.reference, "new": one.new, "signed": one.signed} for one in copied]
+        print(json.dumps(rows, indent=2))
         return
-    _table(["image", "reference", ""], [[one.name, one.reference, "copied" if one.new else "there"] for one in copied])
+    rows_ = [
+        [one.name, one.reference, "copied" if one.new else "there", "signed now" if one.signed else "verified"]
+        for one in copied
+    ]
+    _table(["image", "reference", "", ""], rows_)
 
 
 def _need_skopeo(shown: Progress) -> None:

@@ -65,6 +65,7 @@ _LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
     ("route53", "ListHealthChecks", {}, "HealthChecks[].Id"),
     ("acm", "ListCertificates", {}, "CertificateSummaryList[].CertificateArn"),
     ("secretsmanager", "ListSecrets", {}, "SecretList[?!DeletedDate].Name"),
+    ("lambda", "ListFunctions", {}, "Functions[].FunctionName"),
     ("ecr", "DescribeRepositories", {}, "repositories[].repositoryName"),
     ("autoscaling", "DescribeAutoScalingGroups", {}, "AutoScalingGroups[].AutoScalingGroupName"),
 )

@@ -107,13 +107,24 @@ _PULUMI = Pin(
 )
 
 _OPA = Pin(name="opa", module="github.com/open-policy-agent/opa", sources_mb=565, cache_mb=495)
-# Gatekeeper's templates asked about objects, with no cluster.
+# Gatekeeper's templates asked about objects: by gator with no cluster, by its manager in one.
 _GATEKEEPER = Pin(
     name="gatekeeper",
     module="github.com/open-policy-agent/gatekeeper/v3",
+    files=(("charts/gatekeeper", "charts/gatekeeper"),),
     ldflags="-X github.com/open-policy-agent/gatekeeper/v3/pkg/version.Version={version}",
     sources_mb=467,
     cache_mb=1388,
+)
+_SYFT = Pin(
+    name="syft", module="github.com/anchore/syft", ldflags="-X main.version={version}", sources_mb=2317, cache_mb=989
+)
+_COSIGN = Pin(
+    name="cosign",
+    module="github.com/sigstore/cosign/v3",
+    ldflags="-X sigs.k8s.io/release-utils/version.gitVersion={version}",
+    sources_mb=1962,
+    cache_mb=1259,
 )
 _RATELIMIT = Pin(name="ratelimit", module="github.com/envoyproxy/ratelimit", sources_mb=177, cache_mb=268)
 # What sees the platform: the builder made the main package that stands beside its go.mod (docs/toolchain.md).
@@ -287,6 +298,15 @@ _ALL = (
         size_mb=64,
     ),
     Program(
+        name="gatekeeper-manager",
+        pin=_GATEKEEPER,
+        package=_GATEKEEPER.module,
+        ask=("--help",),
+        fit=Fit.SAME_MINOR,
+        seconds=100,
+        size_mb=80,
+    ),
+    Program(
         name="external-secrets",
         pin=_EXTERNAL_SECRETS,
         package=_EXTERNAL_SECRETS.module,
@@ -302,6 +322,24 @@ _ALL = (
         fit=Fit.SAME_MAJOR,
         seconds=14,
         size_mb=23,
+    ),
+    Program(
+        name="syft",
+        pin=_SYFT,
+        package=f"{_SYFT.module}/cmd/syft",
+        ask=("version",),
+        fit=Fit.SAME_MAJOR,
+        seconds=117,
+        size_mb=84,
+    ),
+    Program(
+        name="cosign",
+        pin=_COSIGN,
+        package=f"{_COSIGN.module}/cmd/cosign",
+        ask=("version",),
+        fit=Fit.SAME_MAJOR,
+        seconds=75,
+        size_mb=97,
     ),
     Program(name="otelcol", pin=_COLLECTOR, package=".", fit=Fit.SAME_MINOR, seconds=200, size_mb=46),
     Program(name="loki", pin=_LOKI, package=f"{_LOKI.module}/cmd/loki", fit=Fit.SAME_MINOR, seconds=282, size_mb=150),
@@ -332,8 +370,10 @@ LOCAL_NODE = (*_CONTROL_PLANE, "kubelet", "kube-proxy", *_CONTAINERS, "coredns",
 SIMULATED = (*_CONTROL_PLANE, "kwok")
 ENGINE = ("pulumi", "helm")
 # What images carry, beside programs that the node runs itself.
-IMAGES = ("pilot-discovery", "pilot-agent", "opa", "ratelimit", "external-secrets")
+IMAGES = ("pilot-discovery", "pilot-agent", "opa", "ratelimit", "external-secrets", "gatekeeper-manager")
 # Charts come with their modules, beside whatever is built from these. Istio's: this takes the least time.
 CHARTS = ("pilot-agent", "external-secrets")
+# What lists and signs images in registries.
+MIRROR = ("syft", "cosign")
 # What the engine tier runs as processes of its own.
 TESTS = ("coredns", "gator", "opa", "pebble")

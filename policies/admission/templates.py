@@ -18,8 +18,9 @@ _TARGET = "admission.k8s.gatekeeper.sh"
 # What keeps the cluster and the gate itself alive; nothing of a tenant or of the platform stands there.
 EXEMPT = ("kube-system", "gatekeeper-system")
 # Rules that look at objects beside the one that is asked about: Gatekeeper must keep these at hand.
-_ROUTES = {"groups": ["networking.istio.io"], "versions": ["v1"], "kinds": ["VirtualService"]}
-_BESIDE = {"tenant-hosts-unique": json.dumps(json.dumps([[_ROUTES]]))}
+BESIDE_KINDS = (("networking.istio.io", "v1", "VirtualService"),)
+_ROUTES = [{"groups": [group], "versions": [version], "kinds": [kind]} for group, version, kind in BESIDE_KINDS]
+_BESIDE = {"tenant-hosts-unique": json.dumps(json.dumps([_ROUTES]))}
 Manifest = Mapping[str, object]
 
 

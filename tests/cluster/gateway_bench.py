@@ -23,6 +23,7 @@ from tests import load
 from tests.cluster import processor
 from tests.cluster.authority import authority
 from tests.cluster.gateway import Guest, Object, apply, guests
+from tests.cluster.inside import inside
 from tests.cluster.node import kubectl
 
 PLAIN, MESHED = "gwb-plain", "gwb-mesh"
@@ -189,9 +190,7 @@ def measure(way: Way) -> Row:
     for _ in range(ROUNDS):
         plan = {**asdict(way.plan), "start": time.time() + 2}
         before, began = processor.seconds(counted), time.monotonic()
-        done = kubectl(
-            "exec", "-n", way.client, CLIENT, "-c", CLIENT, "--", "python3", "/load/load.py", json.dumps(plan)
-        )
+        done = inside(way.client, CLIENT, CLIENT, "python3", "/load/load.py", json.dumps(plan))
         taken += processor.seconds(counted) - before - idle * (time.monotonic() - began)
         report = load.report(done.stdout)
         if set(report.statuses) != {"200"}:

@@ -11,6 +11,7 @@ from pathlib import Path
 from components.labels import Owner, labels
 from components.mesh import INJECTION, TenantMesh, TenantMeshArgs
 from local.paths import Paths
+from tests.cluster.inside import inside
 from tests.components.recording import record
 
 PATHS = Paths.for_user()
@@ -111,7 +112,9 @@ class Space:
 
     def ask(self, pod: str, url: str, container: str = "main") -> str:
         """What a pod's container gets for one request: status and body, or the error's name."""
-        return kubectl("exec", "-n", self.name, pod, "-c", container, "--", "python3", "-c", ASK, url).strip()
+        done = inside(self.name, pod, container, "python3", "-c", ASK, url)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def wait(self, *pods: str) -> None:
         """Until pods are ready."""
@@ -155,7 +158,7 @@ class PodAsked:
             "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 1,
-            "volumes": [{"name": "tmp", "emptyDir": {}}],
+            "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "8Mi"}}],
             "containers": [container],
         }
         meta = {
@@ -191,9 +194,7 @@ class Load:
 
     def counted(self) -> tuple[int, int, list[str]]:
         """How many requests so far, how many of them failed, and the last failures."""
-        text = kubectl(
-            "exec", "-n", self.space.name, self.name, "-c", "main", "--", "cat", "/tmp/load.json", check=False
-        )
+        text = inside(self.space.name, self.name, "main", "cat", "/tmp/load.json").stdout
         try:
             found = json.loads(text)
         except ValueError:

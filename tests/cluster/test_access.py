@@ -18,6 +18,7 @@ from components.mesh.names import GATEWAY_NAMESPACE
 from groundwork.waiting import wait_until
 from tests.cluster.authority import authority
 from tests.cluster.gateway import CHEAP, OWN_ECHO, Caller, Guest, guests
+from tests.cluster.inside import inside
 from tests.cluster.node import SETTINGS, kubectl
 from tests.command import groundwork, succeeded
 from tests.images.authorizer.samples import ISSUER, Object
@@ -188,8 +189,7 @@ def test_only_the_gateway_asks_the_authorizer(guest: Guest) -> None:
 
     def answered(host: str, port: int, words: str) -> bool:
         command = ("python3", "-c", ASK, host, str(port), words)
-        done = kubectl("exec", "-n", guest.name, "echo", "-c", "echo", "--", *command, check=False)
-        return done.returncode == 0
+        return inside(guest.name, "echo", "echo", *command).returncode == 0
 
     assert answered("127.0.0.1", 8080, r"GET / HTTP/1.1\r\nhost: echo\r\n\r\n")
     assert not answered("authorizer.groundwork-gateway.svc", 9000, r"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")

@@ -42,7 +42,13 @@ def pods() -> Iterator[str]:
 
 def deployment(image: str) -> dict[str, object]:
     security = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
-    container = {"name": "main", "image": image, "imagePullPolicy": "IfNotPresent", "securityContext": security}
+    container = {
+        "name": "main",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "securityContext": security,
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "100m", "memory": "32Mi"}},
+    }
     labels = {"app": "kept"}
     pod = {"runAsNonRoot": True, "runAsUser": 65535, "seccompProfile": {"type": "RuntimeDefault"}}
     template = {"metadata": {"labels": labels}, "spec": {"securityContext": pod, "containers": [container]}}

@@ -11,7 +11,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.cluster.node import PKI, SETTINGS, bring_up, kubectl, kubectl_with
+from local import images
+from tests.cluster.node import PKI, SETTINGS, bring_up, kubectl, kubectl_with, tools
+from tests.local.node.quiet import Quiet
 
 pytestmark = pytest.mark.cluster
 
@@ -97,7 +99,9 @@ def test_the_audit_log_names_who_did_what_and_no_secret(namespace: str) -> None:
 
 
 def pod(namespace: str, **spec: object) -> str:
-    container = {"name": "main", "image": "localhost/groundwork/pause:1", "imagePullPolicy": "Never", **spec}
+    image = images.build(["pause"], tools(), Quiet())["pause"]
+    resources = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "100m", "memory": "32Mi"}}
+    container = {"name": "main", "image": image, "imagePullPolicy": "Never", "resources": resources, **spec}
     metadata = {"name": f"pod-{uuid4().hex[:6]}", "namespace": namespace}
     return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}})
 

@@ -19,7 +19,6 @@ from components.agents.manifest import Secret
 from components.secrets.names import NAMESPACE, OPENBAO, TENANT_ACCOUNT, tenant_role
 from components.secrets.server import METRICS_PATH
 from groundwork.waiting import wait_until
-from local import record
 from local.paths import CHECKOUT, Paths
 from local.secrets import configure
 from local.secrets.api import Api, Refused, data
@@ -27,10 +26,9 @@ from local.secrets.install import Place, forget_tenants, settle
 from local.secrets.life import restore, root, seal_of, snapshot, unseal, wait_active
 from local.secrets.reach import login
 from local.secrets.values import put
-from local.up import cluster_of
-from stacks.settings import from_file, settings_file
+from tests.cluster.inside import inside
 from tests.cluster.node import kubectl
-from tests.cluster.secrets import Tenant
+from tests.cluster.secrets import Tenant, the_place
 from tests.command import copy_of_checkout, groundwork, succeeded
 from tests.local.node.quiet import Quiet
 
@@ -41,10 +39,7 @@ NAMES = ("gwsec-one", "gwsec-two")
 
 @pytest.fixture(scope="module")
 def place() -> Place:
-    paths = Paths.for_user()
-    made = record.require(paths)
-    settings = from_file(settings_file(made.stack, CHECKOUT)).secrets
-    return Place(cluster=cluster_of(made, paths), paths=paths, settings=settings)
+    return the_place()
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +97,8 @@ def test_a_tenant_reads_nothing_of_another_s(place: Place, tenants: tuple[Tenant
 
 def test_a_pod_of_a_tenant_does_not_even_reach_openbao(tenants: tuple[Tenant, Tenant]) -> None:
     ask = f"timeout 3 bash -c '</dev/tcp/openbao-nodes.{NAMESPACE}.svc.cluster.local/8200'"
-    assert kubectl("exec", "-n", tenants[0].name, "client", "--", "sh", "-c", ask, check=False).returncode != 0
+    assert inside(tenants[0].name, "client", "client", "sh", "-c", "true").returncode == 0
+    assert inside(tenants[0].name, "client", "client", "sh", "-c", ask).returncode != 0
 
 
 def test_a_rotated_database_user_reaches_the_client_with_no_failed_request(tenants: tuple[Tenant, Tenant]) -> None:
@@ -213,10 +209,9 @@ def test_an_agent_reads_what_its_manifest_names_and_a_deleted_tenant_leaves_noth
         succeeded(groundwork("tenant", "add", name, checkout=checkout))
         program = "from pathlib import Path; print({p.parent.name + '/' + p.name: p.read_text() for p in "
         program += "Path('/run/secrets/agent').glob('*/*') if p.is_file()})"
-        read = kubectl(
-            "exec", "-n", name, "deploy/assistant", "-c", "agent", "--", "/opt/agent/bin/python", "-c", program
-        ).stdout
-        found = ast.literal_eval(read)
+        (pod,) = kubectl("get", "pods", "-n", name, "-l", "groundwork/agent=assistant", "-o", "name").stdout.split()
+        read = inside(name, pod.removeprefix("pod/"), "agent", "/opt/agent/bin/python", "-c", program)
+        found = ast.literal_eval(read.stdout)
         assert found["key/value"] == CANARY
         assert found["database/username"] and found["database/password"]
         assert configure.database_owner(name) in _roles()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
-from components.agents.ecs import EcsAgent, EcsAgentArgs, EcsPlatform, TokenIssuer
-from components.agents.ecs_task import Collector
+from components.agents.ecs import EcsAgent, EcsAgentArgs
+from components.agents.ecs_platform import EcsPlatform, TokenIssuer
+from components.agents.ecs_task import WRITE_FILES, Collector
 from components.agents.fargate import MIB, SIZES, TaskSize, task_size
 from components.agents.manifest import AgentManifest, dump, parse_manifest
 from components.aws import Scope
@@ -23,7 +27,7 @@ PLATFORM = EcsPlatform(
     tls_role_arn="tls-role", service_group_id="sg-services", log_group="/groundwork/ecs/services", vpc_id="vpc",
     vpc_cidr="10.40.0.0/16", s3_prefix_list="pl-s3", subnet_ids=["subnet-a", "subnet-b", "subnet-c"],
     listener_arn="listener", balancer_suffix="app/edge/1", secrets_key="key-arn", alarm_topic="topic",
-    architecture="ARM64",
+    balancer_role_arn="balancer-role", architecture="ARM64",
 )  # fmt: skip
 ISSUER = TokenIssuer(issuer="https://id.acme.example", jwks_uri="https://id.acme.example/keys", audiences=["agents"])
 SECRETS = {"model-key": "arn:model-key", "store": "arn:store"}
@@ -127,6 +131,50 @@ def test_the_way_out_is_what_the_manifest_declares(full: ResourceGraph) -> None:
     assert full.of("SecurityGroupIngressRule") == []
 
 
+def test_a_whole_secret_comes_as_a_folder_of_files() -> None:
+    graph = made(
+        manifest(
+            secrets={"keys": {"path": "store"}},
+            model={"provider": "openai", "name": "m", "baseUrl": "https://m.example/v1",
+                   "apiKeyFrom": {"secret": "keys", "key": "token"}},
+            egress=["m.example:443"],
+            env={"A_TOKEN": {"secret": "keys", "key": "token"}},
+        )
+    )  # fmt: skip
+    found = containers(graph)
+    assert found["agent"]["secrets"] == [{"name": "A_TOKEN", "valueFrom": "arn:store:token::"}]
+    assert found["files"]["secrets"] == [{"name": "FOLDER_0", "valueFrom": "arn:store"}]
+    assert json.loads(variables(found["files"])["FOLDERS"]) == {"keys": "FOLDER_0"}
+    assert json.loads(variables(found["files"])["FILES"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [('{"value": "a", "ca.crt": "b"}', {"value": "a", "ca.crt": "b"}), ('{"../up": "a"}', None), ('{"n": 1}', None)],
+)
+def test_the_writer_writes_each_field_and_nothing_outside(
+    tmp_path: Path, text: str, wanted: dict[str, str] | None
+) -> None:
+    """The program itself, with another folder; /tmp is left alone."""
+    given = {
+        "FOLDER": str(tmp_path),
+        "MANIFEST": "m",
+        "FILES": "{}",
+        "FOLDERS": '{"keys": "FOLDER_0"}',
+        "FOLDER_0": text,
+    }
+    program = WRITE_FILES.replace('os.chmod("/tmp", 0o1777)', "")
+    assert program != WRITE_FILES
+    done = subprocess.run([sys.executable, "-c", program], env=given, capture_output=True, text=True, check=False)
+    folder = tmp_path / "secrets" / "keys"
+    assert (done.returncode == 0) == (wanted is not None)
+    if wanted is None:
+        assert not (tmp_path / "secrets" / "up").exists()
+        assert text not in done.stderr
+    else:
+        assert {file.name: file.read_text() for file in folder.iterdir()} == wanted
+
+
 def test_nobody_comes_in_without_a_token(full: ResourceGraph) -> None:
     rule = one(full, "ListenerRule")
     actions = rule.inputs["actions"]
@@ -155,6 +203,36 @@ def test_it_grows_by_load_between_min_and_max(full: ResourceGraph) -> None:
         "acme-concierge-cpu",
         "acme-concierge-requests",
     }
+    (requests,) = [node for node in full.nodes if node.name == "acme-concierge-requests"]
+    tracked = requests.inputs["targetTrackingScalingPolicyConfiguration"]
+    assert isinstance(tracked, Mapping)
+    rows = tracked["customizedMetricSpecification"]["metrics"]
+    assert [row.get("expression") for row in rows] == [None, None, "FILL(m1, 0) + FILL(m2, 0)"]
+
+
+def test_a_new_version_takes_all_requests_at_once_and_goes_back_by_its_errors(full: ResourceGraph) -> None:
+    service = one(full, "Service").inputs
+    assert service["deploymentConfiguration"] == {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": "5"}
+    blue, green = sorted(full.of("TargetGroup"), key=lambda node: node.name)
+    assert (blue.name, green.name) == ("acme-concierge", "acme-concierge-green")
+    assert blue.inputs["name"] != green.inputs["name"]
+    balancers = service["loadBalancers"]
+    assert isinstance(balancers, list)
+    assert balancers[0]["advancedConfiguration"]["roleArn"] == "balancer-role"
+    assert service["alarms"] == {
+        "enable": True,
+        "rollback": True,
+        "alarmNames": [f"groundwork-ecs-acme-concierge-errors-{part}" for part in ("blue", "green")],
+    }
+    rule = one(full, "ListenerRule").inputs["actions"]
+    assert isinstance(rule, list)
+    assert [row["weight"] for row in rule[-1]["forward"]["targetGroups"]] == [100, 0]
+
+
+def test_an_agent_that_nobody_reaches_from_outside_rolls() -> None:
+    service = one(made(manifest(), issuer=None), "Service").inputs
+    assert "deploymentConfiguration" not in service
+    assert "alarms" not in service
 
 
 def test_a_suspended_agent_has_no_task_and_says_so() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal
 
+import pulumi
 import pytest
 import yaml
 from hypothesis import given
@@ -17,6 +19,7 @@ from components.labels import Owner
 from components.mesh import (
     GATEWAY,
     SIDECAR,
+    SIZED,
     Charts,
     ControlPlane,
     Door,
@@ -27,7 +30,7 @@ from components.mesh import (
     TenantMeshArgs,
     allow,
 )
-from components.mesh.charts import Istiod, base_values, istiod_values
+from components.mesh.charts import Istiod, base_values, istiod_values, size_own_volumes
 from components.mesh.egress import entries, window
 from components.mesh.traffic import DEFAULTS, RETRIES, destination, route, timeout
 from components.units import HostPort
@@ -249,3 +252,31 @@ def test_a_conversation_stays_with_its_replica_until_replicas_share_sessions() -
         is True
     )
     assert at(destination(shared, "acme", "concierge"), "trafficPolicy", "loadBalancer", "simple") == "LEAST_REQUEST"
+
+
+def test_every_volume_that_the_injector_brings_has_a_size() -> None:
+    """Of the charts' own templates, the names stand in files/injection-template.yaml and gateway-injection-template."""
+    given_ = values()
+    assert at(given_, "sidecarInjectorWebhook", "defaultTemplates") == ["sidecar", SIZED]
+    sized = json.loads(str(at(given_, "sidecarInjectorWebhook", "templates", SIZED)))["spec"]["volumes"]
+    assert all(volume["emptyDir"]["sizeLimit"] for volume in sized)
+    assert len({volume["name"] for volume in sized}) == len(sized) == 5
+
+
+def test_istiods_own_volume_has_a_size_and_all_else_of_its_chart_is_left_alone() -> None:
+    own = {"name": "local-certs", "emptyDir": {"medium": "Memory"}}
+    props = {"spec": {"template": {"spec": {"volumes": [own, {"name": "token", "projected": {}}]}}}}
+
+    def asked(type_: str) -> pulumi.ResourceTransformResult | None:
+        opts = pulumi.ResourceOptions()
+        return size_own_volumes(
+            pulumi.ResourceTransformArgs(custom=True, type_=type_, name="istiod", props=props, opts=opts)
+        )
+
+    assert asked("kubernetes:core/v1:Service") is None
+    found = asked("kubernetes:apps/v1:Deployment")
+    assert found is not None
+    volumes = found.props["spec"]["template"]["spec"]["volumes"]  # type: ignore[index] # what was given, changed
+    assert volumes[0]["emptyDir"] == {"medium": "Memory", "sizeLimit": "1Mi"}
+    assert volumes[1] == {"name": "token", "projected": {}}
+    assert own["emptyDir"] == {"medium": "Memory"}

@@ -66,6 +66,7 @@ def test_the_program_breaks_no_policy(stack: str, tmp_path: Path, monkeypatch: p
     ("layer", "excepted"),
     [
         ("secrets", set()),
+        ("admission", {("k8s-network-policy", "gatekeeper-gatekeeper")}),
         (
             "observability",
             {

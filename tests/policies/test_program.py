@@ -11,6 +11,8 @@ from policies.gate import judge
 from policies.pack.rules import by_id
 from policies.rule import Resource
 from stacks.graph import graph_of
+from tests.components.test_ecs_channels import PACKER
+from tests.components.test_rotation import DESK, made
 
 NONE = Exceptions(listed=(), today=dt.date(2026, 1, 1))
 GROUP = "aws:cloudwatch/logGroup:LogGroup"
@@ -84,3 +86,8 @@ def test_an_environment_in_aws_breaks_nothing_that_stops_before_it_is_up() -> No
                 "aws-rds-access", "aws-s3-parts", "aws-s3-tls",
             }  # fmt: skip
         assert [each.rule.id for each in found.listed if not each.excepted] == []
+
+
+def test_a_tenant_on_ecs_with_all_that_it_may_have_breaks_no_policy() -> None:
+    graph = made("acme", DESK, PACKER, days={"keys/signing": 30})
+    assert Findings.of(from_program(graph), NONE).listed == ()

@@ -74,8 +74,9 @@ def test_wrong_layers_are_refused(checkout: Path, chosen: str, problem: str) -> 
 
 
 def test_an_image_that_only_a_layer_runs_comes_with_that_layer() -> None:
-    known = ["agent-runtime", "loki", "openbao", "prometheus"]
+    known = ["agent-runtime", "gatekeeper", "loki", "openbao", "prometheus"]
     assert layers.images_of((), known) == ["agent-runtime"]
+    assert layers.images_of(("admission",), known) == ["agent-runtime", "gatekeeper"]
     assert layers.images_of(("secrets",), known) == ["agent-runtime", "openbao"]
     assert layers.images_of(("observability",), known) == ["agent-runtime", "loki", "prometheus"]
 

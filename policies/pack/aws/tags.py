@@ -21,7 +21,12 @@ _UNTAGGED = {
     "RouteTableAssociation", "SecretRotation", "Selection", "TopicPolicy", "TopicSubscription",
     "VaultLockConfiguration", "WebAclAssociation", "WebAclLoggingConfiguration",
 }  # fmt: skip
-_UNTAGGED_TYPES = {"aws:acmpca/certificate:Certificate", "aws:appautoscaling/policy:Policy"}
+_UNTAGGED_TYPES = {
+    "aws:acmpca/certificate:Certificate",
+    "aws:appautoscaling/policy:Policy",
+    "aws:lambda/permission:Permission",
+    "aws:secretsmanager/secretPolicy:SecretPolicy",
+}
 
 
 def may_be_tagged(type_: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from policies.rule import Resource, Rule, Severity, Value, at, items, texts
 
 _LABEL = "groundwork/tenant"
-_PLATFORM = re.compile(r"^(groundwork-[a-z0-9-]+|istio-system|kube-system)$")
+_PLATFORM = re.compile(r"^(groundwork-[a-z0-9-]+|istio-system|kube-system|gatekeeper-system)$")
 _HOST = re.compile(r"^(?:[^/]+/)?(?:.*\.)?([a-z0-9-]+)\.svc\.cluster\.local$")
 _PRINCIPAL = re.compile(r"/ns/([^/]+)/sa/")
 

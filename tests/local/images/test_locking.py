@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -14,13 +15,17 @@ from pathlib import Path
 import pytest
 
 from groundwork.errors import UserError
+from local import toolchain
 from local.images import catalogue
 from local.images.archive import KEY_LABEL
+from local.images.attesting import Attesting
 from local.images.build import Place, archive_file
 from local.images.locking import Locking
 from local.images.registries import Registries
 from local.paths import Paths
-from local.toolchain import debian
+from local.plugin.values import Json
+from local.toolchain import Toolchain, debian
+from local.toolchain.programs import MIRROR
 from stacks.image_lock import BUILT, Catalog, Locked, Upstream
 from tests.local.images.registry import registry
 from tests.local.images.repository import make
@@ -196,3 +201,67 @@ def test_a_registry_that_does_not_answer_is_named(world: World) -> None:
     )
     with pytest.raises(UserError, match=r"docker\.io/others/board:1\.2\.3: no digest from its registry"):
         world.locking.lock()
+
+
+@pytest.fixture(scope="module")
+def tools() -> Toolchain:
+    return toolchain.ensure(MIRROR, progress=Quiet())
+
+
+def signer(tools: Toolchain, folder: Path) -> Attesting:
+    folder.mkdir()
+    cosign, syft = tools.path("cosign"), tools.path("syft")
+    subprocess.run([cosign, "generate-key-pair"], cwd=folder, check=True, capture_output=True)
+    return Attesting(syft=syft, cosign=cosign, key=folder / "cosign.key", registries=Registries())
+
+
+def test_each_copy_is_signed_and_its_parts_are_listed_once(
+    world: World, tools: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSIGN_PASSWORD", "of-the-test")
+    signing = signer(tools, tmp_path / "keys")
+    locked, target = world.locking.lock(), f"{world.own}/groundwork"
+    first = list(world.locking.mirror(locked, target, signing.attest))
+    assert [one.signed for one in first] == [True, True]
+    assert [one.signed for one in world.locking.mirror(locked, target, signing.attest)] == [False, False]
+    for one in first:
+        repository, _, digest = one.reference.partition("@")
+        for each in Registries().manifests(one.reference):
+            listed = attested(signing, f"{repository}@{each}")
+            assert listed["predicateType"] == "https://cyclonedx.org/bom"
+            assert listed["predicate"]["bomFormat"] == "CycloneDX"
+            assert listed["subject"][0]["digest"]["sha256"] == each.removeprefix("sha256:")
+        assert verifies(signing, one.reference, signing.key.with_suffix(".pub"))
+        assert Registries().digest(one.reference) == digest
+    other = signer(tools, tmp_path / "strange")
+    assert not verifies(other, first[0].reference, other.key.with_suffix(".pub"))
+
+
+def verifies(signing: Attesting, reference: str, public: Path) -> bool:
+    words = ["--insecure-ignore-tlog=true", "--allow-http-registry", "--new-bundle-format=false", reference]
+    command = [str(signing.cosign), "verify", "--key", str(public), *words]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def attested(signing: Attesting, reference: str) -> Json:
+    """What is signed as the list of an image's parts."""
+    done = subprocess.run(
+        [
+            signing.cosign, "verify-attestation", "--key", signing.key.with_suffix(".pub"), "--type", "cyclonedx",
+            "--insecure-ignore-tlog=true", "--new-bundle-format=false", "--allow-http-registry", reference,
+        ],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    return json.loads(base64.b64decode(json.loads(done.stdout)["payload"]))
+
+
+def test_without_a_key_or_its_password_nothing_is_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"syft": Path("syft"), "cosign": Path("cosign"), "key": tmp_path / "cosign.key", "registries": Registries()}
+    with pytest.raises(UserError, match="no key to sign with"):
+        Attesting(**given)  # type: ignore[arg-type]  # each is of its own type
+    for name in ("cosign.key", "cosign.pub"):
+        (tmp_path / name).touch()
+    monkeypatch.delenv("COSIGN_PASSWORD", raising=False)
+    with pytest.raises(UserError, match="COSIGN_PASSWORD is not set"):
+        Attesting(**given)  # type: ignore[arg-type]  # each is of its own type

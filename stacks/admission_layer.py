@@ -1,0 +1,47 @@
+"""The layer `admission`: Gatekeeper with the rules of policies/admission.  (docs/admission.md)"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.paths import Paths
+from local.record import Way
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from stacks.environment import Environment
+
+
+def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
+    """Declare the layer. What may run are the images that the environment's own settings or builds name."""
+    from components.admission.gatekeeper import Gatekeeper, GatekeeperArgs
+    from policies.admission import own, templates
+    from stacks.environment import find_way
+
+    # While one bill takes another's place, pods of both may have to start.
+    rollout = environment.settings.rollout
+    images = {*environment.images.values(), *(rollout.images.values() if rollout is not None else ())}
+    made = [*templates.manifests(), *own.manifests(sorted(images))]
+    way = find_way(environment.kubeconfig)
+    replicas, cpu = (2, 100) if way is Way.KUBECONFIG else (1, 10)
+    args = GatekeeperArgs(
+        environment=environment.name,
+        chart=chart(),
+        image=environment.image("gatekeeper"),
+        rules=list(zip(made[::2], made[1::2], strict=True)),
+        exempt=templates.EXEMPT,
+        beside=templates.BESIDE_KINDS,
+        replicas=replicas,
+        cpu=cpu,
+        answers=way is not Way.SIMULATED,
+    )
+    Gatekeeper("gatekeeper", args, opts)
+
+
+def chart() -> str:
+    """Gatekeeper's chart comes with its module, beside the programs that are built from it."""
+    from local.toolchain import PROGRAMS, pins
+
+    folder = pins.folder(PROGRAMS["gatekeeper-manager"].pin, Paths.for_user().toolchain)
+    return str(folder / "charts" / "gatekeeper")
