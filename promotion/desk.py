@@ -65,14 +65,20 @@ def keys() -> Keys:
 
 def trust() -> Trust:
     """Who stands in promotion/principals.yaml, and this machine's audit log."""
-    from promotion.settings import HERE
     from promotion.signing import Principal, Role, Trust, read_principals
 
-    file = os.environ.get("GROUNDWORK_PRINCIPALS")
-    known = read_principals(Path(file) if file else HERE / "principals.yaml")
+    known = read_principals(principals())
     if CLERK not in known:
         known[CLERK] = Principal.of(_clerk().public_key, Role.LOG)
     return Trust(known)
+
+
+def principals() -> Path:
+    """The file that says who may sign what."""
+    from promotion.settings import HERE
+
+    file = os.environ.get("GROUNDWORK_PRINCIPALS")
+    return Path(file) if file else HERE / "principals.yaml"
 
 
 def _clerk() -> Signer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from local.up import cluster_of, require_up
 from promotion.bill import Bill
 from promotion.gateways import Gateways, Shares
 from promotion.shift import BACK, Part, Stage, forward
+from promotion.signing import Signed
+from stacks.bills_settings import BillsSettings, SignedBill
 from stacks.rollout import Rollout
 
 APPLY_SECONDS, RUNNING_SECONDS = 1800.0, 90.0
@@ -31,11 +33,14 @@ APPLY_SECONDS, RUNNING_SECONDS = 1800.0, 90.0
 class LocalApplier:
     """Runs the engine on the environment and its tenants, from a work tree at the bill's commit. See `Applier`.
 
-    `checkout`: which has the commits of bills.
+    `signed`: a bill, by its digest, as it was signed; `principals`: the file that says who may; `checkout`: has the
+    commits of bills.
     """
 
     paths: Paths
     progress: Progress
+    signed: Callable[[str], Signed]
+    principals: Path
     checkout: Path = CHECKOUT
 
     def apply(self, environment: str, bill: Bill) -> None:
@@ -67,7 +72,8 @@ class LocalApplier:
                 percent=stage.percent or 0, checkout=str(before), images=dict(serving.images), replaced=stage.replaced
             )
         tree = work_tree(self.checkout, trees, bill.source)
-        pin_images(tree / f"Pulumi.{environment}.yaml", bill, rollout)
+        proof = self._proof([bill] if rollout is None or serving is None else [bill, serving])
+        pin_images(tree / f"Pulumi.{environment}.yaml", bill, proof, rollout)
         with self.progress.step(f"{environment}: {bill.digest[:19]}: {stage}"):
             done = subprocess.run(
                 [sys.executable, "-m", "promotion.engine", environment, stage.part],
@@ -82,6 +88,11 @@ class LocalApplier:
             raise UserError(
                 what=f"the engine failed: {done.stderr.strip()[-3000:]}", where=environment, code=ExitCode.ERROR
             )
+
+    def _proof(self, bills: Sequence[Bill]) -> BillsSettings:
+        """For admission, which believes signatures alone."""
+        signed = [SignedBill.model_validate(self.signed(bill.digest).model_dump()) for bill in bills]
+        return BillsSettings(signed=tuple(signed), principals=str(self.principals.resolve()))
 
     def _hold(self, environment: str, bill: Bill) -> None:
         """Wait until nothing else runs than the bill says: pods that go are still named for a moment."""
@@ -117,12 +128,16 @@ def work_tree(checkout: Path, folder: Path, commit: str) -> Path:
     return tree
 
 
-def pin_images(file: Path, bill: Bill, rollout: Rollout | None = None) -> None:
-    """In the work tree, the environment's settings name the bill's images and no others, and whom it is to replace."""
+def pin_images(file: Path, bill: Bill, proof: BillsSettings, rollout: Rollout | None = None) -> None:
+    """In the work tree, the environment's settings name the bill's images and no others, and whom it is to replace.
+
+    `proof`: the bills as they were signed.
+    """
     document: object = yaml.safe_load(file.read_text("utf-8"))
     if not isinstance(document, dict) or not isinstance(document.get("config"), dict):
         raise UserError(what="has no settings", where=str(file), code=ExitCode.ERROR)
     document["config"]["groundwork:images"] = dict(bill.images)
+    document["config"]["groundwork:bills"] = proof.model_dump(mode="json", by_alias=True)
     if rollout is not None:
         document["config"]["groundwork:rollout"] = rollout.model_dump(mode="json", by_alias=True)
     write_atomically(file, yaml.safe_dump(document, sort_keys=False))

@@ -103,6 +103,13 @@ class Office:
             raise UserError(what=f"bill {names[0][:19]}: {error}", code=ExitCode.FAIL) from None
         return bill, signed.by
 
+    def signed(self, digest: str) -> Signed:
+        """A bill as it was signed, by its whole digest. Raises UserError where it is gone."""
+        found = self.find(KIND, digest.removeprefix("sha256:"))
+        if found is None:
+            raise UserError(what=f"bill {digest[:19]} is gone", where=str(self.folder / KIND), code=ExitCode.FAIL)
+        return found
+
     def arrivals(self, environment: str) -> list[Arrival]:
         """All bills that came into an environment, oldest first, from the verified audit log. Raises UserError."""
         entries = [

@@ -153,10 +153,10 @@ def _mover() -> Mover:
     from promotion.here import LocalApplier
     from promotion.moving import Mover
 
-    paths, shown = Paths.for_user(), progress()
+    paths, shown, office = Paths.for_user(), progress(), desk.office()
     return Mover(
-        office=desk.office(),
-        applier=LocalApplier(paths=paths, progress=shown),
+        office=office,
+        applier=LocalApplier(paths=paths, progress=shown, signed=office.signed, principals=desk.principals()),
         analyser=LoadAnalyser(paths=paths, progress=shown),
         progress=shown,
         now=lambda: datetime.now(UTC),

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
-    """Declare the layer. What may run are the images that the environment's own settings or builds name."""
+    """Declare the layer. What may run are the images of the environment's signed bills, or what was built here.
+
+    Raises UserError where a bill is not to be believed, or lists not all that is to run.
+    """
     from components.admission.gatekeeper import Gatekeeper, GatekeeperArgs
     from policies.admission import own, templates
     from stacks.environment import find_way
 
-    # While one bill takes another's place, pods of both may have to start.
-    rollout = environment.settings.rollout
-    images = {*environment.images.values(), *(rollout.images.values() if rollout is not None else ())}
-    made = [*templates.manifests(), *own.manifests(sorted(images))]
+    made = [*templates.manifests(), *own.manifests(images(environment))]
     way = find_way(environment.kubeconfig)
     replicas, cpu = (2, 100) if way is Way.KUBECONFIG else (1, 10)
     args = GatekeeperArgs(
@@ -37,6 +37,17 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
         answers=way is not Way.SIMULATED,
     )
     Gatekeeper("gatekeeper", args, opts)
+
+
+def images(environment: Environment) -> list[str]:
+    """What may run, by digest."""
+    from stacks.bills import images_of
+
+    rollout = environment.settings.rollout
+    # While one bill takes another's place, pods of both may have to start.
+    named = {*environment.images.values(), *(rollout.images.values() if rollout is not None else ())}
+    bills = environment.settings.bills
+    return images_of(bills, named) if bills is not None else sorted(named)
 
 
 def chart() -> str:

@@ -20,6 +20,7 @@ from components.problems import as_user_error
 from components.units import Name, refusal
 from groundwork.errors import UserError
 from stacks.aws_settings import AwsSettings, outside
+from stacks.bills_settings import BillsSettings
 from stacks.dns_settings import DnsSettings
 from stacks.layers import MODULES
 from stacks.networks import Network
@@ -54,6 +55,7 @@ class Settings(StrictModel):
     cluster_networks: tuple[Network, ...] = ()
     aws: AwsSettings | None = None
     rollout: Rollout | None = None
+    bills: BillsSettings | None = None
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
@@ -75,6 +77,10 @@ class Settings(StrictModel):
                 yield detail(("rollout",), "ECS shifts no requests", "leave it out")
         if self.rollout is not None and self.images is None:
             yield detail(("rollout",), "goes from one bill's images to another's", "images beside it")
+        elsewhere = self.images is not None or self.aws is not None
+        if "admission" in self.layers and elsewhere and self.bills is None:
+            what = "admission lets in what signed bills list, and these images are not built here"
+            yield detail(("bills",), what, "those that `groundwork promote` writes")
 
 
 def from_file(file: Path) -> Settings:

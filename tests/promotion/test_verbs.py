@@ -20,6 +20,7 @@ from promotion.bill import Bill, sha256
 from promotion.here import pin_images, running_images, work_tree
 from promotion.making import make_bill
 from promotion.signing import Signer, read_principals
+from stacks.bills_settings import BillsSettings, SignedBill
 from stacks.rollout import Rollout
 from tests.promotion.made import NOW, verdict
 
@@ -149,6 +150,10 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
+SIGNED = {"kind": "bill", "by": "alice", "body": "{}", "signature": "x"}
+PROOF = BillsSettings(signed=(SignedBill(**SIGNED),), principals="/principals.yaml")
+
+
 def git(folder: Path, *words: str) -> str:
     identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
     return subprocess.run(["git", "-C", folder, *identity, *words], check=True, capture_output=True, text=True).stdout
@@ -180,10 +185,12 @@ def test_an_earlier_commit_is_applied_with_the_bills_images(checkout: Path, tmp_
     git(checkout, "commit", "-qam", "second")
     for _ in range(2):  # the second time it is there, with what the first left in it
         tree = work_tree(checkout, tmp_path / "trees", commit)
-        pin_images(tree / "Pulumi.local.yaml", made_bill(commit))
+        pin_images(tree / "Pulumi.local.yaml", made_bill(commit), PROOF)
         config = yaml.safe_load((tree / "Pulumi.local.yaml").read_text("utf-8"))["config"]
-        assert config == {"groundwork:domain": "a.test", "groundwork:images": {"agent-runtime": IMAGE}}
-    pin_images(tree / "Pulumi.local.yaml", made_bill(commit), Rollout(percent=10, checkout="/before", images={}))
+        proof = {"signed": [SIGNED], "principals": "/principals.yaml"}
+        images = {"agent-runtime": IMAGE}
+        assert config == {"groundwork:domain": "a.test", "groundwork:images": images, "groundwork:bills": proof}
+    pin_images(tree / "Pulumi.local.yaml", made_bill(commit), PROOF, Rollout(percent=10, checkout="/before", images={}))
     config = yaml.safe_load((tree / "Pulumi.local.yaml").read_text("utf-8"))["config"]
     assert config["groundwork:rollout"] == {"percent": 10, "checkout": "/before", "images": {}, "replaced": False}
     with pytest.raises(UserError, match="not in this checkout"):

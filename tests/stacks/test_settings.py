@@ -47,7 +47,7 @@ def test_an_unknown_setting_is_named_with_its_place_and_what_was_meant(tmp_path:
     assert error.where == "Pulumi.local.yaml:4:3"
     assert error.what == "tenant: unknown key"
     assert error.allowed == (
-        "aws, clusterNetworks, dns, domain, images, kubeconfig, layers, observability, rollout, secrets, tenants"
+        "aws, bills, clusterNetworks, dns, domain, images, kubeconfig, layers, observability, rollout, secrets, tenants"
     )
     assert error.fix == "did you mean tenants?"
 
@@ -70,6 +70,10 @@ def test_the_engines_configuration_is_checked_in_the_same_way(tmp_path: Path) ->
         (f"{DOMAIN}  groundwork:tenants: [Acme]\n", "tenants[0]: 'Acme' is not a name"),
         (f"{DOMAIN}  groundwork:tenants: [a, b, a]\n", "tenants[2]: a stands twice"),
         (f"{DOMAIN}  groundwork:clusterNetworks: [10.1.1.1/8]\n", "clusterNetworks[0]: '10.1.1.1/8' is not a network"),
+        (
+            f"{DOMAIN}  groundwork:layers: [admission]\n  groundwork:images: {{a: b}}\n",
+            "bills: admission lets in what signed bills list, and these images are not built here",
+        ),
         (f"{DOMAIN}{DOMAIN}", "domain: the key stands twice"),
         ("  groundwork:tenants: [\n", "is not YAML: expected the node content, but found '<stream end>'"),
     ],

@@ -1,0 +1,42 @@
+"""Which images may run: those of bills whose signatures are verified here.  (docs/admission.md)"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from groundwork.errors import ExitCode, UserError
+from promotion.bill import KIND, Bill
+from promotion.signing import Role, Signed, Trust, Untrusted, read_principals
+from stacks.bills_settings import BillsSettings, SignedBill
+
+SETTING = "groundwork:bills"
+
+
+def images_of(bills: BillsSettings, named: Collection[str]) -> list[str]:
+    """The images of all bills, by digest. Raises UserError where one is not signed by an author, or lacks a named one.
+
+    `named`: what the environment is to run.
+    """
+    trust = Trust(read_principals(Path(bills.principals)))
+    listed = {image for signed in bills.signed for image in _verified(trust, signed).images.values()}
+    unknown = sorted(set(named) - listed)
+    if unknown:
+        raise UserError(
+            what=f"no signed bill lists {', '.join(unknown)}",
+            where="groundwork:images",
+            fix="promote a bill that does: groundwork bill create",
+            code=ExitCode.FAIL,
+        )
+    return sorted(listed)
+
+
+def _verified(trust: Trust, given: SignedBill) -> Bill:
+    signed = Signed(kind=given.kind, by=given.by, body=given.body, signature=given.signature)
+    try:
+        bill = trust.open(signed, KIND, Role.AUTHOR, Bill)
+        if bill.author != signed.by:
+            raise Untrusted(f"{signed.by} signed what {bill.author} wrote")
+    except Untrusted as error:
+        raise UserError(what=f"a bill is not to be believed: {error}", where=SETTING, code=ExitCode.FAIL) from None
+    return bill
