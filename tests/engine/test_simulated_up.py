@@ -98,11 +98,10 @@ def test_an_up_killed_before_the_engine_is_finished_by_the_next(home: Home) -> N
 
 def test_a_state_that_is_not_what_is_there_is_written_again(home: Home) -> None:
     """As where somebody takes back by hand what a refresh has already noted: the preview would tell of it for ever."""
-    (file,) = home.folder.glob("state/.pulumi/stacks/*/local.globex.json")
+    (file,) = home.folder.glob("state/.pulumi/stacks/*/local.secrets.json")
     state = json.loads(file.read_text())
-    (deployment,) = (
-        each for each in state["checkpoint"]["latest"]["resources"] if each["type"].endswith(":Deployment")
-    )
+    resources = state["checkpoint"]["latest"]["resources"]
+    (deployment,) = (each for each in resources if each["urn"].endswith(":Deployment::secret-rotator"))
     for noted in (deployment["inputs"], deployment["outputs"], deployment["outputs"]["__inputs"]):
         noted["spec"]["replicas"] += 1
     file.write_text(json.dumps(state))

@@ -78,6 +78,15 @@ def test_what_a_stack_lacks_is_found(case: Case) -> None:
         assert harness(case.policy).all([case.asked(case.good), *others]), left_out.type
 
 
+@pytest.mark.parametrize(("group", "found"), [("constraints.gatekeeper.sh/v1beta1", 0), ("example.com/v1", 1)])
+def test_a_constraint_stands_in_no_namespace_whatever_its_provider_noted(group: str, found: int) -> None:
+    """Its kind may not have been there yet when the provider was asked."""
+    kind = f"kubernetes:{group}:K8sLabels"
+    props: dict[str, Value] = {"kind": "K8sLabels", "metadata": {"name": "labels", "namespace": "default"}}
+    space = Asked(type="kubernetes:core/v1:Namespace", name="space", props={"metadata": {"name": "space"}})
+    assert len(harness("tenants-apart").all([space, Asked(type=kind, name="labels", props=props)])) == found
+
+
 def test_every_policy_has_a_case_and_says_how_to_mend_it() -> None:
     assert {rule.id for rule in rules()} == {case.policy for case in CASES}
     for rule in rules():
