@@ -20,6 +20,9 @@ XDS_PORT = 15012
 SIDECAR_METRICS_PORT = 15090
 # A Secret that no stack's state knows: `groundwork mesh root` writes it.
 CA_SECRET = "cacerts"  # noqa: S105 – a name
+# A sidecar's container, and what it is asked for the certificates that it holds. Envoy leaves private keys out.
+PROXY = "istio-proxy"
+SECRETS_QUESTION = ("pilot-agent", "request", "GET", "config_dump?resource=dynamic_active_secrets")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from pydantic import JsonValue, TypeAdapter
 
-from components.mesh.names import GATEWAY_NAMESPACE
+from components.mesh.names import GATEWAY_NAMESPACE, PROXY, SECRETS_QUESTION
 from groundwork.errors import UserError
 from local.authority.certificates import Authority, fingerprint, leads_to, parse_all
 from local.cluster import Cluster
@@ -128,9 +128,8 @@ class MeshTrust:
 
     def proxy(self, namespace: str, name: str) -> Proxy:
         """What the proxy of one pod holds."""
-        command = ["pilot-agent", "request", "GET", "config_dump?resource=dynamic_active_secrets"]
         try:
-            answer = self.cluster.execute(name, namespace, "istio-proxy", command)
+            answer = self.cluster.execute(name, namespace, PROXY, SECRETS_QUESTION)
         except UserError:
             # It ended while the others were asked, or it begins or ends just now: whoever waits asks again.
             return Proxy(pod=f"{namespace}/{name}", trusts=frozenset(), signer=None, answers=False)

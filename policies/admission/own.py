@@ -1,7 +1,9 @@
 """What only admission can see: rules that the pack has no form of, as no resource of a stack shows it.
 
 `k8s-image-in-bill` is given the digests of an environment's bill of materials. Rego cannot verify a signature: whoever
-writes the constraint verifies the bill's first (promotion/bill.py, promotion/signing.py), and hands over digests alone.
+writes the constraint verifies the bill's first (stacks/bills.py), and hands over digests alone.
+
+`k8s-no-exec` lets one question through, word for word: which certificates a sidecar holds (`groundwork mesh root`).
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from components.labels import TENANT
+from components.mesh.names import PROXY, SECRETS_QUESTION
 from groundwork.errors import UserError
 from policies.admission.templates import FOLDER, Manifest, constraint, template
 from policies.rule import Rule, Severity
@@ -43,9 +46,12 @@ def manifests(images: Iterable[str]) -> Iterator[Manifest]:
     digests = sorted({_digest(image) for image in images})
     yield template(IN_BILL, folder, {"digests": {"type": "array", "items": {"type": "string"}}})
     yield constraint(IN_BILL, parameters={"digests": digests})
-    yield template(NO_EXEC, folder)
+    command = {"type": "array", "items": {"type": "string"}}
+    question = {"type": "object", "properties": {"container": {"type": "string"}, "command": command}}
+    yield template(NO_EXEC, folder, {"question": question})
     tenants = {"matchExpressions": [{"key": TENANT, "operator": "Exists"}]}
-    yield constraint(NO_EXEC, match={"namespaceSelector": tenants})
+    asked = {"container": PROXY, "command": list(SECRETS_QUESTION)}
+    yield constraint(NO_EXEC, match={"namespaceSelector": tenants}, parameters={"question": asked})
 
 
 def _digest(image: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from components.mesh.names import PROXY, SECRETS_QUESTION
 from groundwork.console import PlainProgress
 from groundwork.errors import UserError
 from local import toolchain
@@ -193,6 +194,18 @@ def test_what_only_admission_sees_holds_by_gators_own_suites(gator: Path, tmp_pa
         for kind in sorted(own.NO_EXEC.types)
         for space in ("acme", "groundwork-gateway")
     }
+    question: Mapping[str, object] = {"container": PROXY, "command": list(SECRETS_QUESTION)}
+    others: dict[str, Mapping[str, object]] = {
+        "with input": {**question, "stdin": True},
+        "on a terminal": {**question, "tty": True},
+        "in another container": {**question, "container": "agent"},
+        "in the one that comes first": {"command": list(SECRETS_QUESTION)},
+        "more than it": {**question, "command": [*SECRETS_QUESTION, "x"]},
+        "a shell": {**question, "command": ["sh"]},
+    }
+    entries["the question"] = (_connect("PodExecOptions", "acme", question), "no")
+    entries["the question as another kind"] = (_connect("PodAttachOptions", "acme", question), "yes")
+    entries |= {name: (_connect("PodExecOptions", "acme", options), "yes") for name, options in others.items()}
     _write_own(tmp_path / "exec", made[2:], entries)
     ended = subprocess.run([str(gator), "verify", f"{tmp_path}/..."], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -206,14 +219,14 @@ def _pod(image: str, *, ephemeral: str | None = None) -> Mapping[str, object]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "acme"}, "spec": spec}
 
 
-def _connect(kind: str, namespace: str) -> Mapping[str, object]:
+def _connect(kind: str, namespace: str, options: Mapping[str, object] | None = None) -> Mapping[str, object]:
     """As the API server asks about `kubectl exec`."""
     request = {
         "uid": "1", "operation": "CONNECT", "name": "a", "namespace": namespace, "userInfo": {"username": "kim"},
         "kind": {"group": "", "version": "v1", "kind": kind},
         "resource": {"group": "", "version": "v1", "resource": "pods"},
         "subResource": kind.removeprefix("Pod").removesuffix("Options").lower(),
-        "object": {"apiVersion": "v1", "kind": kind},
+        "object": {"apiVersion": "v1", "kind": kind, **(options or {})},
     }  # fmt: skip
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
 
