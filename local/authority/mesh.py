@@ -26,6 +26,9 @@ _MONITORING = 15014
 _ENDS = "citadel_server_cert_chain_expiry_timestamp"
 _Object = TypeAdapter(dict[str, JsonValue])
 
+# What Envoy calls its own certificate, and the roots that it trusts.
+_WORKLOAD = ("default", "ROOTCA")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Proxy:
@@ -154,7 +157,8 @@ def _secrets(dump: object) -> Iterator[Mapping[str, object]]:
     found = dump.get("configs") if isinstance(dump, Mapping) else None
     for entry in found if isinstance(found, list) else []:
         secret = entry.get("secret") if isinstance(entry, Mapping) else None
-        if isinstance(secret, Mapping):
+        # The gateway holds those of its hosts beside them, which OpenBao may have signed.
+        if isinstance(secret, Mapping) and secret.get("name") in _WORKLOAD:
             yield secret
 
 

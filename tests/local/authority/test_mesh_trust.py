@@ -12,19 +12,22 @@ from local.authority.mesh import read_secrets
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
-def secret(key: str, path: str, *pems: str) -> dict[str, object]:
+def secret(name: str, key: str, path: str, *pems: str) -> dict[str, object]:
     value = base64.b64encode("".join(pems).encode()).decode()
-    return {"name": "any", "secret": {"name": "any", key: {path: {"inline_bytes": value}}}}
+    return {"name": name, "secret": {"name": name, key: {path: {"inline_bytes": value}}}}
 
 
 def test_roots_signer_and_serial_are_read() -> None:
     old, new = new_root(NOW), new_root(NOW)
     above = new_intermediate(new, NOW)
+    other = new_intermediate(old, NOW)
     leaf = new_intermediate(new, NOW)  # any certificate serves as one
     dump = {
         "configs": [
-            secret("validation_context", "trusted_ca", old.certificate, new.certificate),
-            secret("tls_certificate", "certificate_chain", leaf.certificate, above.certificate),
+            secret("ROOTCA", "validation_context", "trusted_ca", old.certificate, new.certificate),
+            secret("default", "tls_certificate", "certificate_chain", leaf.certificate, above.certificate),
+            # What the gateway shows for a host, with another authority above it.
+            secret("kubernetes://acme", "tls_certificate", "certificate_chain", leaf.certificate, other.certificate),
         ]
     }
     proxy = read_secrets("acme/one", json.dumps(dump))
