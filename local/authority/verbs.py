@@ -1,4 +1,4 @@
-"""`groundwork mesh root`: init, show, renew, rotate."""
+"""`groundwork mesh root`: init, show, rotate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from local.paths import Paths
 
 if TYPE_CHECKING:
     from local.authority.mesh import MeshTrust
-    from local.authority.rotation import Between
     from local.authority.vault import Vault
 
 app = typer.Typer(name="mesh", help="The service mesh.", no_args_is_help=True)
@@ -32,22 +31,8 @@ def init() -> None:
     """
     from local.authority.rotation import ensure
 
-    changed = ensure(_vault(), _mesh(), _now(), _between())
+    changed = ensure(_vault(), _mesh(), _now())
     print("written" if changed else "nothing to do: the cluster's intermediate is the root's, and has time left")
-
-
-@root.command()
-def renew() -> None:
-    """Give the mesh another intermediate now: OpenBao's where it serves, otherwise the root's. No traffic is dropped.
-
-    Example:
-      groundwork mesh root renew
-    """
-    from local.authority.rotation import ensure, through
-
-    mesh = _mesh()
-    ensure(_vault(), mesh, _now(), _between(), renew=True)
-    print(f"signed by {through(mesh.secret() or {})}")
 
 
 @root.command()
@@ -57,7 +42,7 @@ def show(json_: Json = False) -> None:
     Example:
       groundwork mesh root show --json
     """
-    from local.authority.certificates import fingerprint, path_length
+    from local.authority.certificates import fingerprint
 
     vault = _vault()
     state = vault.state()
@@ -72,7 +57,6 @@ def show(json_: Json = False) -> None:
                 "signs": id_ == state.signer,
                 "ends": ends.isoformat(),
                 "daysLeft": (ends - _now()).days,
-                "pathLength": path_length(certificate),
             }
         )
     if json_:
@@ -81,8 +65,7 @@ def show(json_: Json = False) -> None:
     print(f"{state.phase}: {state.phase.meaning}")
     for row in rows:
         signs = "signs" if row["signs"] else "trusted"
-        until = f"{row['daysLeft']} days left, until {row['ends']}"
-        print(f"  {row['id']}  {signs:8}  {until}, path length {row['pathLength']}")
+        print(f"  {row['id']}  {signs:8}  {row['daysLeft']} days left, until {row['ends']}")
 
 
 @root.command()
@@ -97,7 +80,7 @@ def rotate() -> None:
     """
     from local.authority import rotation
 
-    state = rotation.rotate(_vault(), _mesh(), progress(), _now(), _between())
+    state = rotation.rotate(_vault(), _mesh(), progress(), _now())
     print(f"{state.phase}: {state.phase.meaning}")
 
 
@@ -113,14 +96,6 @@ def _mesh() -> MeshTrust:
 
     paths = Paths.for_user()
     return MeshTrust(cluster=cluster_of(record.require(paths), paths))
-
-
-def _between() -> Between:
-    from local.authority.install import between
-    from local.up import cluster_of
-
-    paths = Paths.for_user()
-    return between(cluster_of(record.require(paths), paths), paths, progress())
 
 
 def _now() -> dt.datetime:
