@@ -13,7 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 from components.units import is_by_digest
 from groundwork.errors import UserError
-from promotion.signing import canonical
+from promotion.signing import Role, Signed, Trust, Untrusted, canonical
 
 KIND = "bill"
 # By which a part of the checkout is hashed: everything that decides what is applied.
@@ -69,6 +69,14 @@ class Bill(BaseModel):
             for name, wanted in sorted(self.images.items())
             if images.get(name) != wanted
         ]
+
+
+def opened(trust: Trust, signed: Signed) -> Bill:
+    """A bill that its own author has signed. Raises Untrusted."""
+    bill = trust.open(signed, KIND, Role.AUTHOR, Bill)
+    if bill.author != signed.by:
+        raise Untrusted(f"{signed.by} signed what {bill.author} wrote")
+    return bill
 
 
 def hashes(checkout: Path, patterns: Iterable[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from components.gateway.filters import WORKLOAD
-from components.mesh.names import GATEWAY_NAMESPACE
+from components.mesh.names import GATEWAY_NAMESPACE, PROXY
 from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
 from local.cluster import Cluster
@@ -70,7 +70,7 @@ class Gateways:
 
     def _dump(self, pod: str) -> object:
         try:
-            return json.loads(self.cluster.execute(pod, GATEWAY_NAMESPACE, "istio-proxy", _DUMP))
+            return json.loads(self.cluster.execute(pod, GATEWAY_NAMESPACE, PROXY, _DUMP))
         except UserError:
             return None  # it begins or ends just now: whoever waits asks again
 

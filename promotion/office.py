@@ -17,9 +17,9 @@ from groundwork.errors import ExitCode, UserError
 from groundwork.files import write_atomically
 from groundwork.waiting import wait_until
 from promotion.audit import Entry, Log
-from promotion.bill import KIND, Bill
+from promotion.bill import KIND, Bill, opened
 from promotion.machine import State
-from promotion.signing import Role, Signed, Signer, Trust, Untrusted
+from promotion.signing import Signed, Signer, Trust, Untrusted
 
 PROMOTED, RESTORED, STAGE = "promoted", "restored", "stage"
 WAIT_SECONDS = 3600.0
@@ -96,8 +96,8 @@ class Office:
         try:
             if signed is None:
                 raise Untrusted("it is gone")
-            bill = self.trust.open(signed, KIND, Role.AUTHOR, Bill)
-            if bill.digest != names[0] or bill.author != signed.by:
+            bill = opened(self.trust, signed)
+            if bill.digest != names[0]:
                 raise Untrusted("it is not the bill that its name says")
         except Untrusted as error:
             raise UserError(what=f"bill {names[0][:19]}: {error}", code=ExitCode.FAIL) from None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.paths import Paths
 from local.record import Way
+from stacks.layers import chart
 
 if TYPE_CHECKING:
     import pulumi
@@ -27,7 +27,7 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
     replicas, cpu = (2, 100) if way is Way.KUBECONFIG else (1, 10)
     args = GatekeeperArgs(
         environment=environment.name,
-        chart=chart(),
+        chart=chart("gatekeeper-manager", "gatekeeper"),
         image=environment.image("gatekeeper"),
         rules=list(zip(made[::2], made[1::2], strict=True)),
         exempt=templates.EXEMPT,
@@ -48,11 +48,3 @@ def images(environment: Environment) -> list[str]:
     named = {*environment.images.values(), *(rollout.images.values() if rollout is not None else ())}
     bills = environment.settings.bills
     return images_of(bills, named) if bills is not None else sorted(named)
-
-
-def chart() -> str:
-    """Gatekeeper's chart comes with its module, beside the programs that are built from it."""
-    from local.toolchain import PROGRAMS, pins
-
-    folder = pins.folder(PROGRAMS["gatekeeper-manager"].pin, Paths.for_user().toolchain)
-    return str(folder / "charts" / "gatekeeper")

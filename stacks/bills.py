@@ -6,11 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from groundwork.errors import ExitCode, UserError
-from promotion.bill import KIND, Bill
-from promotion.signing import Role, Signed, Trust, Untrusted, read_principals
+from promotion.bill import Bill, opened
+from promotion.signing import Signed, Trust, Untrusted, read_principals
 from stacks.bills_settings import BillsSettings, SignedBill
-
-SETTING = "groundwork:bills"
 
 
 def images_of(bills: BillsSettings, named: Collection[str]) -> list[str]:
@@ -34,9 +32,7 @@ def images_of(bills: BillsSettings, named: Collection[str]) -> list[str]:
 def _verified(trust: Trust, given: SignedBill) -> Bill:
     signed = Signed(kind=given.kind, by=given.by, body=given.body, signature=given.signature)
     try:
-        bill = trust.open(signed, KIND, Role.AUTHOR, Bill)
-        if bill.author != signed.by:
-            raise Untrusted(f"{signed.by} signed what {bill.author} wrote")
+        return opened(trust, signed)
     except Untrusted as error:
-        raise UserError(what=f"a bill is not to be believed: {error}", where=SETTING, code=ExitCode.FAIL) from None
-    return bill
+        what = f"a bill is not to be believed: {error}"
+        raise UserError(what=what, where="groundwork:bills", code=ExitCode.FAIL) from None

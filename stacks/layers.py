@@ -39,6 +39,14 @@ def images_of(chosen: Collection[str], known: Iterable[str]) -> list[str]:
     return [image for image in known if image not in idle]
 
 
+def chart(program: str, name: str) -> str:
+    """A chart that comes with the module of a program, beside what is built from it."""
+    from local.paths import Paths
+    from local.toolchain import PROGRAMS, pins
+
+    return str(pins.folder(PROGRAMS[program].pin, Paths.for_user().toolchain) / "charts" / name)
+
+
 def is_layer(name: str) -> bool:
     """Whether the second part of a stack's name is a layer's and not a tenant's."""
     return name in RESERVED

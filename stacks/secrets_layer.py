@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from local.paths import Paths
 from local.record import Way
+from stacks.layers import chart
 from stacks.secrets_settings import KmsSettings, SecretsSettings
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
     )
     inside = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[openbao.namespace]))
     controller = ExternalSecretsArgs(
-        environment=environment.name, chart=chart(), image=environment.image("external-secrets")
+        environment=environment.name,
+        chart=chart("external-secrets", "external-secrets"),
+        image=environment.image("external-secrets"),
     )
     ExternalSecrets("external-secrets", controller, inside)
     Rotator(
@@ -72,11 +75,3 @@ def storage(environment: Environment, namespace: str, wanted: SecretsSettings, p
     ours = find_way(environment.kubeconfig) is not Way.KUBECONFIG
     folder = str(Paths.for_user().volumes) if ours else None
     return Storage(namespace=namespace, size=wanted.size, parts=parts, class_name=wanted.storage_class, folder=folder)
-
-
-def chart() -> str:
-    """External Secrets' chart comes with its module, beside the controller that was built from it."""
-    from local.toolchain import PROGRAMS, pins
-
-    folder = pins.folder(PROGRAMS["external-secrets"].pin, Paths.for_user().toolchain)
-    return str(folder / "charts" / "external-secrets")

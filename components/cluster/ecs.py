@@ -191,23 +191,12 @@ class Ecs(pulumi.ComponentResource):
 
     def _tls_role(self) -> iam.Role:
         """By which ECS gets certificates for Service Connect and gives them to the proxies."""
-        scope = self._args.scope
-        role = iam.Role(
-            f"{self._name}-tls",
-            name=scope.name("service-connect-tls"),
-            assume_role_policy=trust("ecs.amazonaws.com", account=scope.account),
-            tags=scope.tags(COMPONENT),
-            opts=child(self),
-        )
-        iam.RolePolicyAttachment(
-            f"{self._name}-tls",
-            role=role.name,
-            policy_arn="arn:aws:iam::aws:policy/service-role/AmazonECSInfrastructureRolePolicyForServiceConnectTransportLayerSecurity",
-            opts=child(self),
-        )
+        scope, name = self._args.scope, "service-connect-tls"
+        managed = "service-role/AmazonECSInfrastructureRolePolicyForServiceConnectTransportLayerSecurity"
+        role = self._role("tls", name, managed)
         key = iam.Policy(
             f"{self._name}-tls-key",
-            name=scope.name("service-connect-tls"),
+            name=scope.name(name),
             policy=pulumi.Output.from_input(self._args.keys["secrets"]).apply(
                 lambda arn: document(
                     statement(("kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyPair", "kms:Encrypt"), arn)
@@ -221,18 +210,22 @@ class Ecs(pulumi.ComponentResource):
 
     def _balancer_role(self) -> iam.Role:
         """By which ECS moves a listener rule's requests from one version's targets to the next one's."""
+        return self._role("balancer", "ecs-load-balancer", "AmazonECSInfrastructureRolePolicyForLoadBalancers")
+
+    def _role(self, part: str, name: str, managed: str) -> iam.Role:
+        """A role of ECS itself, with a policy that AWS keeps for it."""
         scope = self._args.scope
         role = iam.Role(
-            f"{self._name}-balancer",
-            name=scope.name("ecs-load-balancer"),
+            f"{self._name}-{part}",
+            name=scope.name(name),
             assume_role_policy=trust("ecs.amazonaws.com", account=scope.account),
             tags=scope.tags(COMPONENT),
             opts=child(self),
         )
         iam.RolePolicyAttachment(
-            f"{self._name}-balancer",
+            f"{self._name}-{part}",
             role=role.name,
-            policy_arn="arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers",
+            policy_arn=f"arn:aws:iam::aws:policy/{managed}",
             opts=child(self),
         )
         return role

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 
-PARENT_SECONDS = 1.0
+from groundwork.parent import end_with_parent
 
 
 def supplement() -> dict[str, list[str]]:
@@ -40,15 +38,7 @@ def main() -> None:
     supplement()
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
-    parent = os.getppid()
-
-    def end_with_parent() -> None:
-        stopped = threading.Event()
-        while not stopped.wait(PARENT_SECONDS):
-            if os.getppid() != parent:
-                os._exit(0)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    end_with_parent()
     sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()
     server.serve_forever()

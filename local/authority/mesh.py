@@ -165,4 +165,4 @@ def _has_proxy(pod: Mapping[str, object]) -> bool:
         return False
     containers = [spec.get("initContainers"), spec.get("containers")]
     names = {c.get("name") for group in containers if isinstance(group, list) for c in group if isinstance(c, dict)}
-    return "istio-proxy" in names
+    return PROXY in names

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import time
 from collections.abc import Callable, Sequence
 from unittest import mock
 
@@ -26,6 +23,7 @@ from pulumi_policy import (
 )
 
 from groundwork.garbage import look_rarely
+from groundwork.parent import end_with_parent
 from policies.exceptions import Exceptions
 from policies.pack.rules import rules
 from policies.rule import Check, Resource, Rule, StackCheck
@@ -35,7 +33,6 @@ _Servicer = pulumi_policy.policy._PolicyAnalyzerServicer
 Answer = analyzer_pb2.AnalyzeResponse
 # They say what other objects look like, are large, and no policy is about them.
 _SCHEMAS = ":CustomResourceDefinition"
-_LOOK_AFTER_ENGINE = 1.0
 
 
 def serve() -> None:
@@ -43,16 +40,9 @@ def serve() -> None:
 
     Raises UserError where the file of exceptions cannot be read.
     """
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    end_with_parent()  # the SDK waits for a goodbye
     look_rarely()
     pack(rules(), Exceptions.read())
-
-
-def _end_with(engine: int) -> None:
-    """End this process when its engine is gone: the SDK waits for a goodbye, and a killed engine says none."""
-    while os.getppid() == engine:
-        time.sleep(_LOOK_AFTER_ENGINE)
-    os._exit(0)
 
 
 def pack(chosen: Sequence[Rule], exceptions: Exceptions) -> PolicyPack:
