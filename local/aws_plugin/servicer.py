@@ -62,6 +62,7 @@ class Servicer(PluginServicer):
         self, request: provider_pb2.ConfigureRequest, _context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
         """Take the arguments. Nobody is asked yet: a preview needs no account."""
+        self.prepared()
         variables = {key.rpartition(":")[2]: value for key, value in request.variables.items()}
         self._account = Account(config.Settings.of(variables))
         return provider_pb2.ConfigureResponse(

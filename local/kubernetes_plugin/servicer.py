@@ -60,6 +60,7 @@ class Servicer(PluginServicer):
         self, request: provider_pb2.ConfigureRequest, _context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
         """Take the arguments, and connect to the cluster if it can be reached."""
+        self.prepared()
         variables = {key.rpartition(":")[2]: value for key, value in request.variables.items()}
         self._session = Session.open(config.Settings.of(variables), self.engine, self.cancelled)
         return provider_pb2.ConfigureResponse(

@@ -82,6 +82,12 @@ class PluginServicer(provider_pb2_grpc.ResourceProviderServicer):
         self.cancelled = threading.Event()
         self.folder = Path.cwd()
         self.version = version
+        self.preparation: threading.Thread | None = None
+
+    def prepared(self) -> None:
+        """Wait for the modules that requests need: two threads in the middle of one package's import break it."""
+        if self.preparation is not None:
+            self.preparation.join()
 
     @answers
     def Handshake(  # noqa: N802 - the protocol's name

@@ -38,19 +38,21 @@ def _prepare(modules: Iterable[str]) -> None:
 def serve(make: Callable[[str | None], PluginServicer], arguments: list[str], needed: Iterable[str]) -> int:
     """Serve until told to stop. `arguments`: the engine's address, if the engine started this process.
 
-    `needed`: modules that the first requests need; imported while the engine connects and reads its state.
+    `needed`: modules that the first requests need; imported while the engine connects and reads its state. What uses
+    them waits for that (`PluginServicer.prepared`).
     """
     addresses = [argument for argument in arguments if not argument.startswith("-")]
     # Asked first: an engine that is killed as soon as it has read the port would be taken for its heir.
     engine = os.getppid() if addresses else None
     server = grpc.server(ThreadPoolExecutor(max_workers=_WORKERS), options=_NO_LIMIT)
     servicer = make(addresses[0] if addresses else None)
+    servicer.preparation = threading.Thread(target=_prepare, args=(needed,), daemon=True)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
+    servicer.preparation.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    threading.Thread(target=_prepare, args=(needed,), daemon=True).start()
     stopped = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

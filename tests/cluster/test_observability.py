@@ -73,12 +73,16 @@ def test_no_target_is_scraped_that_no_job_names(targets: Sequence[Target]) -> No
     assert {one.job for one in targets} == set(Scraping(own_node=True).names())
 
 
-def test_every_pod_in_the_mesh_has_its_sidecar_scraped(targets: Sequence[Target]) -> None:
+def test_every_pod_in_the_mesh_has_its_sidecar_scraped(sight: Sight) -> None:
     path = '{range .items[?(@.status.phase=="Running")]}{.metadata.name} {.spec.initContainers[*].name}{"\\n"}{end}'
-    rows = [line.split() for line in kubectl("get", "pods", "-A", "-o", f"jsonpath={path}").stdout.splitlines()]
-    inside = {name for name, *containers in rows if "istio-proxy" in containers}
-    seen = {one.labels["pod"] for one in targets if one.job == "sidecars"}
-    assert {pod for pod in inside if not pod.startswith("echo")} - seen == set()
+
+    def missing() -> set[str]:
+        """One that an autoscaler has just made is not known at once."""
+        rows = [line.split() for line in kubectl("get", "pods", "-A", "-o", f"jsonpath={path}").stdout.splitlines()]
+        inside = {name for name, *containers in rows if "istio-proxy" in containers and not name.startswith("echo")}
+        return inside - {one.labels["pod"] for one in sight.prometheus.targets() if one.job == "sidecars"}
+
+    assert wait_until(lambda: not missing(), SCRAPED), missing()
 
 
 def test_one_request_is_followed_from_the_gateway_to_its_logs_and_its_exemplar(sight: Sight, guest: Guest) -> None:
