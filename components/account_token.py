@@ -15,9 +15,12 @@ from pulumi_kubernetes.core.v1 import (
     VolumeProjectionArgs,
 )
 
+from components.secrets.names import AUDIENCE
+
 NAME = "token"
 PATH = "/var/run/secrets/kubernetes.io/serviceaccount"  # where client libraries look for it
 SECONDS = 3600
+OPENBAO, OPENBAO_PATH, OPENBAO_SECONDS = "openbao", "/run/openbao", 600
 
 
 def token_volume() -> VolumeArgs:
@@ -39,3 +42,15 @@ def token_volume() -> VolumeArgs:
 def token_mount() -> VolumeMountArgs:
     """For the container that has need of it."""
     return VolumeMountArgs(name=NAME, mount_path=PATH, read_only=True)
+
+
+def openbao_volume() -> VolumeArgs:
+    """A token of the same account for OpenBao alone, which the API server does not take."""
+    token = ServiceAccountTokenProjectionArgs(path="token", audience=AUDIENCE, expiration_seconds=OPENBAO_SECONDS)
+    sources = [VolumeProjectionArgs(service_account_token=token)]
+    return VolumeArgs(name=OPENBAO, projected=ProjectedVolumeSourceArgs(default_mode=0o440, sources=sources))
+
+
+def openbao_mount() -> VolumeMountArgs:
+    """For the container that asks OpenBao: the file `token`."""
+    return VolumeMountArgs(name=OPENBAO, mount_path=OPENBAO_PATH, read_only=True)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from components.domains.names import AUTHORITY_CERTIFICATE
+from components.domains.names import AUTHORITY_CERTIFICATE, TRUST
 from components.domains.names import NAMESPACE as DOMAINS
 from components.platform.specs import GROUP, Scope
 from groundwork.errors import ExitCode, UserError
@@ -80,15 +80,12 @@ def _make_key(cluster: Cluster, tenant: str) -> tuple[str, str]:
 
 
 def authority(cluster: Cluster) -> str:
-    """The certificate of the environment's own authority, PEM."""
+    """Whom a client of the environment's own trusts, PEM: the operator's authority, and who is above OpenBao's."""
     found: list[str] = []
 
     def shown() -> bool:
-        config = cluster.get("configmap", AUTHORITY_CERTIFICATE, DOMAINS)
-        data = config.get("data") if config is not None else None
-        if isinstance(data, Mapping) and data.get("ca.crt"):
-            found.append(str(data["ca.crt"]))
-        return bool(found)
+        found[:] = [_held(cluster, *place) for place in TRUST]
+        return bool(found[0])
 
     if not wait_until(shown, AUTHORITY_SECONDS):
         raise UserError(
@@ -97,4 +94,10 @@ def authority(cluster: Cluster) -> str:
             fix=f"kubectl get pods -n {DOMAINS}, with KUBECONFIG=$(groundwork kubeconfig)",
             code=ExitCode.ERROR,
         )
-    return found[0]
+    return "".join(found)
+
+
+def _held(cluster: Cluster, name: str, key: str) -> str:
+    config = cluster.get("configmap", name, DOMAINS)
+    data = config.get("data") if config is not None else None
+    return str(data.get(key, "")) if isinstance(data, Mapping) else ""

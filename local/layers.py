@@ -46,6 +46,13 @@ class Layers:
 
             bring_tenants(self._place(), tenants, self._progress)
 
+    def allow(self) -> None:
+        """Once tenants' stacks are there, whose hosts the gateway serves. Raises UserError."""
+        if SECRETS in self._settings.layers and self._made.way is not Way.SIMULATED:
+            from local.secrets.install import allow_hosts
+
+            allow_hosts(self._place())
+
     def leave(self, tenants: Sequence[str]) -> None:
         """After the stacks of tenants that are deleted. Raises UserError."""
         if tenants and SECRETS in self._settings.layers and self._made.way is not Way.SIMULATED:
@@ -56,4 +63,6 @@ class Layers:
     def _place(self) -> Place:
         from local.secrets.install import Place
 
-        return Place(cluster=self._cluster, paths=self._paths, settings=self._settings.secrets)
+        return Place(
+            cluster=self._cluster, paths=self._paths, settings=self._settings.secrets, domain=self._settings.domain
+        )

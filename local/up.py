@@ -15,7 +15,7 @@ from local import record
 from local.cluster import Cluster
 from local.engine.operation import Operation, Operator, StackOutcome
 from local.engine.workspace import OUR_PLUGIN, Engine
-from local.layers import ADMISSION, Layers
+from local.layers import ADMISSION, SECRETS, Layers
 from local.paths import CHECKOUT, Paths
 from local.record import Record, Way
 
@@ -112,6 +112,7 @@ def up(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None,
     names = tenants_of(operator, environment, settings.tenants)
     beside.settle(settings.layers, [name.partition(".")[2] for name in names])
     tenants = operator.run_all(Operation.UP, names)
+    beside.allow()
     return Outcome(record=made, stacks=(own, *told, *layers, *tenants), seconds=time.monotonic() - started)
 
 
@@ -174,6 +175,10 @@ def down_layer(stack: str, paths: Paths, progress: Progress) -> None:
     operator = operator_of(require_layer_up(stack, paths), paths, progress)
     operator.run(Operation.DESTROY, stack)
     operator.forget(stack)
+    if stack.partition(".")[2] == SECRETS:
+        from local.secrets.issuing import withdraw
+
+        withdraw(operator.cluster)
 
 
 def require_layer_up(stack: str, paths: Paths) -> Record:
@@ -214,6 +219,7 @@ def on_parts(operation: Operation, environment: str, parts: list[str], paths: Pa
     if operation is Operation.UP:
         known = tenants_of(operator, environment, ())
         beside.settle(layers, [name.partition(".")[2] for name in known])
+        beside.allow()
     return Outcome(record=made, stacks=tuple(stacks), seconds=time.monotonic() - started)
 
 

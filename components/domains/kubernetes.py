@@ -29,7 +29,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 from pydantic import JsonValue
 
-from components.account_token import token_mount, token_volume
+from components.account_token import openbao_mount, openbao_volume, token_mount, token_volume
 from components.domains.interface import Domains, Zone, check_zones
 from components.domains.names import NAME, NAMESPACE, SELECTOR
 from components.domains.rights import DNS_PORT, HTTP_PORT, METRICS_PORT, network, rights
@@ -39,6 +39,7 @@ from components.labels import platform_labels, pod_security
 from components.mesh import GATEWAY, INJECTION, Door, allow
 from components.mesh.names import GATEWAY_NAMESPACE, service_host
 from components.network_policies import closed
+from components.secrets.names import API_PORT as OPENBAO_PORT
 from components.units import HostPort
 from components.workload import BesideArgs, ServerArgs, deployment_spec, one_at_a_time, refuse_other_than_digest
 from groundwork.errors import UserError
@@ -193,9 +194,9 @@ class KubernetesDomains(Domains):
         return ConfigMap(f"{NAME}-settings", metadata=meta, immutable=True, data={"settings.json": text}, opts=opts)
 
     def _deployment(self, account: ServiceAccount, opts: pulumi.ResourceOptions) -> Deployment:
-        outside = sorted({53, DNS_PORT, 443, 6443, *([self._args.acme.port] if self._args.acme else [])})
+        outside = sorted({53, DNS_PORT, 443, 6443, OPENBAO_PORT, *([self._args.acme.port] if self._args.acme else [])})
         notes = {
-            # DNS has no TLS, and its clients no identity. The API server and the authority have TLS of their own.
+            # DNS has no TLS, and its clients no identity. The others have TLS of their own.
             "traffic.sidecar.istio.io/excludeInboundPorts": str(DNS_PORT),
             "traffic.sidecar.istio.io/excludeOutboundPorts": ",".join(map(str, outside)),
         }
@@ -223,11 +224,13 @@ class KubernetesDomains(Domains):
                 VolumeArgs(name="zones", empty_dir=EmptyDirVolumeSourceArgs(size_limit="64Mi")),
                 VolumeArgs(name="settings", config_map=ConfigMapVolumeSourceArgs(name=config.metadata.name)),
                 token_volume(),
+                openbao_volume(),
             ],
             mounts=[
                 VolumeMountArgs(name="zones", mount_path=ZONES),
                 VolumeMountArgs(name="settings", mount_path="/etc/domains", read_only=True),
                 token_mount(),
+                openbao_mount(),
             ],
             beside=[self._zone_server()],
         )

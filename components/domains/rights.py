@@ -24,12 +24,14 @@ from pulumi_kubernetes.rbac.v1 import (
     SubjectArgs,
 )
 
-from components.domains.names import AUTHORITY_CERTIFICATE, NAME, NAMESPACE, SELECTOR
+from components.domains.names import AUTHORITY_CERTIFICATE, NAME, NAMESPACE, OPENBAO_CONFIG, SELECTOR
 from components.labels import ROLE
 from components.mesh import mesh_egress
 from components.mesh.names import GATEWAY_NAMESPACE
 from components.network_policies import anywhere
 from components.platform.specs import GROUP, Domain
+from components.secrets.names import API_PORT as OPENBAO_PORT
+from components.secrets.names import NAMESPACE as SECRETS
 
 DNS_PORT, HTTP_PORT, METRICS_PORT = 5353, 8080, 9090
 # The names that the operator gives its own objects (images/domains).
@@ -53,6 +55,7 @@ def rights(account: ServiceAccount, labels: dict[str, str], opts: pulumi.Resourc
         _rule("", ["secrets", "configmaps"], ["create"]),
         _rule("", ["secrets"], ["get"], _SECRETS),
         _rule("", ["configmaps"], ["get", "patch"], _CONFIGS),
+        _rule("", ["configmaps"], ["get"], [OPENBAO_CONFIG]),
         _rule("", ["configmaps"], ["list", "watch"], ["challenges"]),
         _rule("coordination.k8s.io", ["leases"], ["create"]),
         _rule("coordination.k8s.io", ["leases"], ["get", "update"], _LEASES),
@@ -90,7 +93,7 @@ def rights(account: ServiceAccount, labels: dict[str, str], opts: pulumi.Resourc
 
 
 def network(acme_ports: Sequence[int]) -> NetworkPolicySpecArgs:
-    """In: questions from everywhere, challenges from the gateway. Out: DNS, the API server and the authority.
+    """In: questions from everywhere, challenges from the gateway. Out: OpenBao, DNS, the API server and the authority.
 
     The last three may be anywhere: a policy knows addresses, not names.
     """
@@ -112,6 +115,9 @@ def network(acme_ports: Sequence[int]) -> NetworkPolicySpecArgs:
         egress=[
             *mesh_egress(),
             NetworkPolicyEgressRuleArgs(to=[own], ports=dns),
+            NetworkPolicyEgressRuleArgs(
+                to=[_namespace({"kubernetes.io/metadata.name": SECRETS})], ports=[_port("TCP", OPENBAO_PORT)]
+            ),
             NetworkPolicyEgressRuleArgs(
                 to=[anywhere()], ports=[_port("UDP", 53), _port("TCP", 53), *(_port("TCP", port) for port in outside)]
             ),

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from components.domains.names import AUTHORITY_CERTIFICATE, BY_HAND, MANAGED_BY, NAMESPACE
+from components.domains.names import BY_HAND, MANAGED_BY, NAMESPACE, TRUST
 from components.labels import TENANT
 from components.platform.specs import API_VERSION, GROUP, VERSION, Domain, Tenant
 from groundwork.errors import ExitCode, UserError
@@ -113,21 +113,23 @@ class DomainStore:
         )
 
     def authority(self) -> str | None:
-        """The certificate of the platform's own authority, PEM; None where there is none yet."""
+        """What clients are to trust of the platform's own, PEM; None where there is nothing yet.
+
+        The operator's own authority, and the mesh's roots where OpenBao signs below them.
+        """
         from kubernetes.client.exceptions import ApiException
 
-        def read() -> str | None:
+        def read(name: str, key: str) -> str | None:
             try:
-                found = self._core.read_namespaced_config_map(
-                    AUTHORITY_CERTIFICATE, NAMESPACE, _request_timeout=_TIMEOUT
-                )
+                found = self._core.read_namespaced_config_map(name, NAMESPACE, _request_timeout=_TIMEOUT)
             except ApiException as error:
                 if error.status != HTTPStatus.NOT_FOUND:
                     raise
                 return None
-            return str((found.data or {})["ca.crt"])
+            return str((found.data or {})[key])
 
-        return self._run(read)
+        own, roots = self._run(lambda: [read(name, key) for name, key in TRUST])
+        return None if own is None else own + (roots or "")
 
     def _run(self, call: Callable[[], Answer]) -> Answer:
         from kubernetes.client.exceptions import ApiException

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,6 +56,8 @@ def add(
         allowed = ", ".join(known) or "none"
         raise UserError(what=f"there is no tenant {tenant!r}", allowed=allowed, fix=f"groundwork tenant add {tenant}")
     store.add(tenant, name, issuer.value if issuer else None)
+    if kubeconfig is None and issuer is not Authority.ACME:
+        _allow(name)
 
     def answered() -> bool:
         status = store.domain(tenant, name).status
@@ -146,7 +149,7 @@ def remove(
 
 @app.command()
 def ca(kubeconfig: Kubeconfig = None) -> None:
-    """Write the certificate of the platform's own authority into the data folder, and print where.
+    """Write the certificates of the platform's own authorities into the data folder, and print where.
 
     Example:
       curl --cacert "$(groundwork domain ca)" https://acme.groundwork.test/
@@ -160,6 +163,21 @@ def ca(kubeconfig: Kubeconfig = None) -> None:
     file = Paths.for_user().data / "ca.crt"
     write_atomically(file, found)
     print(file)
+
+
+def _allow(host: str) -> None:
+    """Let OpenBao sign for the host, where there is one; where it does not serve, the next `up` does."""
+    from local import record
+    from local.paths import Paths
+    from local.secrets.issuing import allow_host
+    from local.up import cluster_of
+
+    paths = Paths.for_user()
+    try:
+        allow_host(cluster_of(record.require(paths), paths), paths.openbao, host)
+    except UserError as error:
+        told = f"{error.what}: OpenBao does not sign for {host} before `groundwork domain add` is run again, or `up`"
+        print(told, file=sys.stderr)
 
 
 def _host(text: str) -> str:

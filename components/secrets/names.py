@@ -14,11 +14,15 @@ TLS_SECRET = "openbao-tls"  # noqa: S105 – a name; written by `groundwork up`,
 TENANT_ACCOUNT = "secrets"
 OPERATOR = "openbao-operator"
 ROTATOR = "secret-rotator"
+# Who has the mesh's intermediates signed: an account that no pod has, as the operator's.
+MESH_AUTHORITY = "mesh-authority"
 AUDIENCE = "openbao"
 STORE = "openbao"
 
 # Mounts.
-KV, DATABASE, TRANSIT, KUBERNETES = "secret", "database", "transit", "kubernetes"
+KV, DATABASE, TRANSIT, KUBERNETES, PKI = "secret", "database", "transit", "kubernetes", "pki"
+# The role that the gateway's certificates are signed by.
+GATEWAYS = "gateways"
 
 
 def tenant_path(tenant: str, name: str = "") -> str:

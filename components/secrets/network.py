@@ -15,6 +15,8 @@ from pulumi_kubernetes.networking.v1 import (
 
 from components.data.names import NAMESPACE as DATA_NAMESPACE
 from components.data.names import POSTGRES_PORT
+from components.domains.names import NAMESPACE as DOMAINS_NAMESPACE
+from components.domains.names import SELECTOR as DOMAINS_SELECTOR
 from components.labels import ROLE
 from components.network_policies import anywhere, closed
 from components.secrets.names import API_PORT, CLUSTER_PORT, METRICS_PORT
@@ -24,9 +26,16 @@ _API_SERVER = (443, 6443)
 
 
 def policies(openbao: Mapping[str, str]) -> dict[str, NetworkPolicySpecArgs]:
-    """By name: one that closes the namespace, and one for OpenBao. Its callers are all in this namespace."""
+    """By name: one that closes the namespace, and one for OpenBao.
+
+    Its callers are in this namespace, but for the domains' operator, which has the gateway's certificates signed.
+    """
     peers = NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels=dict(openbao)))
     scrapers = NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels={ROLE: "observability"}))
+    domains = NetworkPolicyPeerArgs(
+        namespace_selector=LabelSelectorArgs(match_labels={_NAME: DOMAINS_NAMESPACE}),
+        pod_selector=LabelSelectorArgs(match_labels=DOMAINS_SELECTOR),
+    )
     database = NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels={_NAME: DATA_NAMESPACE}))
     return {
         "closed": closed(),
@@ -35,7 +44,7 @@ def policies(openbao: Mapping[str, str]) -> dict[str, NetworkPolicySpecArgs]:
             policy_types=["Ingress", "Egress"],
             ingress=[
                 NetworkPolicyIngressRuleArgs(
-                    from_=[NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs())], ports=[tcp(API_PORT)]
+                    from_=[NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs()), domains], ports=[tcp(API_PORT)]
                 ),
                 NetworkPolicyIngressRuleArgs(from_=[peers], ports=[tcp(CLUSTER_PORT)]),
                 NetworkPolicyIngressRuleArgs(from_=[scrapers], ports=[tcp(METRICS_PORT)]),

@@ -47,6 +47,7 @@ from components.secrets import network, server
 from components.secrets.names import (
     API_PORT,
     CLUSTER_PORT,
+    MESH_AUTHORITY,
     METRICS_PORT,
     NAMESPACE,
     OPENBAO,
@@ -101,9 +102,10 @@ class OpenBao(pulumi.ComponentResource):
         account = ServiceAccount(
             name, metadata=self._meta(), automount_service_account_token=False, opts=self._inside()
         )
-        # Who asks with a token of this account may do what docs/secrets.md lists, and no pod has one.
-        operator = self._meta(OPERATOR)
-        ServiceAccount(OPERATOR, metadata=operator, automount_service_account_token=False, opts=self._inside())
+        # Who asks with a token of these accounts may do what docs/secrets.md lists, and no pod has one.
+        for called in (OPERATOR, MESH_AUTHORITY):
+            own = self._meta(called)
+            ServiceAccount(called, metadata=own, automount_service_account_token=False, opts=self._inside())
         guards: list[pulumi.Resource] = [
             *self._rights(account),
             *(

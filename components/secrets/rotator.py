@@ -9,27 +9,25 @@ from pulumi_kubernetes.apps.v1 import Deployment, DeploymentStrategyArgs
 from pulumi_kubernetes.core.v1 import (
     EnvVarArgs,
     KeyToPathArgs,
-    ProjectedVolumeSourceArgs,
     ResourceRequirementsArgs,
     SecretVolumeSourceArgs,
     ServiceAccount,
-    ServiceAccountTokenProjectionArgs,
     VolumeArgs,
     VolumeMountArgs,
-    VolumeProjectionArgs,
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
+from components.account_token import OPENBAO_PATH, openbao_mount, openbao_volume
 from components.labels import platform_labels
 from components.secrets import network
-from components.secrets.names import ADDRESS, AUDIENCE, KV, NAMESPACE, OPENBAO, ROTATOR, TLS_SECRET
+from components.secrets.names import ADDRESS, KV, NAMESPACE, OPENBAO, ROTATOR, TLS_SECRET
 from components.workload import ServerArgs, deployment_spec, one_at_a_time, refuse_other_than_digest
 
 SELECTOR = {"app.kubernetes.io/name": ROTATOR}
 PORT = 8080
-_TOKEN, _AUTHORITY = "/run/openbao", "/run/authority"
+_AUTHORITY = "/run/authority"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +73,6 @@ class Rotator(pulumi.ComponentResource):
 
 
 def _server(args: RotatorArgs) -> ServerArgs:
-    token = ServiceAccountTokenProjectionArgs(path="token", audience=AUDIENCE, expiration_seconds=600)
-    source = ProjectedVolumeSourceArgs(default_mode=0o440, sources=[VolumeProjectionArgs(service_account_token=token)])
     # The authority alone: the key beside it is OpenBao's own.
     authority = SecretVolumeSourceArgs(
         secret_name=TLS_SECRET, default_mode=0o440, items=[KeyToPathArgs(key="ca.crt", path="ca.crt")]
@@ -84,7 +80,7 @@ def _server(args: RotatorArgs) -> ServerArgs:
     settings = {
         "OPENBAO_ADDRESS": ADDRESS,
         "OPENBAO_AUTHORITY": f"{_AUTHORITY}/ca.crt",
-        "OPENBAO_TOKEN_FILE": f"{_TOKEN}/token",
+        "OPENBAO_TOKEN_FILE": f"{OPENBAO_PATH}/token",
         "OPENBAO_ROLE": ROTATOR,
         "OPENBAO_MOUNT": KV,
         "ROUND_SECONDS": str(args.round_seconds),
@@ -100,9 +96,9 @@ def _server(args: RotatorArgs) -> ServerArgs:
         ),
         drain_seconds=10,
         env=[EnvVarArgs(name=key, value=value) for key, value in settings.items()],
-        volumes=[VolumeArgs(name="openbao", projected=source), VolumeArgs(name="authority", secret=authority)],
+        volumes=[openbao_volume(), VolumeArgs(name="authority", secret=authority)],
         mounts=[
-            VolumeMountArgs(name="openbao", mount_path=_TOKEN, read_only=True),
+            openbao_mount(),
             VolumeMountArgs(name="authority", mount_path=_AUTHORITY, read_only=True),
         ],
     )

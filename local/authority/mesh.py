@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from cryptography import x509
 from pydantic import JsonValue, TypeAdapter
 
-from components.mesh.names import PROXY, SECRETS_QUESTION
+from components.mesh.names import GATEWAY_NAMESPACE, PROXY, SECRETS_QUESTION
 from groundwork.errors import UserError
-from local.authority.certificates import Authority, fingerprint, parse_all
+from local.authority.certificates import Authority, fingerprint, leads_to, parse_all
 from local.cluster import Cluster
 
 NAMESPACE = "istio-system"
@@ -63,7 +63,8 @@ class MeshTrust:
         files = {
             "ca-cert.pem": intermediate.certificate,
             "ca-key.pem": intermediate.key,
-            "cert-chain.pem": intermediate.certificate,
+            # All that stands between a pod's certificate and the root, which proxies have from the bundle.
+            "cert-chain.pem": intermediate.certificate + intermediate.above,
             "root-cert.pem": bundle,
         }
         if self.cluster.get("namespace", NAMESPACE) is None:
@@ -81,6 +82,15 @@ class MeshTrust:
                 "type": "Opaque",
                 "data": {name: base64.b64encode(text.encode()).decode() for name, text in files.items()},
             }
+        )
+
+    def gateways(self, root: x509.Certificate) -> list[str]:
+        """The gateway's certificates whose chain ends at `root`: those that OpenBao signed below it."""
+        found = self.cluster.items("secrets", GATEWAY_NAMESPACE)
+        return sorted(
+            name
+            for name, pem in map(_served, found)
+            if len(chain := parse_all(pem) if pem else []) > 1 and leads_to(chain, root)
         )
 
     def remove(self) -> None:
@@ -157,6 +167,13 @@ def _inline(secret: Mapping[str, object], key: str, path: str) -> list[x509.Cert
     source = context.get(path) if isinstance(context, Mapping) else None
     value = source.get("inline_bytes") if isinstance(source, Mapping) else None
     return parse_all(base64.b64decode(str(value)).decode()) if value else []
+
+
+def _served(secret: Mapping[str, object]) -> tuple[str, str]:
+    """The name of a Secret, and the chain in it, PEM."""
+    meta, held = _Object.validate_python(secret["metadata"]), secret.get("data")
+    text = held.get("tls.crt") if isinstance(held, Mapping) else None
+    return str(meta["name"]), base64.b64decode(str(text)).decode() if text else ""
 
 
 def _has_proxy(pod: Mapping[str, object]) -> bool:

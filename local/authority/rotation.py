@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from cryptography.exceptions import InvalidSignature
+from cryptography import x509
 
 from groundwork.console import Progress, Step
 from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
-from local.authority.certificates import Authority, fingerprint, new_intermediate, parse_all
+from local.authority.certificates import Authority, fingerprint, leads_to, new_intermediate, parse_all
 from local.authority.mesh import Proxy
 from local.authority.vault import Phase, State, Vault
 
@@ -20,6 +20,8 @@ from local.authority.vault import Phase, State, Vault
 DELIVERED_SECONDS = 300.0
 # A new intermediate when less than this is left of the old one.
 RENEW_BEFORE = dt.timedelta(days=15)
+# One that OpenBao signed for as long as there is a root ends when its clock says so.
+CLOCKS = dt.timedelta(minutes=10)
 
 
 class Trust(Protocol):
@@ -30,30 +32,43 @@ class Trust(Protocol):
     def published(self) -> frozenset[str]: ...  # noqa: D102
     def signers_end(self) -> set[int]: ...  # noqa: D102
     def proxies(self) -> list[Proxy]: ...  # noqa: D102
+    def gateways(self, root: x509.Certificate) -> list[str]: ...  # noqa: D102
 
 
-def ensure(vault: Vault, mesh: Trust, now: dt.datetime) -> bool:
+class Between(Protocol):
+    """Who may stand between the root and the mesh's intermediate: OpenBao, where there is one that serves."""
+
+    def intermediate(self, root: Authority, now: dt.datetime) -> Authority | None:
+        """A new intermediate below an authority that this root signed; None where it cannot be had now."""
+
+    def follow(self, root: Authority, bundle: str, now: dt.datetime) -> None:
+        """Let it be of this root from now on, and let its clients trust the bundle; nothing where it is not there."""
+
+
+def ensure(vault: Vault, mesh: Trust, now: dt.datetime, between: Between | None = None, *, renew: bool = False) -> bool:
     """Have a root, and an intermediate of it in the cluster with time left; true when something was written.
 
-    Must be done before istiod first starts: without it istiod would make a root of its own. Raises UserError where the
-    cluster trusts roots that are not kept here.
+    Must be done before istiod first starts: without it istiod would make a root of its own. The first intermediate is
+    the root's own, as OpenBao comes after the mesh; a later one is `between`'s where it can be had, and otherwise the
+    root's again. `renew`: bring another now. Raises UserError where the cluster trusts roots that are not kept here.
     """
     if not vault.exists():
         vault.create(now)
     state = vault.state()
     root, secret = vault.root(state.signer), mesh.secret()
     _refuse_a_stranger(secret, _all(vault, state))
-    serves = secret is not None and _serves(secret, root, now)
+    serves = secret is not None and not renew and _serves(secret, root, now)
     if secret is not None and serves and _ids(secret.get("root-cert.pem", "")) == _all(vault, state):
         return False
     if secret is not None and serves:
-        mesh.write(Authority(certificate=secret["ca-cert.pem"], key=secret["ca-key.pem"]), vault.bundle(state))
-    else:
-        mesh.write(new_intermediate(root, now), vault.bundle(state))
+        mesh.write(_held(secret), vault.bundle(state))
+        return True
+    asked = between.intermediate(root, now) if between is not None and secret is not None else None
+    mesh.write(asked or new_intermediate(root, now), vault.bundle(state))
     return True
 
 
-def rotate(vault: Vault, mesh: Trust, progress: Progress, now: dt.datetime) -> State:
+def rotate(vault: Vault, mesh: Trust, progress: Progress, now: dt.datetime, between: Between | None = None) -> State:
     """Take the rotation as far as it can go now: all the way where every pod's certificate was renewed meanwhile.
 
     Killed anywhere, it goes on from the phase it was in. Raises UserError where the mesh does not follow; nothing is
@@ -64,13 +79,16 @@ def rotate(vault: Vault, mesh: Trust, progress: Progress, now: dt.datetime) -> S
         state = vault.save(replace(state, phase=Phase.BOTH_TRUSTED, next=vault.add(now)))
     if state.phase is Phase.BOTH_TRUSTED:
         with progress.step("Rotation 1 of 3: both roots are trusted") as step:
-            ensure(vault, mesh, now)
+            ensure(vault, mesh, now, between)
+            _follow(vault, state, now, between)
             _until_trusted(mesh, step, _all(vault, state))
         state = vault.save(replace(state, phase=Phase.NEW_SIGNS))
     with progress.step("Rotation 2 of 3: the new root signs") as step:
-        ensure(vault, mesh, now)
+        _follow(vault, state, now, between)
+        ensure(vault, mesh, now, between)
         signer = _until_signing(mesh, step)
         late = [proxy.pod for proxy in mesh.proxies() if not proxy.answers or proxy.signer not in {None, signer}]
+        late += [f"gateway: {name}" for name in mesh.gateways(vault.root(state.current).parsed())]
         step.update(f"{len(late)} certificates of the old root are left" if late else "all certificates are renewed")
     if late:
         progress.say("Run it again when these have renewed theirs (at half of a certificate's life) or were restarted:")
@@ -79,8 +97,25 @@ def rotate(vault: Vault, mesh: Trust, progress: Progress, now: dt.datetime) -> S
     with progress.step("Rotation 3 of 3: the old root is trusted no more") as step:
         done = State(phase=Phase.STEADY, current=state.signer)
         _trust_only(vault, mesh, done)
+        _follow(vault, done, now, between)
         _until_trusted(mesh, step, _all(vault, done))
         return vault.save(done)
+
+
+def through(secret: Mapping[str, str]) -> str:
+    """Who signed the intermediate in the mesh's Secret, for people."""
+    return "OpenBao" if _held(secret).above else "the root"
+
+
+def _follow(vault: Vault, state: State, now: dt.datetime, between: Between | None) -> None:
+    if between is not None:
+        between.follow(vault.root(state.signer), vault.bundle(state), now)
+
+
+def _held(secret: Mapping[str, str]) -> Authority:
+    """The intermediate in the Secret, with what stands above it."""
+    own, chain = secret["ca-cert.pem"], secret.get("cert-chain.pem", "")
+    return Authority(certificate=own, key=secret["ca-key.pem"], above=chain.removeprefix(own))
 
 
 def _refuse_a_stranger(secret: Mapping[str, str] | None, ours: frozenset[str]) -> None:
@@ -98,7 +133,7 @@ def _trust_only(vault: Vault, mesh: Trust, state: State) -> None:
     secret = mesh.secret()
     if secret is None:
         raise UserError(what="the mesh's Secret is gone", fix="run it again: it is written anew", code=ExitCode.ERROR)
-    mesh.write(Authority(certificate=secret["ca-cert.pem"], key=secret["ca-key.pem"]), vault.bundle(state))
+    mesh.write(_held(secret), vault.bundle(state))
 
 
 def _until_trusted(mesh: Trust, step: Step, wanted: frozenset[str]) -> None:
@@ -138,16 +173,14 @@ def _hold(condition: Callable[[], bool], what: Callable[[], str]) -> None:
 
 
 def _serves(secret: Mapping[str, str], root: Authority, now: dt.datetime) -> bool:
-    """Whether the Secret's intermediate is the root's and has time left, or as much as the root allows."""
+    """Whether the Secret's intermediate leads to the root and has time left, or as much as the root allows."""
     try:
-        (found,) = parse_all(secret.get("ca-cert.pem", ""))
-        found.verify_directly_issued_by(root.parsed())
-    except (ValueError, TypeError, InvalidSignature):
+        held = _held(secret)
+        chain = parse_all(held.certificate + held.above)
+    except (KeyError, ValueError):
         return False
-    left = found.not_valid_after_utc - now
-    return "ca-key.pem" in secret and (
-        left > RENEW_BEFORE or found.not_valid_after_utc == root.parsed().not_valid_after_utc
-    )
+    ends, last = chain[0].not_valid_after_utc, root.parsed().not_valid_after_utc
+    return leads_to(chain, root.parsed()) and (ends - now > RENEW_BEFORE or last - ends < CLOCKS)
 
 
 def _ids(pem: str) -> frozenset[str]:

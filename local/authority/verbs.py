@@ -1,4 +1,4 @@
-"""`groundwork mesh root`: init, show, rotate."""
+"""`groundwork mesh root`: init, show, renew, rotate."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from local.paths import Paths
 
 if TYPE_CHECKING:
     from local.authority.mesh import MeshTrust
+    from local.authority.rotation import Between
     from local.authority.vault import Vault
 
 app = typer.Typer(name="mesh", help="The service mesh.", no_args_is_help=True)
@@ -31,8 +32,22 @@ def init() -> None:
     """
     from local.authority.rotation import ensure
 
-    changed = ensure(_vault(), _mesh(), _now())
+    changed = ensure(_vault(), _mesh(), _now(), _between())
     print("written" if changed else "nothing to do: the cluster's intermediate is the root's, and has time left")
+
+
+@root.command()
+def renew() -> None:
+    """Give the mesh another intermediate now: OpenBao's where it serves, otherwise the root's. No traffic is dropped.
+
+    Example:
+      groundwork mesh root renew
+    """
+    from local.authority.rotation import ensure, through
+
+    mesh = _mesh()
+    ensure(_vault(), mesh, _now(), _between(), renew=True)
+    print(f"signed by {through(mesh.secret() or {})}")
 
 
 @root.command()
@@ -42,7 +57,7 @@ def show(json_: Json = False) -> None:
     Example:
       groundwork mesh root show --json
     """
-    from local.authority.certificates import fingerprint
+    from local.authority.certificates import fingerprint, path_length
 
     vault = _vault()
     state = vault.state()
@@ -57,6 +72,7 @@ def show(json_: Json = False) -> None:
                 "signs": id_ == state.signer,
                 "ends": ends.isoformat(),
                 "daysLeft": (ends - _now()).days,
+                "pathLength": path_length(certificate),
             }
         )
     if json_:
@@ -65,7 +81,8 @@ def show(json_: Json = False) -> None:
     print(f"{state.phase}: {state.phase.meaning}")
     for row in rows:
         signs = "signs" if row["signs"] else "trusted"
-        print(f"  {row['id']}  {signs:8}  {row['daysLeft']} days left, until {row['ends']}")
+        until = f"{row['daysLeft']} days left, until {row['ends']}"
+        print(f"  {row['id']}  {signs:8}  {until}, path length {row['pathLength']}")
 
 
 @root.command()
@@ -80,7 +97,7 @@ def rotate() -> None:
     """
     from local.authority import rotation
 
-    state = rotation.rotate(_vault(), _mesh(), progress(), _now())
+    state = rotation.rotate(_vault(), _mesh(), progress(), _now(), _between())
     print(f"{state.phase}: {state.phase.meaning}")
 
 
@@ -96,6 +113,14 @@ def _mesh() -> MeshTrust:
 
     paths = Paths.for_user()
     return MeshTrust(cluster=cluster_of(record.require(paths), paths))
+
+
+def _between() -> Between:
+    from local.authority.install import between
+    from local.up import cluster_of
+
+    paths = Paths.for_user()
+    return between(cluster_of(record.require(paths), paths), paths, progress())
 
 
 def _now() -> dt.datetime:

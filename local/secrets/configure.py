@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 
 from pydantic import JsonValue
 
 from components.data.names import DATABASE as DATABASE_NAME
 from components.data.names import POSTGRES_HOST, POSTGRES_PORT
+from components.domains.names import NAME as DOMAINS
+from components.domains.names import NAMESPACE as DOMAINS_NAMESPACE
 from components.secrets.names import (
     AUDIENCE,
     DATABASE,
     KUBERNETES,
     KV,
+    MESH_AUTHORITY,
     NAMESPACE,
     OPERATOR,
+    PKI,
     ROTATOR,
     TENANT_ACCOUNT,
     TRANSIT,
@@ -27,7 +32,7 @@ from components.secrets.names import (
 from components.secrets.server import TLS
 from groundwork.errors import UserError
 from groundwork.waiting import wait_until
-from local.secrets import rules
+from local.secrets import pki, rules
 from local.secrets.api import Api, Refused, data
 
 CONNECTION = "postgres"
@@ -36,6 +41,15 @@ MOUNT_SECONDS = 30.0
 LOGIN_TTL = "15m"
 # Its own token and the cluster's authority stand in its pod, and are read again when they change.
 REVIEWER: dict[str, JsonValue] = {"kubernetes_host": "https://kubernetes.default.svc"}
+# Who root lets in, by the one name of account, role and policy: where the account is, and what it may.
+ACCOUNTS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        OPERATOR: (NAMESPACE, rules.OPERATOR_POLICY),
+        ROTATOR: (NAMESPACE, rules.ROTATOR_POLICY),
+        MESH_AUTHORITY: (NAMESPACE, rules.MESH_AUTHORITY_POLICY),
+        DOMAINS: (DOMAINS_NAMESPACE, rules.DOMAINS_POLICY),
+    }
+)
 # An agent is handed a new user a quarter of an hour before its last one ends (components/agents/secrets.py).
 CREDENTIAL_TTL, CREDENTIAL_MAX_TTL = "1h", "2h"
 
@@ -51,11 +65,11 @@ class Database:
 def fingerprint() -> str:
     """Another for any other set-up by root."""
     text = (
-        rules.OPERATOR_POLICY
-        + rules.ROTATOR_POLICY
+        "".join(policy for _, policy in ACCOUNTS.values())
         + inspect.getsource(base)
         + inspect.getsource(mounts)
         + inspect.getsource(_role)
+        + pki.LIFE
     )
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -72,17 +86,18 @@ def base(asking: Api) -> None:
     if f"{KUBERNETES}/" not in data(asking.read("sys/auth")):
         asking.write(f"sys/auth/{KUBERNETES}", {"type": "kubernetes"})
     asking.write(f"auth/{KUBERNETES}/config", REVIEWER)
-    for name, policy in ((OPERATOR, rules.OPERATOR_POLICY), (ROTATOR, rules.ROTATOR_POLICY)):
+    for name, (namespace, policy) in ACCOUNTS.items():
         asking.write(f"sys/policies/acl/{name}", {"policy": policy})
-        asking.write(f"auth/{KUBERNETES}/role/{name}", _role(name, NAMESPACE, name))
+        asking.write(f"auth/{KUBERNETES}/role/{name}", _role(name, namespace, name))
 
 
 def mounts(asking: Api) -> None:
-    """The engines: versioned secrets, database users, encryption."""
+    """The engines: versioned secrets, database users, encryption, certificates."""
     _mount(asking, KV, {"type": "kv", "options": {"version": "2"}})
     _settled(asking)
     _mount(asking, DATABASE, {"type": "database"})
     _mount(asking, TRANSIT, {"type": "transit"})
+    _mount(asking, PKI, pki.MOUNT)
 
 
 def mark(asking: Api) -> None:

@@ -14,10 +14,11 @@ from components.secrets.names import NAMESPACE, OPENBAO, TLS_SECRET
 from components.secrets.server import names as served_names
 from groundwork.console import Progress, Step
 from groundwork.errors import UserError
+from local.authority.install import vault_of
 from local.cluster import Cluster
 from local.paths import Paths
 from local.record import Way
-from local.secrets import configure, tls
+from local.secrets import configure, issuing, pki, tls
 from local.secrets.api import Api
 from local.secrets.configure import Database
 from local.secrets.life import initialise, root, seal_of, unseal, wait_active
@@ -32,11 +33,15 @@ _ADMINISTRATOR = "openbao"
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """OpenBao of the environment that is up, as this machine keeps and reaches it. `named`: a file for each share."""
+    """OpenBao of the environment that is up, as this machine keeps and reaches it.
+
+    `domain`: the environment's own zone. `named`: a file for each share.
+    """
 
     cluster: Cluster
     paths: Paths
     settings: SecretsSettings
+    domain: str
     named: tuple[Path, ...] = ()
 
     @property
@@ -99,14 +104,23 @@ def settle(place: Place, tenants: Sequence[str], progress: Progress) -> str:
                         configure.database(by_root, _administrator(place))
                     configure.mark(by_root)
                 asking = reach.operator(api)
-                done = configure.tenants(asking, tenants, all_=True)
-                said = "initialised" if token else "set up anew"
+                configure.tenants(asking, tenants, all_=True)
+                did = ["initialised" if token else "set up anew"]
             else:
                 done = configure.tenants(asking, tenants)
                 did = [*(f"unsealed {pod}" for pod in opened), *(f"set up {tenant}" for tenant in done)]
-                said = ", ".join(did) or "nothing changed"
+            if _authority(place, asking, api, progress):
+                did.append("signs below the mesh's root")
+            said = ", ".join(did) or "nothing changed"
         step.update(said)
     return said
+
+
+def allow_hosts(place: Place) -> None:
+    """After tenants' stacks, which may have brought hosts: the gateway may have certificates for them."""
+    hosts = issuing.hosts(place.cluster)
+    if hosts:
+        issuing.allow(place.reach, hosts)
 
 
 def bring_tenants(place: Place, tenants: Sequence[str], progress: Progress) -> None:
@@ -148,6 +162,23 @@ def _open(api: Api, place: Place, step: Step) -> str | None:
     if token is not None:  # the others join one that is active
         wait_active(api)
     return token
+
+
+def _authority(place: Place, operator: Api, api: Api, progress: Progress) -> bool:
+    """OpenBao signs below the mesh's root; false where it did. A root without room for it is only told."""
+    roots = vault_of(place.paths)
+    if not roots.exists():
+        return False
+    # The role first: once OpenBao is told of, here or by a rotation, it is asked.
+    pki.allow(operator, issuing.names(place.cluster, place.domain))
+    state = roots.state()
+    root_ = roots.root(state.signer)
+    if not pki.has_room(root_):
+        told = pki.no_room(root_)
+        progress.say(f"{told.what}. To have it sign: {told.fix}")
+        return False
+    reach = place.reach
+    return issuing.follow(reach, issuing.as_mesh_authority(reach, api), root_, roots.bundle(state), _now())
 
 
 def _operator(reach: Reach, api: Api) -> Api | None:

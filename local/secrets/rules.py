@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.secrets.names import DATABASE, KUBERNETES, KV, TRANSIT, tenant_path, tenant_role
+from components.secrets.names import DATABASE, GATEWAYS, KUBERNETES, KV, PKI, TRANSIT, tenant_path, tenant_role
 
 # People and playbooks: they bring tenants and write their secrets, and read none. What root set up they cannot change.
 OPERATOR_POLICY = f"""
@@ -29,6 +29,37 @@ path "{KV}/data/tenants/*" {{ capabilities = ["create", "update", "patch"] }}
 path "{KV}/delete/tenants/*" {{ capabilities = ["update"] }}
 path "{KV}/metadata/tenants/*" {{ capabilities = ["create", "read", "update", "patch", "delete", "list"] }}
 path "{KV}/data/platform/configuration" {{ capabilities = ["read"] }}
+path "{PKI}/roles/{GATEWAYS}" {{ capabilities = ["create", "read", "update"] }}
+"""
+
+# Brings OpenBao's own certificate, whose key is made inside and cannot be asked for, and has the mesh's intermediates
+# signed. What may stand in one is said here: no name but its own, none below it, no more life than the mount gives.
+MESH_AUTHORITY_POLICY = f"""
+path "{PKI}/intermediate/generate/internal" {{ capabilities = ["update"] }}
+path "{PKI}/intermediate/set-signed" {{ capabilities = ["update"] }}
+path "{PKI}/config/issuers" {{ capabilities = ["read", "update"] }}
+path "{PKI}/issuers" {{ capabilities = ["list"] }}
+path "{PKI}/issuer/+" {{ capabilities = ["read", "update", "delete"] }}
+path "{PKI}/key/+" {{ capabilities = ["delete"] }}
+path "{PKI}/root/sign-intermediate" {{
+  capabilities = ["update"]
+  required_parameters = ["csr", "common_name", "max_path_length", "ttl"]
+  allowed_parameters = {{
+    "csr" = []
+    "common_name" = ["groundwork mesh intermediate*"]
+    "organization" = []
+    "max_path_length" = ["0"]
+    "ttl" = []
+  }}
+}}
+"""
+
+# The domains' operator: certificates for the names of that role, and nothing else.
+DOMAINS_POLICY = f"""
+path "{PKI}/sign/{GATEWAYS}" {{
+  capabilities = ["update"]
+  allowed_parameters = {{ "csr" = [] }}
+}}
 """
 
 # The rotator reads a secret only to keep it for its grace beside the new one.

@@ -222,8 +222,9 @@ def _place(share: list[Path] | None = None) -> Place:
 
     paths = Paths.for_user()
     made = record.require(paths)
-    settings = from_file(settings_file(made.stack, CHECKOUT)).secrets
-    return Place(cluster=cluster_of(made, paths), paths=paths, settings=settings, named=tuple(share or ()))
+    settings = from_file(settings_file(made.stack, CHECKOUT))
+    cluster, named = cluster_of(made, paths), tuple(share or ())
+    return Place(cluster=cluster, paths=paths, settings=settings.secrets, domain=settings.domain, named=named)
 
 
 def _tenants() -> list[str]:

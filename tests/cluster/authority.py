@@ -6,11 +6,16 @@ from pathlib import Path
 
 from tests.cluster.node import kubectl
 
-NAMESPACE, CONFIG = "groundwork-domains", "authority-certificate"
+NAMESPACE = "groundwork-domains"
 
 
 def authority(file: Path) -> Path:
-    """Write the certificate of the environment's own authority to `file`, as `groundwork domain ca` would."""
-    shown = kubectl("get", "configmap", CONFIG, "-n", NAMESPACE, "-o", r"jsonpath={.data.ca\.crt}")
-    file.write_text(shown.stdout)
+    """Write what the environment's own clients trust to `file`, as `groundwork domain ca` would."""
+    shown = [_part("authority-certificate", "ca.crt"), _part("openbao", "roots.crt")]
+    file.write_text("".join(shown))
     return file
+
+
+def _part(config: str, key: str) -> str:
+    path = "jsonpath={.data." + key.replace(".", r"\.") + "}"
+    return kubectl("get", "configmap", config, "-n", NAMESPACE, "--ignore-not-found", "-o", path).stdout

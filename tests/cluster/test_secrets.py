@@ -19,7 +19,6 @@ from components.agents.manifest import Secret
 from components.secrets.names import NAMESPACE, OPENBAO, TENANT_ACCOUNT, tenant_role
 from components.secrets.server import METRICS_PATH
 from groundwork.waiting import wait_until
-from local import record
 from local.paths import CHECKOUT, Paths
 from local.secrets import configure
 from local.secrets.api import Api, Refused, data
@@ -27,11 +26,9 @@ from local.secrets.install import Place, forget_tenants, settle
 from local.secrets.life import restore, root, seal_of, snapshot, unseal, wait_active
 from local.secrets.reach import login
 from local.secrets.values import put
-from local.up import cluster_of
-from stacks.settings import from_file, settings_file
 from tests.cluster.inside import inside
 from tests.cluster.node import kubectl
-from tests.cluster.secrets import Tenant
+from tests.cluster.secrets import Tenant, the_place
 from tests.command import copy_of_checkout, groundwork, succeeded
 from tests.local.node.quiet import Quiet
 
@@ -42,10 +39,7 @@ NAMES = ("gwsec-one", "gwsec-two")
 
 @pytest.fixture(scope="module")
 def place() -> Place:
-    paths = Paths.for_user()
-    made = record.require(paths)
-    settings = from_file(settings_file(made.stack, CHECKOUT)).secrets
-    return Place(cluster=cluster_of(made, paths), paths=paths, settings=settings)
+    return the_place()
 
 
 @pytest.fixture(scope="module")

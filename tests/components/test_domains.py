@@ -68,7 +68,7 @@ def test_only_the_operator_has_a_token_and_only_it_writes_zones() -> None:
     operator, server = mounts["operator"], mounts["zone-server"]
     assert isinstance(operator, list)
     assert isinstance(server, list)
-    assert "token" in {mount["name"] for mount in operator}
+    assert {"token", "openbao"} <= {mount["name"] for mount in operator}
     assert server == [{"mountPath": "/zones", "name": "zones", "readOnly": True}]
     assert made().one("Deployment").at("spec", "template", "spec", "automountServiceAccountToken") is False
 
@@ -125,6 +125,16 @@ class TestNetwork:
     def test_dns_is_outside_of_the_mesh_and_the_rest_inside(self) -> None:
         notes = made().one("Deployment").at("spec", "template", "metadata", "annotations")
         assert at(notes, "traffic.sidecar.istio.io/excludeInboundPorts") == "5353"
+
+    def test_openbao_is_reached_past_the_mesh_that_it_is_no_part_of(self) -> None:
+        egress = made().one("NetworkPolicy", "domains").at("spec", "egress")
+        assert isinstance(egress, list)
+        (openbao,) = [rule for rule in egress if rule["ports"] == [{"port": 8200, "protocol": "TCP"}]]
+        assert openbao["to"] == [
+            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "groundwork-secrets"}}}
+        ]
+        notes = made().one("Deployment").at("spec", "template", "metadata", "annotations")
+        assert "8200" in str(at(notes, "traffic.sidecar.istio.io/excludeOutboundPorts")).split(",")
 
     def test_the_authoritys_port_is_open_where_there_is_one(self) -> None:
         graph = made(replace(ARGS, acme=ACME))

@@ -66,11 +66,15 @@ def test_each_volume_is_for_one_claim() -> None:
     assert not openbao(folder=None).of("PersistentVolume")
 
 
-def test_its_namespace_is_closed_and_only_its_own_pods_call_it() -> None:
+def test_its_namespace_is_closed_and_only_its_own_pods_and_the_domains_operator_call_it() -> None:
     graph = openbao()
     assert graph.one("NetworkPolicy", "closed").at("spec") == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     (api, *_) = graph.one("NetworkPolicy", "openbao").inputs["spec"]["ingress"]  # type: ignore[index]  # JSON
-    assert api == {"from": [{"podSelector": {}}], "ports": [{"port": 8200, "protocol": "TCP"}]}
+    operator = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "groundwork-domains"}},
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "domains"}},
+    }
+    assert api == {"from": [{"podSelector": {}}, operator], "ports": [{"port": 8200, "protocol": "TCP"}]}
 
 
 @pytest.mark.parametrize("replicas", [0, 2, 4, 9])

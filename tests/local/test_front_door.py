@@ -56,8 +56,8 @@ class Pretended(Cluster):
     seen: list[Mapping[str, object]] = field(default_factory=list)
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Mapping[str, object] | None:
-        assert (kind, name, namespace) == ("configmap", "authority-certificate", "groundwork-domains")
-        return {"data": {"ca.crt": self.authority}}
+        assert (kind, namespace) == ("configmap", "groundwork-domains")
+        return {"data": {"ca.crt": self.authority}} if name == "authority-certificate" else None
 
     def apply(self, wanted: Mapping[str, object]) -> None:
         metadata = wanted["metadata"]

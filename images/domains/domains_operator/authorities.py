@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from domains_operator import certificates
 from domains_operator.acme_issuer import AcmeIssuer, Publish
 from domains_operator.certificates import Issued, Issuer, OwnIssuer
+from domains_operator.openbao import PlatformIssuer
 from domains_operator.settings import Settings
 
 AUTHORITY, ACCOUNT, PROOF_KEY = "authority", "acme-account", "proof-key"
@@ -29,6 +30,9 @@ class Vault(Protocol):
     def make_secret(self, name: str, data: Mapping[str, bytes], kind: str = "Opaque") -> None:
         """Make a Secret."""
 
+    def config(self, name: str) -> dict[str, str]:
+        """A ConfigMap's data."""
+
     def set_config(self, name: str, data: Mapping[str, str | None]) -> None:
         """Set keys of a ConfigMap."""
 
@@ -44,7 +48,7 @@ def proof_key(vault: Vault) -> bytes:
 
 def issuers(settings: Settings, vault: Vault, publish: Publish) -> dict[str, Issuer]:
     """The authorities that can be asked, by the names they have in Domains. Keys that are not there are made."""
-    own = OwnIssuer(_authority(settings, vault), settings.own.life)
+    own = PlatformIssuer(vault, OwnIssuer(_authority(settings, vault), settings.own.life))
     if settings.acme is None:
         return {"own": own}
 

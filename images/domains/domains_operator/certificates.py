@@ -18,6 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 _BACK = timedelta(minutes=5)
 _RENEW_AT = 2 / 3
 _JITTER = 1 / 24
+_LONGEST_SUBJECT = 64
 
 
 class Cause(Enum):
@@ -106,6 +107,14 @@ def pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
+def request(key: ec.EllipticCurvePrivateKey, names: Sequence[str]) -> str:
+    """What an authority is asked with, PEM. The first name is the one that people see, where it is not too long."""
+    subject = _name(names[0]) if len(names[0]) <= _LONGEST_SUBJECT else x509.Name([])
+    wanted = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject).add_extension(wanted, critical=False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
 class OwnIssuer:
     """The platform's own authority: for environments that no public authority can look into."""
 
@@ -120,7 +129,7 @@ class OwnIssuer:
         builder = (
             x509.CertificateBuilder()
             # The name that people see; a name in full may be longer than this field allows.
-            .subject_name(_name(names[0][:64]))
+            .subject_name(_name(names[0][:_LONGEST_SUBJECT]))
             .issuer_name(self._authority.subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
@@ -143,7 +152,7 @@ class OwnIssuer:
 def new_authority(name: str, life: timedelta) -> Issued:
     """A new certificate authority, self-signed; it can sign certificates for servers, and no further authority."""
     key, now = new_key(), datetime.now(UTC)
-    subject = _name(name[:64])
+    subject = _name(name[:_LONGEST_SUBJECT])
     root = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from components.platform.specs import DomainStatus
-from domains_operator import authorities, certificates, life, metrics
+from domains_operator import authorities, certificates, life, metrics, openbao
 from domains_operator.certificates import Cause, Issued, IssueError, Issuer
 from domains_operator.settings import Settings
 
@@ -53,10 +53,13 @@ class Certifier:
         """Do what is due. `names`: of the certificate, the one for people first. May take minutes."""
         now = datetime.now(UTC)
         if status.certificate is not None and self._check_at(secret) <= now:
-            if not self._is_right(secret, names, issuer):
+            self._checked[secret] = now
+            held = self._held(secret)
+            if held is None or not self._is_right(held, names, issuer):
                 log.warning("the Secret %s is gone or wrong: another is made", secret)
                 status = life.without_certificate(status)
-            self._checked[secret] = now
+            elif issuer == "own" and not openbao.is_current(held.chain, self._shelf.config(openbao.CONFIG)):
+                return self._renewed(status, names, secret, issuer)
         at = life.issue_at(status)
         if at is None or at > now:
             return status
@@ -69,6 +72,18 @@ class Certifier:
         metrics.ISSUED.labels(result="Issued").inc()
         log.info("certificate for %s until %s", names[0], found.not_after.isoformat())
         self._checked[secret] = datetime.now(UTC)
+        return life.issued(status, secret, found, datetime.now(UTC))
+
+    def _renewed(self, status: DomainStatus, names: Sequence[str], secret: str, issuer: str) -> DomainStatus:
+        """Another authority signs by now. What is served is good, and goes on to be until there is another."""
+        try:
+            found = self._issue(names, secret, issuer)
+        except IssueError as error:
+            metrics.ISSUED.labels(result=error.cause.value).inc()
+            log.warning("no certificate of the present authority for %s: %s", names[0], error.detail)
+            return status
+        metrics.ISSUED.labels(result="Issued").inc()
+        log.info("certificate for %s of the present authority until %s", names[0], found.not_after.isoformat())
         return life.issued(status, secret, found, datetime.now(UTC))
 
     def unused(self, kept: Collection[str]) -> set[str]:
@@ -103,11 +118,12 @@ class Certifier:
         checked = self._checked.get(secret)
         return datetime.min.replace(tzinfo=UTC) if checked is None else checked + self._settings.pace.verified
 
-    def _is_right(self, secret: str, names: Sequence[str], issuer: str) -> bool:
+    def _held(self, secret: str) -> Issued | None:
         data = self._shelf.tls(secret)
-        if data is None:
-            return False
-        held = Issued(key=data.get("tls.key", b""), chain=data.get("tls.crt", b""))
+        return None if data is None else Issued(key=data.get("tls.key", b""), chain=data.get("tls.crt", b""))
+
+    def _is_right(self, held: Issued, names: Sequence[str], issuer: str) -> bool:
         found = certificates.facts(held.chain)
-        own = found is not None and found.issuer == authorities.own_name(self._settings)
+        name = found.issuer if found is not None else ""
+        own = name == authorities.own_name(self._settings) or openbao.is_its(name)
         return own == (issuer == "own") and certificates.fits(held, names)

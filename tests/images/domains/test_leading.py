@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from pydantic import JsonValue
 
 from components.platform.specs import DnsRecord, Domain
 from domains_operator import certifying, proof
-from domains_operator.certificates import Cause, IssueError
+from domains_operator.certificates import Cause, IssueError, new_authority
 from domains_operator.cluster import GatewayHost
 from domains_operator.leading import Leader
 from domains_operator.proof import Look, Seen
@@ -83,6 +85,32 @@ def test_a_secret_that_somebody_deleted_is_made_again(stage: Stage) -> None:
     stage.cluster.secrets.clear()
     stage.leader = stage.new_leader()
     assert wait_until(lambda: stage.leader.do_pass() is not None and "wildcard" in stage.cluster.secrets, 10)
+
+
+def test_once_openbao_signs_what_is_served_is_replaced_and_while_it_does_not_answer_it_stays(stage: Stage) -> None:
+    stage.seen["acme"] = Seen.CNAME
+    stage.cluster.put(domain(HOST))
+    stage.until("acme", "Issued")
+    stage.settled()
+    before = dict(stage.cluster.secrets)
+    other = new_authority("groundwork mesh openbao", timedelta(days=9))
+    stage.cluster.configs["openbao"] = {"issuer.crt": other.chain.decode()}
+    unanswered = [IssueError(Cause.UNREACHABLE, "OpenBao does not answer") for _ in before]
+    stage.issuer.errors.extend(unanswered)
+    stage.leader = stage.new_leader()
+    assert wait_until(lambda: stage.leader.do_pass() is not None and not stage.issuer.errors, 10)
+    stage.settled()
+    assert stage.cluster.secrets == before
+    assert stage.cluster.domain("acme", HOST).status.state == "Issued"
+    assert stage.cluster.hosts == {"domains-acme": frozenset({GatewayHost(HOST, SECRET)})}
+    stage.leader = stage.new_leader()
+    changed = ("wildcard", SECRET)
+    assert wait_until(
+        lambda: (
+            stage.leader.do_pass() is not None and all(stage.cluster.secrets[name] != before[name] for name in changed)
+        ),
+        10,
+    )
 
 
 def test_a_host_goes_from_added_to_the_gateway(stage: Stage) -> None:

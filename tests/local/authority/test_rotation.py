@@ -23,9 +23,12 @@ from local.authority.certificates import (
     ROOT_LIFE,
     Authority,
     fingerprint,
+    leads_to,
     new_intermediate,
+    new_request,
     new_root,
     parse_all,
+    sign_openbao,
 )
 from local.authority.mesh import Proxy
 from local.authority.rotation import ensure, rotate
@@ -47,7 +50,8 @@ class FakeMesh:
     """istiod that takes a Secret up at once, as the real one does only if one bundle holds the other; two proxies.
 
     `renews`: whether proxies ask for a new certificate whenever they are looked at; `before`: called at each step;
-    `silent`: how often a third proxy, which begins just now, does not answer.
+    `silent`: how often a third proxy, which begins just now, does not answer; `gateway_of`: what
+    stands above the gateway's certificate.
     """
 
     renews: bool = True
@@ -56,6 +60,7 @@ class FakeMesh:
     broken: list[str] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
     silent: int = 0
+    gateway_of: x509.Certificate | None = None
 
     def secret(self) -> dict[str, str] | None:
         self.before()
@@ -66,11 +71,12 @@ class FakeMesh:
         old = prints(self.files["root-cert.pem"]) if self.files else prints(bundle)
         new = prints(bundle)
         assert old <= new or new <= old, "istiod refuses a bundle that neither holds nor is held by the last"
-        root_of = parse_all(intermediate.certificate)[0]
-        assert any(_issued(root_of, root) for root in parse_all(bundle)), "an intermediate that nobody trusts"
+        chain = parse_all(intermediate.certificate + intermediate.above)
+        assert any(leads_to(chain, root) for root in parse_all(bundle)), "an intermediate that nobody trusts"
         self.files = {
             "ca-cert.pem": intermediate.certificate,
             "ca-key.pem": intermediate.key,
+            "cert-chain.pem": intermediate.certificate + intermediate.above,
             "root-cert.pem": bundle,
         }
         self._check()
@@ -98,14 +104,18 @@ class FakeMesh:
             found.append(Proxy(pod="c/three", trusts=frozenset(), signer=None, answers=False))
         return found
 
+    def gateways(self, root: x509.Certificate) -> list[str]:
+        self.before()
+        return [] if self.gateway_of is None or self.gateway_of != root else ["wildcard"]
+
     def _certificate(self) -> str:
-        return self.files["ca-cert.pem"] if self.files else ""
+        return self.files["cert-chain.pem"] if self.files else ""
 
     def _check(self) -> None:
         """A proxy whose certificate nobody trusts drops traffic."""
         roots = parse_all(self.files["root-cert.pem"]) if self.files else []
         for pod, pem in self.signer.items():
-            if not any(_issued(parse_all(pem)[0], root) for root in roots):
+            if not any(leads_to(parse_all(pem), root) for root in roots):
                 self.broken.append(pod)
 
 
@@ -164,6 +174,86 @@ def test_an_intermediate_is_renewed_before_it_ends_and_not_sooner(vault: Vault) 
     assert install(vault, mesh, NOW + INTERMEDIATE_LIFE - rotation.RENEW_BEFORE + dt.timedelta(days=1))
     assert mesh.files != first
     assert prints(mesh.files["root-cert.pem"]) == prints(first["root-cert.pem"]) if mesh.files and first else False
+
+
+@dataclass
+class FakeBetween:
+    """OpenBao as far as it is asked here: a level of its own. `serves`: false where it is sealed."""
+
+    serves: bool = True
+    own: Authority | None = None
+    told: list[frozenset[str]] = field(default_factory=list)
+
+    def intermediate(self, root: Authority, now: dt.datetime) -> Authority | None:
+        if not self.serves or self.own is None or not _issued(self.own.parsed(), root.parsed()):
+            return None
+        made = new_intermediate(self.own, now)
+        return Authority(certificate=made.certificate, key=made.key, above=self.own.certificate)
+
+    def follow(self, root: Authority, bundle: str, now: dt.datetime) -> None:
+        if self.serves:
+            if self.own is None or not _issued(self.own.parsed(), root.parsed()):
+                key, asked, _ = new_request(now)
+                self.own = Authority(certificate=sign_openbao(root, asked, now), key=key)
+            self.told.append(prints(bundle))
+
+
+def test_the_first_intermediate_is_the_root_s_and_the_next_openbao_s(vault: Vault) -> None:
+    mesh, between = FakeMesh(), FakeBetween()
+    ensure(vault, mesh, NOW, between)
+    assert mesh.files is not None
+    assert rotation.through(mesh.files) == "the root"
+    between.follow(vault.root(vault.state().signer), vault.bundle(vault.state()), NOW)
+    assert not ensure(vault, mesh, NOW, between), "one that has time left stays"
+    late = NOW + INTERMEDIATE_LIFE - rotation.RENEW_BEFORE + dt.timedelta(days=1)
+    assert ensure(vault, mesh, late, between)
+    assert rotation.through(mesh.files) == "OpenBao"
+    assert not ensure(vault, mesh, late, between), "its chain is known for the root's"
+    assert ensure(vault, mesh, late, between, renew=True)
+    assert rotation.through(mesh.files) == "OpenBao"
+
+
+def test_with_openbao_sealed_what_serves_stays_and_a_renewal_is_the_root_s(vault: Vault) -> None:
+    mesh, between = FakeMesh(), FakeBetween()
+    ensure(vault, mesh, NOW)
+    between.follow(vault.root(vault.state().signer), vault.bundle(vault.state()), NOW)
+    ensure(vault, mesh, NOW, between, renew=True)
+    held, between.serves = mesh.files, False
+    assert not ensure(vault, mesh, NOW, between)
+    assert mesh.files == held
+    assert ensure(vault, mesh, NOW + INTERMEDIATE_LIFE, between)
+    assert mesh.files is not None
+    assert rotation.through(mesh.files) == "the root"
+    assert mesh.broken == []
+
+
+@pytest.mark.parametrize("serves", [True, False])
+def test_a_rotation_takes_openbao_with_it_where_it_serves(vault: Vault, serves: bool) -> None:
+    mesh, between = FakeMesh(), FakeBetween()
+    ensure(vault, mesh, NOW)
+    old = vault.root(vault.state().signer)
+    between.follow(old, vault.bundle(vault.state()), NOW)
+    ensure(vault, mesh, NOW, between, renew=True)
+    mesh.proxies()
+    between.serves = serves
+    assert rotate(vault, mesh, PlainProgress(io.StringIO()), NOW, between).phase is Phase.STEADY
+    assert mesh.broken == []
+    new = vault.root(vault.state().current)
+    assert mesh.files is not None
+    assert rotation.through(mesh.files) == ("OpenBao" if serves else "the root")
+    if serves:
+        both, one = prints(old.certificate + new.certificate), prints(new.certificate)
+        assert between.told[-3:] == [both, both, one], "clients trust the new root before it signs"
+
+
+def test_a_rotation_waits_for_the_gateway_s_certificates(vault: Vault) -> None:
+    mesh, said = FakeMesh(), io.StringIO()
+    install(vault, mesh)
+    mesh.gateway_of = vault.root(vault.state().current).parsed()
+    assert turn(vault, mesh, said).phase is Phase.NEW_SIGNS
+    assert "gateway: wildcard" in said.getvalue()
+    mesh.gateway_of = vault.root(vault.state().signer).parsed()
+    assert turn(vault, mesh).phase is Phase.STEADY
 
 
 def test_a_cluster_of_another_root_is_left_as_it_is(vault: Vault, tmp_path: Path) -> None:

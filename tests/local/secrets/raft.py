@@ -108,7 +108,8 @@ def place(folder: Path, named: tuple[Path, ...] = ()) -> Here:
     """The three nodes of a folder. There is no cluster: what asks it fails."""
     nothing = Path(os.devnull)
     paths = Paths(cache=folder / "cache", data=folder)
-    return Here(cluster=Cluster(kubectl=nothing, kubeconfig=nothing), paths=paths, settings=SETTINGS, named=named)
+    cluster = Cluster(kubectl=nothing, kubeconfig=nothing)
+    return Here(cluster=cluster, paths=paths, settings=SETTINGS, domain="groundwork.test", named=named)
 
 
 def begin(folder: Path) -> Here:
