@@ -9,6 +9,8 @@ from pulumi_kubernetes.networking.v1 import IPBlockArgs, NetworkPolicyPeerArgs, 
 
 # Where clouds hand out a machine's credentials.
 LINK_LOCAL = "169.254.0.0/16"
+# Where EKS's agent on each node hands out the rights of a pod's own service account, and no others.
+POD_IDENTITY_AGENT, POD_IDENTITY_PORT = "169.254.170.23/32", 80
 
 
 def closed() -> NetworkPolicySpecArgs:

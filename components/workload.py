@@ -66,7 +66,7 @@ class ServerArgs:
 
     `image`: by digest. `drain_seconds`: how long it may go on, after SIGTERM, with what it has begun. `live`, `ready`:
     other paths, or commands that end with 0 in the container. `arguments`: of the image's program; `command`: in its
-    place. `group`: its processes' own.
+    place. `group`: its processes' own. `apart`: a pod waits rather than make zones uneven; nodes must have zones then.
     """
 
     name: str
@@ -85,6 +85,7 @@ class ServerArgs:
     arguments: Sequence[str] = ()
     command: Sequence[str] = ()
     group: int = USER
+    apart: bool = False
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
@@ -116,7 +117,8 @@ def pod_spec(args: ServerArgs) -> PodSpecArgs:
         containers=[_container(args), *(_beside(each) for each in args.beside)],
         volumes=[VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit=TMP_SIZE)), *args.volumes],
         topology_spread_constraints=[
-            _spread(args, key) for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+            _spread(args, "kubernetes.io/hostname"),
+            _spread(args, "topology.kubernetes.io/zone", strict=args.apart),
         ],
     )
 
@@ -213,10 +215,10 @@ def _probe(how: str | Sequence[str], *, period: int, failures: int) -> ProbeArgs
     )
 
 
-def _spread(args: ServerArgs, key: str) -> TopologySpreadConstraintArgs:
+def _spread(args: ServerArgs, key: str, *, strict: bool = False) -> TopologySpreadConstraintArgs:
     return TopologySpreadConstraintArgs(
         max_skew=1,
         topology_key=key,
-        when_unsatisfiable="ScheduleAnyway",
+        when_unsatisfiable="DoNotSchedule" if strict else "ScheduleAnyway",
         label_selector=LabelSelectorArgs(match_labels=dict(args.selector)),
     )

@@ -20,11 +20,9 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
     """
     from components.admission.gatekeeper import Gatekeeper, GatekeeperArgs
     from policies.admission import own, templates
-    from stacks.environment import find_way
 
     made = [*templates.manifests(), *own.manifests(images(environment))]
-    way = find_way(environment.kubeconfig)
-    replicas, cpu = (2, 100) if way is Way.KUBECONFIG else (1, 10)
+    replicas, cpu = (1, 10) if environment.own_node else (2, 100)
     args = GatekeeperArgs(
         environment=environment.name,
         chart=chart("gatekeeper-manager", "gatekeeper"),
@@ -34,7 +32,7 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
         beside=templates.BESIDE_KINDS,
         replicas=replicas,
         cpu=cpu,
-        answers=way is not Way.SIMULATED,
+        answers=environment.way is not Way.SIMULATED,
     )
     Gatekeeper("gatekeeper", args, opts)
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
-from pulumi_kubernetes import Provider
 
 from components.aws import Scope
 from components.cluster.ecs import Ecs
@@ -20,12 +17,12 @@ from components.edge.service_access import ServiceAccess, ServiceAccessArgs
 from components.network.network import Network
 from components.network.plan import Tier
 from components.observability.aws import LogWatch, Watch
-from groundwork.errors import UserError
+from components.secrets.unsealing import Unsealing, UnsealingArgs
 from local.record import Way
 from stacks.aws_settings import AwsSettings, GatewaySettings, MeshSettings
 from stacks.aws_watches import ecs_logs, eks_logs, target_watches
-from stacks.environment import cluster as cluster_of_file
-from stacks.environment import find_way
+from stacks.environment import cluster as cluster_provider
+from stacks.environment import find_way, given_kubeconfig
 from stacks.settings import Settings
 from stacks.shared import Shared, Sizes
 
@@ -67,6 +64,8 @@ def on_eks(site: Site, cluster: Eks) -> Running:
         node_groups={short: group.group for short, group in cluster.node_groups.items()},
     )
     into = GatewayTarget("gateway-target", target, site.opts)
+    if "secrets" in site.settings.layers:
+        Unsealing("unsealing", UnsealingArgs(scope=site.scope, cluster_name=cluster.name), site.opts)
     _platform(site, cluster)
     return Running(
         watches=target_watches(site.balancer.arn_suffix, into.arn_suffix),
@@ -78,7 +77,8 @@ def on_eks(site: Site, cluster: Eks) -> Running:
 def _platform(site: Site, cluster: Eks) -> None:
     """Mesh, gateway, access and domains, with this environment's sizes. Nothing of it is there without nodes."""
     mesh, gateway = site.aws.mesh or MeshSettings(), site.aws.gateway or GatewaySettings()
-    provider, way = kubernetes_provider(cluster.kubeconfig)
+    given = given_kubeconfig()
+    provider = cluster_provider(given or cluster.kubeconfig)
     opts = pulumi.ResourceOptions(provider=provider, depends_on=cluster.ready)
     storage = StorageClassesArgs(environment=site.environment, key=site.keys["data"])
     StorageClasses("storage", storage, opts)
@@ -87,7 +87,7 @@ def _platform(site: Site, cluster: Eks) -> None:
         domain=site.settings.domain,
         dns=site.settings.dns,
         images=site.images,
-        way=way,
+        way=find_way(given) if given else Way.KUBECONFIG,
         sizes=Sizes(
             istiod=mesh.replicas,
             mesh_mode=mesh.mode,
@@ -126,14 +126,3 @@ def on_ecs(site: Site, cluster: Ecs) -> Running:
         "balancerRoleArn": cluster.balancer_role_arn,
     }
     return Running(watches={}, logs=ecs_logs(cluster.log_group), outputs={"ecs": outputs})
-
-
-def kubernetes_provider(kubeconfig: pulumi.Input[str]) -> tuple[Provider, Way]:
-    """The cluster that EKS made, or the one that GROUNDWORK_KUBECONFIG names in its place; and what is real in it."""
-    given = os.environ.get("GROUNDWORK_KUBECONFIG")
-    if given is None:
-        return Provider("cluster", kubeconfig=kubeconfig, enable_server_side_apply=True), Way.KUBECONFIG
-    file = Path(given)
-    if not file.is_file():
-        raise UserError(what="there is no kubeconfig", where=given, fix="unset GROUNDWORK_KUBECONFIG")
-    return cluster_of_file(file), find_way(file)

@@ -18,29 +18,47 @@ from stacks.settings import Settings
 from stacks.shared import Shared
 
 if TYPE_CHECKING:
+    import pulumi
     from pulumi_kubernetes import Provider
 
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """An environment's name and settings, with what they point to. `folder`: where paths in them begin."""
+    """An environment's name and settings, with what they point to. `folder`: where paths in them begin.
+
+    `kubeconfig`: None in AWS, where the environment's own stack has it.
+    """
 
     name: str
     settings: Settings
     folder: Path
-    kubeconfig: Path
+    kubeconfig: Path | None
     images: Mapping[str, str]
 
     @classmethod
     def of(cls, name: str, settings: Settings, folder: Path) -> Environment:
         """Find the kubeconfig and the images that the settings ask for. Raises UserError."""
-        return cls(
-            name=name,
-            settings=settings,
-            folder=folder,
-            kubeconfig=find_kubeconfig(settings, folder),
-            images=_images(settings),
-        )
+        if settings.aws is None:
+            kubeconfig, images = find_kubeconfig(settings, folder), _images(settings)
+        else:
+            from stacks.aws_images import images_of
+
+            kubeconfig, images = given_kubeconfig(), images_of(settings, settings.aws)
+        return cls(name=name, settings=settings, folder=folder, kubeconfig=kubeconfig, images=images)
+
+    @property
+    def way(self) -> Way:
+        """How the cluster came to be."""
+        return Way.KUBECONFIG if self.kubeconfig is None else find_way(self.kubeconfig)
+
+    @property
+    def own_node(self) -> bool:
+        """Whether the environment is this machine's own node, simulated or not: its folders and processes are ours."""
+        return self.settings.aws is None and self.way is not Way.KUBECONFIG
+
+    def provider(self) -> Provider:
+        """The cluster's provider, for a stack that stands on the environment's."""
+        return cluster(self.kubeconfig or shared_of(self.name).require_output("kubeconfig"))
 
     def image(self, name: str) -> str:
         """The reference by digest of one of this environment's images. Raises UserError."""
@@ -50,13 +68,13 @@ class Environment:
         """Declare the environment's resources, and the outputs that its tenants' stacks read."""
         import pulumi
 
-        provider = cluster(self.kubeconfig)
+        provider = self.provider()
         shared = Shared(
             environment=self.name,
             domain=self.settings.domain,
             dns=self.settings.dns,
             images=self.images,
-            way=find_way(self.kubeconfig),
+            way=self.way,
         )
         shared.declare(pulumi.ResourceOptions(provider=provider))
         pulumi.export("images", dict(self.images))
@@ -79,12 +97,34 @@ def find_way(kubeconfig: Path) -> Way:
     return made.way if made is not None and made.kubeconfig == kubeconfig.resolve() else Way.KUBECONFIG
 
 
-def cluster(kubeconfig: Path) -> Provider:
-    """The provider of the environment's cluster, for its own stack and those of its tenants."""
+def cluster(kubeconfig: Path | pulumi.Output[str]) -> Provider:
+    """The provider of the environment's cluster, for its own stack and those on it.
+
+    `kubeconfig`: a file, or what EKS is reached by, in which nothing is secret.
+    """
     from pulumi_kubernetes import Provider
 
-    # The path and never the content: that would put the administrator's key into the state.
-    return Provider("cluster", kubeconfig=str(kubeconfig), enable_server_side_apply=True)
+    # The path and never the content of a file: that would put the administrator's key into the state.
+    text = str(kubeconfig) if isinstance(kubeconfig, Path) else kubeconfig
+    return Provider("cluster", kubeconfig=text, enable_server_side_apply=True)
+
+
+def shared_of(environment: str) -> pulumi.StackReference:
+    """What the environment's own stack gives to those that stand on it."""
+    import pulumi
+
+    return pulumi.StackReference(f"{pulumi.get_organization()}/{pulumi.get_project()}/{environment}")
+
+
+def given_kubeconfig() -> Path | None:
+    """What GROUNDWORK_KUBECONFIG names, in the place of the cluster that EKS makes. Raises UserError."""
+    given = os.environ.get("GROUNDWORK_KUBECONFIG")
+    if given is None:
+        return None
+    file = Path(given)
+    if not file.is_file():
+        raise UserError(what="there is no kubeconfig", where=given, fix="unset GROUNDWORK_KUBECONFIG")
+    return file
 
 
 def find_kubeconfig(settings: Settings, folder: Path) -> Path:

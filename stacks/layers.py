@@ -66,8 +66,6 @@ def declare_layer(layer: str, environment: Environment) -> None:
     """Declare a layer's resources. Raises UserError."""
     import pulumi
 
-    from stacks.environment import cluster
-
     require_layer(environment.name, layer, environment.settings.layers)
-    opts = pulumi.ResourceOptions(provider=cluster(environment.kubeconfig))
+    opts = pulumi.ResourceOptions(provider=environment.provider())
     importlib.import_module(MODULES[layer]).declare(environment, opts)

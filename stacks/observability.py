@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from components.documents import DocumentError
 from components.problems import as_user_error
 from groundwork.errors import UserError
-from local.record import Way
-from stacks.environment import Environment, find_way
+from stacks.environment import Environment
 from stacks.layers import IMAGES
 
 if TYPE_CHECKING:
@@ -57,7 +56,6 @@ def arguments(environment: Environment) -> ObservabilityArgs:
     def kept(store: StoreSettings) -> Kept:
         return Kept(retention=store.retention, size=store.storage)
 
-    own_node = find_way(environment.kubeconfig) is not Way.KUBECONFIG
     images = {name: image(environment, name) for name in IMAGES[LAYER]}
     return ObservabilityArgs(
         environment=environment.name,
@@ -65,8 +63,8 @@ def arguments(environment: Environment) -> ObservabilityArgs:
         metrics=kept(settings.metrics),
         logs=kept(settings.logs),
         traces=kept(settings.traces),
-        own_node=own_node,
-        log_folder=_own_logs() if own_node else LOG_FOLDER,
+        own_node=environment.own_node,
+        log_folder=_own_logs() if environment.own_node else LOG_FOLDER,
         interval=settings.scrape_interval,
         head=settings.sampling.head,
         keep=settings.sampling.keep,

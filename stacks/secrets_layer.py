@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local.paths import Paths
-from local.record import Way
 from stacks.layers import chart
-from stacks.secrets_settings import KmsSettings, SecretsSettings
+from stacks.secrets_settings import SecretsSettings
 
 if TYPE_CHECKING:
     import pulumi
@@ -36,7 +35,8 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
             image=environment.image("openbao"),
             storage=storage(environment, NAMESPACE, wanted, ("data", "audit")),
             replicas=wanted.replicas,
-            seal=seal(wanted.kms) if wanted.kms else None,
+            seal=seal(environment),
+            apart=environment.settings.aws is not None,
         ),
         opts,
     )
@@ -45,6 +45,7 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
         environment=environment.name,
         chart=chart("external-secrets", "external-secrets"),
         image=environment.image("external-secrets"),
+        replicas=wanted.controllers,
     )
     ExternalSecrets("external-secrets", controller, inside)
     Rotator(
@@ -59,19 +60,27 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
         Postgres("postgres", database, opts)
 
 
-def seal(wanted: KmsSettings) -> KmsSeal:
-    """What OpenBao is unsealed by."""
+def seal(environment: Environment) -> KmsSeal | None:
+    """What OpenBao is unsealed by: in AWS the environment's own key, otherwise what the settings say."""
     from components.secrets.server import KmsPlugin, KmsSeal
 
-    plugin = KmsPlugin(path=wanted.plugin.path, sha256=wanted.plugin.sha256) if wanted.plugin else None
-    return KmsSeal(key_id=wanted.key_id, region=wanted.region, plugin=plugin)
+    wanted, aws = environment.settings.secrets.kms, environment.settings.aws
+    plugin = wanted.plugin if wanted else None
+    program = KmsPlugin(path=plugin.path, sha256=plugin.sha256) if plugin else None
+    if aws is not None:
+        from components.secrets.unsealing import key_alias
+        from stacks.aws_environment import scope_of
+
+        alias = key_alias(scope_of(environment.name, aws))
+        return KmsSeal(key_id=alias, region=aws.region, plugin=program, pod_identity=True)
+    if wanted is None or wanted.key_id is None or wanted.region is None:
+        return None
+    return KmsSeal(key_id=wanted.key_id, region=wanted.region, plugin=program)
 
 
 def storage(environment: Environment, namespace: str, wanted: SecretsSettings, parts: tuple[str, ...]) -> Storage:
     """Folders of the node that this project made, otherwise the cluster's own provisioner."""
     from components.storage import Storage
-    from stacks.environment import find_way
 
-    ours = find_way(environment.kubeconfig) is not Way.KUBECONFIG
-    folder = str(Paths.for_user().volumes) if ours else None
+    folder = str(Paths.for_user().volumes) if environment.own_node else None
     return Storage(namespace=namespace, size=wanted.size, parts=parts, class_name=wanted.storage_class, folder=folder)

@@ -31,10 +31,12 @@ class KmsPluginSettings(StrictModel):
 
 
 class KmsSettings(StrictModel):
-    """A key of AWS KMS that unseals OpenBao by itself. `plugin`: needed since OpenBao 2.7."""
+    """A key of AWS KMS that unseals OpenBao by itself; an environment in AWS makes its own. `plugin`: needed since
+    OpenBao 2.7.
+    """
 
-    key_id: Annotated[str, Field(min_length=1, max_length=2048)]
-    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+    key_id: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] | None = None
     plugin: KmsPluginSettings | None = None
 
 
@@ -46,11 +48,15 @@ class ShareSettings(StrictModel):
 
 
 class SecretsSettings(StrictModel):
-    """The layer `secrets`. `size`: of each volume; `storage_class`: the cluster's default, where none is named."""
+    """The layer `secrets`. `size`: of each volume; `storage_class`: the cluster's default, where none is named.
+
+    `controllers`: pods of External Secrets, of which one works at a time.
+    """
 
     replicas: Annotated[int, Field(ge=1, le=7), AfterValidator(_odd)] = 3
     kms: KmsSettings | None = None
     shares: ShareSettings = ShareSettings()
     size: Annotated[str, Field(pattern=r"^\d+[MG]i$")] = "10Gi"
     storage_class: str | None = None
+    controllers: Annotated[int, Field(ge=1, le=5)] = 1
     postgres: bool = True

@@ -22,6 +22,7 @@ from groundwork.errors import UserError
 from stacks.aws_settings import AwsSettings, outside
 from stacks.bills_settings import BillsSettings
 from stacks.dns_settings import DnsSettings
+from stacks.layer_problems import problems as layer_problems
 from stacks.layers import MODULES
 from stacks.networks import Network
 from stacks.observability_settings import ObservabilitySettings
@@ -77,6 +78,7 @@ class Settings(StrictModel):
                 yield detail(("rollout",), "ECS shifts no requests", "leave it out")
         if self.rollout is not None and self.images is None:
             yield detail(("rollout",), "goes from one bill's images to another's", "images beside it")
+        yield from layer_problems(self)
         elsewhere = self.images is not None or self.aws is not None
         if "admission" in self.layers and elsewhere and self.bills is None:
             what = "admission lets in what signed bills list, and these images are not built here"

@@ -12,7 +12,7 @@ from components.platform.specs import Issuer, RateLimit, Suspended, TenantSpec
 from components.units import is_by_digest
 from groundwork.errors import UserError
 from local.paths import Paths
-from stacks.environment import cluster, find_kubeconfig
+from stacks.environment import cluster, find_kubeconfig, given_kubeconfig, shared_of
 from stacks.settings import Settings
 from stacks.tenant_settings import TenantFolder
 from stacks.versions import serving_tenant, versions
@@ -41,7 +41,7 @@ class TenantStack:
 
         Raises UserError.
         """
-        kubeconfig = find_kubeconfig(settings, folder) if settings.aws is None else None
+        kubeconfig = find_kubeconfig(settings, folder) if settings.aws is None else given_kubeconfig()
         return cls(environment=environment, settings=settings, tenant=tenant, kubeconfig=kubeconfig)
 
     def build(self) -> None:
@@ -50,8 +50,7 @@ class TenantStack:
 
         from components.tenancy.tenant import Tenant
 
-        organization, project = pulumi.get_organization(), pulumi.get_project()
-        shared = pulumi.StackReference(f"{organization}/{project}/{self.environment}")
+        shared = shared_of(self.environment)
         args = self._args(shared.require_output("images"))
         if self.settings.aws is not None and self.settings.aws.cluster.kind == "ecs":
             from stacks.ecs_tenant import declare
@@ -59,7 +58,8 @@ class TenantStack:
             declare(self.environment, self.settings.aws, args, self.tenant.settings.rotation_days, shared)
         else:
             self._refuse_rotation()
-            Tenant(self.tenant.settings.name, args, pulumi.ResourceOptions(provider=self._provider(shared)))
+            provider = cluster(self.kubeconfig or shared.require_output("kubeconfig"))
+            Tenant(self.tenant.settings.name, args, pulumi.ResourceOptions(provider=provider))
         pulumi.export("agents", self._rows())
 
     def _refuse_rotation(self) -> None:
@@ -69,13 +69,6 @@ class TenantStack:
                 what=f"tenant {self.tenant.settings.name}: rotationDays: is for environments on ECS",
                 fix=f"groundwork vault put {self.tenant.settings.name} {path} --rotate 30d (docs/secrets.md)",
             )
-
-    def _provider(self, shared: pulumi.StackReference) -> pulumi.ProviderResource:
-        if self.kubeconfig is not None:
-            return cluster(self.kubeconfig)
-        from stacks.aws_runtimes import kubernetes_provider
-
-        return kubernetes_provider(shared.require_output("kubeconfig"))[0]
 
     def _args(self, images: pulumi.Output[Mapping[str, str]]) -> TenantArgs:
         from components.labels import Owner

@@ -12,6 +12,7 @@ from pulumi_aws import cloudwatch, eks, iam
 from components.aws import Scope, child, trust
 from components.cluster.karpenter import Karpenter, KarpenterArgs
 from components.cluster.nodes import NodeGroup, NodeGroupArgs, Place, node_role
+from components.cluster.pod_identity import pod_role
 from components.cluster.versions import ADDONS, BEFORE_NODES
 from groundwork.errors import UserError
 
@@ -24,7 +25,6 @@ IDENTITIES: Mapping[str, tuple[str, str]] = {
     "vpc-cni": ("aws-node", "AmazonEKS_CNI_Policy"),
     "aws-ebs-csi-driver": ("ebs-csi-controller-sa", "service-role/AmazonEBSCSIDriverPolicy"),
 }
-POD_IDENTITY = "pods.eks.amazonaws.com"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +204,7 @@ class Eks(pulumi.ComponentResource):
 
     def _identity(self, addon: str) -> eks.AddonPodIdentityAssociationArgs:
         account, policy = IDENTITIES[addon]
-        role = pod_role(f"{self._name}-{addon}", addon, self._args.scope, self)
+        role = pod_role(f"{self._name}-{addon}", addon, self._args.scope, self, component=COMPONENT)
         iam.RolePolicyAttachment(
             f"{self._name}-{addon}",
             role=role.name,
@@ -212,17 +212,6 @@ class Eks(pulumi.ComponentResource):
             opts=child(self),
         )
         return eks.AddonPodIdentityAssociationArgs(service_account=account, role_arn=role.arn)
-
-
-def pod_role(name: str, part: str, scope: Scope, parent: pulumi.Resource) -> iam.Role:
-    """A role that pods take through EKS Pod Identity, by the service account it is associated with."""
-    return iam.Role(
-        name,
-        name=scope.name(part),
-        assume_role_policy=trust(POD_IDENTITY, account=scope.account, actions=("sts:AssumeRole", "sts:TagSession")),
-        tags=scope.tags(COMPONENT),
-        opts=child(parent),
-    )
 
 
 def kubeconfig(name: str, endpoint: str, authority: str, *, region: str) -> str:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import pulumi
-from pulumi_aws import cloudwatch, eks, iam, sqs
+from pulumi_aws import cloudwatch, sqs
 from pydantic import JsonValue
 
-from components.aws import Scope, child, document, statement, trust
+from components.aws import Scope, child, document, statement
+from components.cluster.pod_identity import PodIdentityArgs, pod_identity
 
 COMPONENT = "cluster"
 NAMESPACE, ACCOUNT = "kube-system", "karpenter"
@@ -70,35 +71,19 @@ class Karpenter(pulumi.ComponentResource):
         super().__init__("groundwork:cluster:Karpenter", name, None, opts)
         self._name, self._args = name, args
         queue = self._queue()
-        role = iam.Role(
-            name,
-            name=args.scope.name("karpenter"),
-            assume_role_policy=trust(
-                "pods.eks.amazonaws.com", account=args.scope.account, actions=("sts:AssumeRole", "sts:TagSession")
-            ),
-            tags=args.scope.tags(COMPONENT),
-            opts=child(self),
-        )
         rights = pulumi.Output.all(args.cluster_arn, args.node_role_arn, queue.arn).apply(
             lambda arns: self._rights(*arns)
         )
-        policy = iam.Policy(
-            name,
-            name=args.scope.name("karpenter"),
-            policy=rights,
-            tags=args.scope.tags(COMPONENT),
-            opts=child(self),
-        )
-        attached = iam.RolePolicyAttachment(name, role=role.name, policy_arn=policy.arn, opts=child(self))
-        eks.PodIdentityAssociation(
-            name,
+        identity = PodIdentityArgs(
+            scope=args.scope,
+            component=COMPONENT,
+            part="karpenter",
             cluster_name=args.cluster_name,
             namespace=NAMESPACE,
-            service_account=ACCOUNT,
-            role_arn=role.arn,
-            tags=args.scope.tags(COMPONENT),
-            opts=child(self, attached),
+            account=ACCOUNT,
+            policy=rights,
         )
+        pod_identity(name, identity, self)
         self.register_outputs({})
 
     def _queue(self) -> sqs.Queue:

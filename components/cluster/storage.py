@@ -8,6 +8,7 @@ import pulumi
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.storage.v1 import StorageClass
 
+from components.cluster.names import FAST
 from components.labels import platform_labels
 
 
@@ -27,7 +28,7 @@ class StorageClasses(pulumi.ComponentResource):
         StorageClass(
             f"{name}-fast",
             metadata=ObjectMetaArgs(
-                name="fast",
+                name=FAST,
                 labels=platform_labels(args.environment, "storage"),
                 annotations={"storageclass.kubernetes.io/is-default-class": "true"},
             ),

@@ -23,13 +23,17 @@ METRICS_PORT = 8080
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalSecretsArgs:
-    """`chart`: a folder, or a name in the repository `repository`, with its `version`. `image`: by digest."""
+    """`chart`: a folder, or a name in the repository `repository`, with its `version`. `image`: by digest.
+
+    `replicas`: of which one works, and another takes over.
+    """
 
     environment: str
     chart: str
     image: pulumi.Input[str]
     version: str | None = None
     repository: str | None = None
+    replicas: int = 1
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
@@ -55,14 +59,14 @@ class ExternalSecrets(pulumi.ComponentResource):
             namespace=NAMESPACE,
             version=args.version,
             repository_opts=RepositoryOptsArgs(repo=args.repository) if args.repository else None,
-            values=_values(args.image),
+            values=_values(args.image, args.replicas),
             resource_prefix=name,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         self.register_outputs({})
 
 
-def _values(image: pulumi.Input[str]) -> dict[str, pulumi.Input[object]]:
+def _values(image: pulumi.Input[str], replicas: int) -> dict[str, pulumi.Input[object]]:
     # The chart joins the two with a colon, which is what stands before a digest's digits.
     reference = pulumi.Output.from_input(image).apply(lambda text: text.rpartition(":"))
     repository, digest = reference.apply(lambda parts: parts[0]), reference.apply(lambda parts: parts[2])
@@ -73,7 +77,19 @@ def _values(image: pulumi.Input[str]) -> dict[str, pulumi.Input[object]]:
         "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"cpu": "500m", "memory": "192Mi"}},
         "concurrent": 4,
         "livenessProbe": {"enabled": True},
-        "podDisruptionBudget": {"enabled": False},
+        "replicaCount": replicas,
+        "leaderElect": replicas > 1,
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": key,
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": SELECTOR},
+            }
+            for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+            if replicas > 1
+        ],
+        "podDisruptionBudget": {"enabled": replicas > 1, "maxUnavailable": 1},
         "webhook": {"create": False},
         "certController": {"create": False},
         # A store belongs to one tenant's namespace: none is the whole cluster's.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 from pulumi_kubernetes.networking.v1 import (
+    IPBlockArgs,
     NetworkPolicyEgressRuleArgs,
     NetworkPolicyIngressRuleArgs,
     NetworkPolicyPeerArgs,
@@ -18,17 +19,18 @@ from components.data.names import POSTGRES_PORT
 from components.domains.names import NAMESPACE as DOMAINS_NAMESPACE
 from components.domains.names import SELECTOR as DOMAINS_SELECTOR
 from components.labels import ROLE
-from components.network_policies import anywhere, closed
+from components.network_policies import POD_IDENTITY_AGENT, POD_IDENTITY_PORT, anywhere, closed
 from components.secrets.names import API_PORT, CLUSTER_PORT, METRICS_PORT
 
 _NAME = "kubernetes.io/metadata.name"
 _API_SERVER = (443, 6443)
 
 
-def policies(openbao: Mapping[str, str]) -> dict[str, NetworkPolicySpecArgs]:
+def policies(openbao: Mapping[str, str], *, identity: bool = False) -> dict[str, NetworkPolicySpecArgs]:
     """By name: one that closes the namespace, and one for OpenBao.
 
     Its callers are in this namespace, but for the domains' operator, which has the gateway's certificates signed.
+    `identity`: it asks EKS's agent on its node for credentials; KMS itself answers on a port that is open anyhow.
     """
     peers = NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels=dict(openbao)))
     scrapers = NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels={ROLE: "observability"}))
@@ -53,6 +55,7 @@ def policies(openbao: Mapping[str, str]) -> dict[str, NetworkPolicySpecArgs]:
                 *names_and_api_server(),
                 NetworkPolicyEgressRuleArgs(to=[peers], ports=[tcp(API_PORT), tcp(CLUSTER_PORT)]),
                 NetworkPolicyEgressRuleArgs(to=[database], ports=[tcp(POSTGRES_PORT)]),
+                *([_credentials()] if identity else []),
             ],
         ),
     }
@@ -76,6 +79,11 @@ def caller(
 def names_and_api_server() -> list[NetworkPolicyEgressRuleArgs]:
     """DNS, and the API server, whose address no policy can name: its ports stand for it."""
     return [*_names(), NetworkPolicyEgressRuleArgs(to=[anywhere()], ports=[tcp(port) for port in _API_SERVER])]
+
+
+def _credentials() -> NetworkPolicyEgressRuleArgs:
+    agent = NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=POD_IDENTITY_AGENT))
+    return NetworkPolicyEgressRuleArgs(to=[agent], ports=[tcp(POD_IDENTITY_PORT)])
 
 
 def _names() -> list[NetworkPolicyEgressRuleArgs]:

@@ -65,7 +65,8 @@ class OpenBaoArgs:
     """What OpenBao needs.
 
     `image`: by digest, OpenBao's or HashiCorp Vault's; its entry point takes the server's arguments. `replicas`: an odd
-    number. `seal`: a key service, otherwise shares. `storage`: for the raft log and for the audit log.
+    number. `seal`: a key service, otherwise shares. `storage`: for the raft log and for the audit log. `apart`: no zone
+    may have more of its nodes than another and one, whatever comes: volumes stay in the zone that they were made in.
     """
 
     environment: str
@@ -73,6 +74,7 @@ class OpenBaoArgs:
     storage: Storage
     replicas: int = 3
     seal: server.KmsSeal | None = None
+    apart: bool = False
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
@@ -106,11 +108,12 @@ class OpenBao(pulumi.ComponentResource):
         for called in (OPERATOR, MESH_AUTHORITY):
             own = self._meta(called)
             ServiceAccount(called, metadata=own, automount_service_account_token=False, opts=self._inside())
+        identity = args.seal is not None and args.seal.pod_identity
         guards: list[pulumi.Resource] = [
             *self._rights(account),
             *(
                 NetworkPolicy(called, metadata=self._meta(called), spec=spec, opts=self._inside())
-                for called, spec in network.policies(SELECTOR).items()
+                for called, spec in network.policies(SELECTOR, identity=identity).items()
             ),
         ]
         self._services()
@@ -197,6 +200,7 @@ class OpenBao(pulumi.ComponentResource):
                 requests={"cpu": "50m", "memory": "128Mi"}, limits={"cpu": "1", "memory": "512Mi"}
             ),
             drain_seconds=10,
+            apart=self._args.apart,
             env=[EnvVarArgs(name="POD_NAME", value_from=pod), *own],
             volumes=[
                 token_volume(),

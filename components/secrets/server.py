@@ -34,12 +34,14 @@ class KmsPlugin:
 class KmsSeal:
     """A key of AWS KMS that unseals by itself. The pod's identity must be allowed to use it.
 
-    `plugin`: since version 2.7 the server cannot do it by itself; None before.
+    `plugin`: since version 2.7 the server cannot do it by itself; None before. `pod_identity`: the pod has its rights
+    from EKS's agent on its node.
     """
 
     key_id: str
     region: str
     plugin: KmsPlugin | None
+    pod_identity: bool = False
 
 
 def configuration(replicas: int, seal: KmsSeal | None) -> str:

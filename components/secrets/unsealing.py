@@ -1,0 +1,63 @@
+"""What unseals OpenBao in AWS: a key of its own, and the right to use that one.  (docs/secrets.md)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import kms
+
+from components.aws import Scope, child, document, statement
+from components.cluster.pod_identity import PodIdentityArgs, pod_identity
+from components.secrets.aws import COMPONENT, Purpose, key_policy
+from components.secrets.names import NAMESPACE, OPENBAO
+
+# All that OpenBao's seal calls: its documentation, "AWS KMS seal", authentication.
+USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt")
+PURPOSE = Purpose(description="OpenBao's seal")
+
+
+def key_alias(scope: Scope) -> str:
+    """What OpenBao's configuration calls the key, known before the key is made."""
+    return f"alias/{scope.name(OPENBAO)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnsealingArgs:
+    """`cluster_name`: where OpenBao runs. `deletion_days`: how long a deleted key can be had back, 7 to 30."""
+
+    scope: Scope
+    cluster_name: pulumi.Input[str]
+    deletion_days: int = 30
+
+
+class Unsealing(pulumi.ComponentResource):
+    """The key, and the role of OpenBao's service account, which may use it and nothing else.
+
+    It belongs to the environment and not to the layer: without the key, what OpenBao's volumes hold is lost.
+    """
+
+    def __init__(self, name: str, args: UnsealingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("groundwork:secrets:Unsealing", name, None, opts)
+        scope = args.scope
+        key = kms.Key(
+            name,
+            description=f"{scope.environment}: {PURPOSE.description}",
+            enable_key_rotation=True,
+            deletion_window_in_days=args.deletion_days,
+            policy=key_policy(scope, PURPOSE),
+            tags=scope.tags(COMPONENT, name=OPENBAO),
+            opts=child(self),
+        )
+        kms.Alias(name, name=key_alias(scope), target_key_id=key.key_id, opts=child(self))
+        identity = PodIdentityArgs(
+            scope=scope,
+            component=COMPONENT,
+            part=OPENBAO,
+            cluster_name=args.cluster_name,
+            namespace=NAMESPACE,
+            account=OPENBAO,
+            policy=key.arn.apply(lambda arn: document(statement(USE, arn, sid="Unseal"))),
+        )
+        pod_identity(name, identity, self)
+        self.register_outputs({})

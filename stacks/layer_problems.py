@@ -1,0 +1,55 @@
+"""What settings of layers ask for and an environment does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic_core import InitErrorDetails
+
+from components.cluster.names import FAST
+from stacks.problems import detail
+
+if TYPE_CHECKING:
+    from stacks.settings import Settings
+
+_STORES = ("secrets", "observability")
+# One is lost with its zone; two are no majority of themselves when one is gone.
+_NODES = 3
+
+
+def problems(settings: Settings) -> Iterator[InitErrorDetails]:
+    """Of an environment's settings as a whole."""
+    if settings.aws is None:
+        yield from _with_a_key_of_yours(settings)
+    elif settings.aws.cluster.kind == "ecs":
+        for index, layer in enumerate(settings.layers):
+            allowed = "none: layers are for Kubernetes (docs/ecs.md)"
+            yield detail(("layers", index), f"{layer!r}: aws.cluster.kind is ecs", allowed)
+    else:
+        yield from _on_eks(settings)
+
+
+def _with_a_key_of_yours(settings: Settings) -> Iterator[InitErrorDetails]:
+    kms = settings.secrets.kms
+    if kms is None:
+        return
+    for key, value, allowed in (("keyId", kms.key_id, "a key's id, ARN or alias"), ("region", kms.region, "its own")):
+        if value is None:
+            yield detail(("secrets", "kms", key), "is missing, and this environment makes no key", allowed)
+
+
+def _on_eks(settings: Settings) -> Iterator[InitErrorDetails]:
+    for layer in _STORES:
+        found = settings.secrets.storage_class if layer == "secrets" else settings.observability.storage_class
+        if found not in {None, FAST}:
+            yield detail((layer, "storageClass"), f"{found!r} is no class of this environment", FAST)
+    if "secrets" not in settings.layers:
+        return
+    secrets = settings.secrets
+    if secrets.replicas < _NODES:
+        yield detail(("secrets", "replicas"), f"{secrets.replicas} is lost with its zone", "3, 5 or 7")
+    for key, value in (("keyId", secrets.kms and secrets.kms.key_id), ("region", secrets.kms and secrets.kms.region)):
+        if value is not None:
+            what = f"{value!r}: the environment makes the key, and OpenBao may use no other"
+            yield detail(("secrets", "kms", key), what, "none")
