@@ -39,12 +39,12 @@ class Environment:
     def of(cls, name: str, settings: Settings, folder: Path) -> Environment:
         """Find the kubeconfig and the images that the settings ask for. Raises UserError."""
         if settings.aws is None:
-            kubeconfig, images = find_kubeconfig(settings, folder), _images(settings)
-        else:
-            from stacks.aws_images import images_of
+            file = find_kubeconfig(settings, folder)
+            return cls(name=name, settings=settings, folder=folder, kubeconfig=file, images=_images(settings))
+        from stacks.aws_images import images_of
 
-            kubeconfig, images = given_kubeconfig(), images_of(settings, settings.aws)
-        return cls(name=name, settings=settings, folder=folder, kubeconfig=kubeconfig, images=images)
+        images = images_of(settings, settings.aws)
+        return cls(name=name, settings=settings, folder=folder, kubeconfig=given_kubeconfig(), images=images)
 
     @property
     def way(self) -> Way:

@@ -29,9 +29,7 @@ def pod_identity(name: str, args: PodIdentityArgs, parent: pulumi.Resource) -> N
     """A role with a policy of its own, for one service account of a cluster."""
     tags = args.scope.tags(args.component)
     role = pod_role(name, args.part, args.scope, parent, component=args.component)
-    policy = iam.Policy(
-        name, name=args.scope.name(args.part), policy=args.policy, tags=tags, opts=child(parent)
-    )
+    policy = iam.Policy(name, name=args.scope.name(args.part), policy=args.policy, tags=tags, opts=child(parent))
     attached = iam.RolePolicyAttachment(name, role=role.name, policy_arn=policy.arn, opts=child(parent))
     eks.PodIdentityAssociation(
         name,

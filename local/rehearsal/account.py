@@ -35,6 +35,7 @@ _LISTS: tuple[tuple[str, str, dict[str, object], str], ...] = (
     ("ec2", "DescribeVpcEndpoints", {}, "VpcEndpoints[?State!='deleted'].VpcEndpointId"),
     ("ec2", "DescribeFlowLogs", {}, "FlowLogs[].FlowLogId"),
     ("ec2", "DescribeLaunchTemplates", {}, "LaunchTemplates[].LaunchTemplateId"),
+    ("ec2", "DescribeVolumes", {}, "Volumes[].VolumeId"),
     ("iam", "ListRoles", {}, "Roles[].RoleName"),
     ("iam", "ListPolicies", {"Scope": "Local"}, "Policies[].Arn"),
     ("kms", "ListAliases", {}, "Aliases[].AliasName"),

@@ -144,7 +144,9 @@ def unplaced(cluster: Cluster) -> list[str]:
 
 
 def crowded(cluster: Cluster, by: str = HOST) -> list[str]:
-    """Deployments of two and more pods on nodes with one value of the label `by`, where there are others."""
+    """Deployments and stateful sets of two and more pods on nodes with one value of the label `by`, where there are
+    others.
+    """
     values = {
         item["metadata"]["name"]: item["metadata"]["labels"].get(by, "")
         for item in json.loads(json.dumps(cluster.items("nodes")))
@@ -159,7 +161,7 @@ def crowded(cluster: Cluster, by: str = HOST) -> list[str]:
             places.setdefault(f"{pod['metadata']['namespace']}/{owner}", set()).add(place)
     counts = {
         f"{item['metadata']['namespace']}/{item['metadata']['name']}": item["spec"].get("replicas", 1)
-        for item in json.loads(json.dumps(cluster.items("replicasets.apps")))
+        for item in json.loads(json.dumps(cluster.items("replicasets.apps,statefulsets.apps")))
     }
     return sorted(name for name, nodes in places.items() if counts.get(name, 1) > 1 and len(nodes) < 2)
 

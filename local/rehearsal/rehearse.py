@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -13,11 +14,11 @@ from groundwork.waiting import wait_until
 from local.aws_plugin.account import Account
 from local.cluster import Cluster
 from local.engine.operation import Operation, Operator, StackOutcome
-from local.paths import Paths
-from local.rehearsal import nodes, services
+from local.paths import CHECKOUT, Paths
+from local.rehearsal import disks, nodes, services
 from local.rehearsal.account import EmulatedAccount
 from local.rehearsal.memory import peak
-from local.rehearsal.stage import stage
+from local.rehearsal.stage import Stage, stage
 
 _PLACED_SECONDS = 120.0
 
@@ -31,6 +32,7 @@ class Report:
 
     environment: str
     tenants: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     resources: dict[str, int] = field(default_factory=dict)
     agents: list[str] = field(default_factory=list)
@@ -54,10 +56,12 @@ class Report:
 def rehearse(environment: str, user: Paths, progress: Progress) -> Report:
     """Apply, look, change by hand, mend, destroy. Raises UserError where one of the steps does not run at all."""
     with peak() as highest, stage(environment, user, progress) as made:
-        report = Report(environment, made.place.tenants)
-        stacks = [environment, *(f"{environment}.{tenant}" for tenant in report.tenants)]
+        report = Report(environment, made.place.tenants, made.place.layers)
+        stacks = [environment, *(f"{environment}.{part}" for part in (*report.layers, *report.tenants))]
         policies = partial(breaches, made.operator, stacks, user)
-        go_through(made.operator, made.account, made.cluster, report, policies)
+        go_through(
+            made.operator, made.account, made.cluster, report, policies, prepare=partial(prepare, made, progress)
+        )
     report.memory = highest[0]
     return report
 
@@ -76,32 +80,66 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class _Play:
-    """All stacks of an environment, run in order, and timed."""
+    """All stacks of an environment, run in order, and timed. `prepare`: by hand, before the layers' stacks; `clear`: by
+    hand, when they are gone.
+    """
 
     operator: Runs
     report: Report
+    prepare: Callable[[], None]
+    clear: Callable[[], None]
 
     def up(self) -> list[StackOutcome]:
         """The environment, then what stands on it."""
-        return self._timed(Operation.UP, [[self.report.environment], self._on_it])
+        with self._timed(Operation.UP):
+            own = self._run(Operation.UP, [self.report.environment])
+            self.prepare()
+            layers = self._run(Operation.UP, self._layers)
+            return [*own, *layers, *self._run(Operation.UP, self._tenants)]
 
     def preview(self) -> list[StackOutcome]:
         """What an `up` would change."""
-        return self._timed(Operation.PREVIEW, [[self.report.environment], self._on_it])
+        with self._timed(Operation.PREVIEW):
+            return self._run(Operation.PREVIEW, [self.report.environment, *self._layers, *self._tenants])
 
     def destroy(self) -> None:
-        """Tenants first: they stand on what the environment has."""
-        self._timed(Operation.DESTROY, [self._on_it, [self.report.environment]])
+        """Tenants first: they stand on what the environment and its layers have."""
+        with self._timed(Operation.DESTROY):
+            self._run(Operation.DESTROY, self._tenants)
+            self._run(Operation.DESTROY, self._layers)
+            self.clear()
+            self._run(Operation.DESTROY, [self.report.environment])
 
     @property
-    def _on_it(self) -> list[str]:
+    def _layers(self) -> list[str]:
+        return [f"{self.report.environment}.{layer}" for layer in self.report.layers]
+
+    @property
+    def _tenants(self) -> list[str]:
         return [f"{self.report.environment}.{tenant}" for tenant in self.report.tenants]
 
-    def _timed(self, operation: Operation, order: list[list[str]]) -> list[StackOutcome]:
+    def _run(self, operation: Operation, stacks: list[str]) -> list[StackOutcome]:
+        return self.operator.run_all(operation, stacks)
+
+    @contextmanager
+    def _timed(self, operation: Operation) -> Iterator[None]:
         started = time.monotonic()
-        done = [outcome for stacks in order for outcome in self.operator.run_all(operation, stacks)]
+        yield
         self.report.seconds[str(operation)] = round(time.monotonic() - started, 1)
-        return done
+
+
+def prepare(made: Stage, progress: Progress) -> None:
+    """What an operator does between the environment's stack and those of its layers (docs/aws.md)."""
+    from local.layers import Layers
+    from local.record import Record, Way
+    from stacks.settings import from_file, settings_file
+
+    if made.cluster is None or not made.place.layers:
+        return
+    environment = made.place.environment
+    settings = from_file(settings_file(environment, CHECKOUT))
+    record = Record(way=Way.KUBECONFIG, stack=environment, kubeconfig=made.cluster.kubeconfig)
+    Layers(settings, record, made.cluster, made.paths, progress).prepare(made.place.layers)
 
 
 def breaches(operator: Operator, stacks: Sequence[str], user: Paths) -> list[str]:
@@ -117,38 +155,48 @@ def breaches(operator: Operator, stacks: Sequence[str], user: Paths) -> list[str
     return result.refusals
 
 
-def go_through(
+def go_through(  # noqa: PLR0913 – what a rehearsal plays on, and what is done beside the engine
     operator: Runs,
     account: EmulatedAccount,
     cluster: Cluster | None,
     report: Report,
     policies: Callable[[], list[str]],
+    *,
+    prepare: Callable[[], None] = lambda: None,
 ) -> None:
-    """All steps; what does not hold is added to the report. `policies`: what they refuse of what is up."""
+    """All steps; what does not hold is added to the report. `policies`: what they refuse of what is up. `prepare`: what
+    is done by hand before the layers.
+    """
     before = account.inventory()
-    play = _Play(operator, report)
-    if cluster is None:
-        _count(play.up(), report)
-        report.problems += services.missing(account.account(), report.agents)
-    else:
-        with nodes.following(account.account(), cluster) as made:
+    clear = partial(disks.take_away, cluster) if cluster else lambda: None
+    play = _Play(operator, report, prepare, clear)
+    with disks.following(account.account(), cluster) if cluster else nullcontext():
+        if cluster is None:
             _count(play.up(), report)
-            _look_at_pods(cluster, report)
-            report.nodes = len(made)
-    if account.inventory() == before:
-        report.problems.append("nothing was made in the account")
-    started = time.monotonic()
-    report.problems += policies()
-    report.seconds["policies"] = round(time.monotonic() - started, 1)
-    for seen in play.preview():
-        if seen.changed:
-            report.problems.append(f"a preview of {seen.stack}, which is up, shows {_changes(seen)}")
-    _drift(operator, report.environment, account, report)
-    unprotect(account.account())
-    play.destroy()
+            report.problems += services.missing(account.account(), report.agents)
+        else:
+            with nodes.following(account.account(), cluster) as made:
+                _count(play.up(), report)
+                _look_at_pods(cluster, report)
+                report.nodes = len(made)
+        if account.inventory() == before:
+            report.problems.append("nothing was made in the account")
+        _judge(policies, report)
+        for seen in play.preview():
+            if seen.changed:
+                report.problems.append(f"a preview of {seen.stack}, which is up, shows {_changes(seen)}")
+        _drift(operator, report.environment, account, report)
+        unprotect(account.account())
+        play.destroy()
     left = account.inventory() - before
     if left:
         report.problems.append(f"destroy leaves {', '.join(sorted(left))}")
+
+
+def _judge(policies: Callable[[], list[str]], report: Report) -> None:
+    started = time.monotonic()
+    report.problems += policies()
+    report.seconds["policies"] = round(time.monotonic() - started, 1)
 
 
 def _count(done: list[StackOutcome], report: Report) -> None:
@@ -166,6 +214,7 @@ def _look_at_pods(cluster: Cluster, report: Report) -> None:
         report.problems += [f"pod is not placed: {pod}" for pod in nodes.unplaced(cluster)]
     report.problems += [f"all pods on one node: {name}" for name in nodes.crowded(cluster)]
     report.problems += [f"all pods in one zone: {name}" for name in nodes.crowded(cluster, nodes.ZONE)]
+    report.problems += [f"claim has no disk: {claim}" for claim in disks.unbound(cluster)]
     report.problems += [f"agent has no pod: {agent}" for agent in nodes.without_pods(cluster, report.agents)]
     report.pods = len(cluster.items("pods"))
 

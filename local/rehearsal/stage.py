@@ -30,14 +30,16 @@ from local.rehearsal.account import EmulatedAccount, emulated, variables
 class Place:
     """Where the environment lives: `number` and `region` of its account; `eks`: whether it has a Kubernetes cluster.
 
-    `others`: regions beside its own that it makes something in. `tenants`: those that the settings list.
+    `others`: regions beside its own that it makes something in. `tenants`, `layers`: those that the settings list.
     """
 
+    environment: str
     number: str
     region: str
     eks: bool
     others: tuple[str, ...] = ()
     tenants: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, environment: str, checkout: Path = CHECKOUT) -> Place:
@@ -57,11 +59,13 @@ class Place:
         copies = (aws.get("backup") or {}).get("copyRegion")
         others = {GLOBAL_REGION, *([copies] if copies else []), *(aws.get("registry") or {}).get("replicas", [])}
         return cls(
+            environment=environment,
             number=str(aws["account"]),
             region=str(aws["region"]),
             eks=kind == "eks",
             others=tuple(sorted(others - {aws["region"]})),
             tenants=tuple(settings.get("groundwork:tenants", [])),
+            layers=tuple(settings.get("groundwork:layers", [])),
         )
 
 
