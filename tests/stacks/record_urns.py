@@ -7,7 +7,10 @@ from pathlib import Path
 from groundwork.files import write_atomically
 from stacks.graph import graph_of
 
-STACKS = ("dev", "staging", "prod", "ecs", "dev.acme", "ecs.acme")
+STACKS = (
+    *("dev", "staging", "prod", "ecs", "dev.acme", "ecs.acme"),
+    *(f"{environment}.{layer}" for environment in ("dev", "staging", "prod") for layer in ("observability", "secrets")),
+)
 
 if __name__ == "__main__":
     for stack in STACKS:

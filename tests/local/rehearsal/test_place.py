@@ -10,7 +10,13 @@ from local.rehearsal.stage import Place
 
 def test_a_place_is_what_the_settings_say_with_every_region_that_something_is_made_in() -> None:
     assert Place.of("prod") == Place(
-        "123456789012", "eu-west-1", eks=True, others=("eu-central-1", "us-east-1"), tenants=("acme", "globex")
+        "prod",
+        "123456789012",
+        "eu-west-1",
+        eks=True,
+        others=("eu-central-1", "us-east-1"),
+        tenants=("acme", "globex"),
+        layers=("observability", "secrets"),
     )
     assert Place.of("dev").others == ("us-east-1",)
     assert not Place.of("ecs").eks
