@@ -50,7 +50,8 @@ lock: $(INSTALLED) ## Write the lock files from pyproject.toml and the image's r
 	      -o $$file.new "$$@"; sed -i '1i # Written by "make lock"; do not edit.' $$file.new; mv $$file.new $$file; }; \
 	  compile requirements.lock --extra dev pyproject.toml; \
 	  for image in agent-runtime authorizer domains openbao proxy secret-rotator; do \
-    compile images/$$image/requirements.lock --constraints requirements.lock images/$$image/requirements.in; done
+    compile images/$$image/requirements.lock --constraints requirements.lock images/$$image/requirements.in; done; \
+  compile images/openbao-kms/requirements.lock images/openbao-kms/requirements.in
 
 clean: ## Remove what was made in this checkout
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,6 +11,7 @@ from components.aws import Scope
 from components.cluster.ecs import Ecs
 from components.cluster.eks import Eks
 from components.cluster.storage import StorageClasses, StorageClassesArgs
+from components.data.backup import TAG as BACKUP
 from components.edge.gateway_target import GatewayTarget, GatewayTargetArgs
 from components.edge.load_balancer import LoadBalancer
 from components.edge.service_access import ServiceAccess, ServiceAccessArgs
@@ -80,7 +81,8 @@ def _platform(site: Site, cluster: Eks) -> None:
     given = given_kubeconfig()
     provider = cluster_provider(given or cluster.kubeconfig)
     opts = pulumi.ResourceOptions(provider=provider, depends_on=cluster.ready)
-    storage = StorageClassesArgs(environment=site.environment, key=site.keys["data"])
+    tags = site.scope.tags("storage") | {BACKUP: "daily"}
+    storage = StorageClassesArgs(environment=site.environment, key=site.keys["data"], tags=tags)
     StorageClasses("storage", storage, opts)
     Shared(
         environment=site.environment,

@@ -20,6 +20,10 @@ _NODES = 3
 
 def problems(settings: Settings) -> Iterator[InitErrorDetails]:
     """Of an environment's settings as a whole."""
+    seen = settings.observability
+    if seen.replicas > 1 and seen.storage_class is None:
+        what = f"{seen.replicas} without a storage class have nowhere to keep what is theirs"
+        yield detail(("observability", "replicas"), what, "1, or a storageClass")
     if settings.aws is None:
         yield from _with_a_key_of_yours(settings)
     elif settings.aws.cluster.kind == "ecs":

@@ -31,11 +31,13 @@ IMAGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "observability": ("alertmanager", "collector", "loki", "prometheus", "traces"),
     }
 )
+# What no environment on this machine runs: OpenBao's last version that unseals by AWS KMS without a plugin.
+ELSEWHERE = ("openbao-kms",)
 
 
 def images_of(chosen: Collection[str], known: Iterable[str]) -> list[str]:
-    """Those of the known images that an environment with the chosen layers runs."""
-    idle = {image for layer, images in IMAGES.items() if layer not in chosen for image in images}
+    """Those of the known images that an environment on this machine runs with the chosen layers."""
+    idle = {*ELSEWHERE} | {image for layer, images in IMAGES.items() if layer not in chosen for image in images}
     return [image for image in known if image not in idle]
 
 

@@ -70,6 +70,7 @@ def arguments(environment: Environment) -> ObservabilityArgs:
         keep=settings.sampling.keep,
         slow=settings.sampling.slow,
         storage_class=settings.storage_class,
+        replicas=settings.replicas,
         webhook=settings.webhook,
         remote_write=settings.remote_write,
         rules=rules(environment),

@@ -35,7 +35,7 @@ class ObservabilitySettings(StrictModel):
     """Defaults fit one small machine. `storage_class`: None keeps data with the pod, and loses them with it.
 
     `grafana`, `tempo`: images by digest; without them these two are not declared. `webhook`: told of every alert.
-    `prices`: what is used costs (docs/cost.md).
+    `prices`: what is used costs (docs/cost.md). `replicas`: of Prometheus, each with a store in another zone.
     """
 
     metrics: StoreSettings = StoreSettings(retention=timedelta(days=7), storage=2 * _GIB)
@@ -44,6 +44,7 @@ class ObservabilitySettings(StrictModel):
     scrape_interval: Duration = timedelta(seconds=30)
     sampling: SamplingSettings = SamplingSettings()
     storage_class: str | None = None
+    replicas: Annotated[int, Field(ge=1, le=3)] = 1
     webhook: Url | None = None
     remote_write: Url | None = None
     prices: Prices | None = None

@@ -27,15 +27,15 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
     from components.secrets.openbao import OpenBao, OpenBaoArgs
     from components.secrets.rotator import Rotator, RotatorArgs
 
-    wanted = environment.settings.secrets
+    wanted, unsealed_by = environment.settings.secrets, seal(environment)
     openbao = OpenBao(
         "openbao",
         OpenBaoArgs(
             environment=environment.name,
-            image=environment.image("openbao"),
+            image=environment.image(program(unsealed_by)),
             storage=storage(environment, NAMESPACE, wanted, ("data", "audit")),
             replicas=wanted.replicas,
-            seal=seal(environment),
+            seal=unsealed_by,
             apart=environment.settings.aws is not None,
         ),
         opts,
@@ -76,6 +76,11 @@ def seal(environment: Environment) -> KmsSeal | None:
     if wanted is None or wanted.key_id is None or wanted.region is None:
         return None
     return KmsSeal(key_id=wanted.key_id, region=wanted.region, plugin=program)
+
+
+def program(unsealed_by: KmsSeal | None) -> str:
+    """The image of OpenBao that can be unsealed so."""
+    return "openbao" if unsealed_by is None or unsealed_by.plugin is not None else "openbao-kms"
 
 
 def storage(environment: Environment, namespace: str, wanted: SecretsSettings, parts: tuple[str, ...]) -> Storage:

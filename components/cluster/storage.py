@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -14,10 +15,11 @@ from components.labels import platform_labels
 
 @dataclass(frozen=True, kw_only=True)
 class StorageClassesArgs:
-    """`key`: the KMS key of volumes."""
+    """`key`: the KMS key of volumes. `tags`: what each volume has in the account, which no stack makes."""
 
     environment: str
     key: pulumi.Input[str]
+    tags: Mapping[str, str]
 
 
 class StorageClasses(pulumi.ComponentResource):
@@ -33,10 +35,15 @@ class StorageClasses(pulumi.ComponentResource):
                 annotations={"storageclass.kubernetes.io/is-default-class": "true"},
             ),
             provisioner="ebs.csi.aws.com",
-            parameters={"type": "gp3", "encrypted": "true", "kmsKeyId": args.key},
+            parameters={"type": "gp3", "encrypted": "true", "kmsKeyId": args.key, **_tagged(args.tags)},
             volume_binding_mode="WaitForFirstConsumer",
             allow_volume_expansion=True,
             reclaim_policy="Delete",
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})
+
+
+def _tagged(tags: Mapping[str, str]) -> dict[str, str]:
+    """As EBS's driver reads them."""
+    return {f"tagSpecification_{number}": f"{key}={value}" for number, (key, value) in enumerate(tags.items(), 1)}

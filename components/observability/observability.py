@@ -62,7 +62,7 @@ class ObservabilityArgs:
     `rules`: files of rules for Prometheus, by name, beside the platform's own; `dashboards`: for Grafana, by name.
     `own_node`: the nodes' processes are this project's and can be seen; `log_folder`: where nodes keep pods' logs.
     `head`: per cent of requests that are traced; `keep`: of those that are neither failed nor longer than `slow`.
-    `jobs`: what other layers have to be scraped.
+    `jobs`: what other layers have to be scraped. `replicas`: of Prometheus, each with a store in another zone.
     """
 
     environment: str
@@ -82,6 +82,7 @@ class ObservabilityArgs:
     rules: Rules = field(default_factory=dict)
     dashboards: Mapping[str, Config] = field(default_factory=dict)
     jobs: Sequence[Job] = ()
+    replicas: int = 1
 
 
 class Observability(pulumi.ComponentResource):
@@ -154,6 +155,7 @@ class Observability(pulumi.ComponentResource):
             retention=args.metrics.retention,
             store=self._store(args.metrics),
             remote_write=args.remote_write,
+            replicas=args.replicas,
         )
 
     def _store(self, kept: Kept) -> Store:

@@ -35,7 +35,10 @@ Rules = Mapping[str, Config]
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusArgs:
-    """`rules`: files of rules by name. `retention`, `store`: the first that is reached ends what is kept."""
+    """`rules`: files of rules by name. `retention`, `store`: the first that is reached ends what is kept.
+
+    `replicas`: each scrapes everything and tells of every alert.
+    """
 
     environment: str
     image: pulumi.Input[str]
@@ -45,6 +48,7 @@ class PrometheusArgs:
     retention: timedelta
     store: Store
     remote_write: str | None
+    replicas: int = 1
 
 
 class Prometheus(pulumi.ComponentResource):
@@ -81,16 +85,22 @@ def config(args: PrometheusArgs) -> Config:
         "tls_config": mesh_tls(),
         "static_configs": [{"targets": [f"{service_host(ALERTMANAGER, NAMESPACE)}:{ALERTMANAGER_PORT}"]}],
     }
+    labels: Config = {"environment": args.environment}
+    alerting: Config = {"alertmanagers": [managers]}
+    if args.replicas > 1:
+        # Numbers that are handed on say whose they are; alerts do not, so that Alertmanager takes two for one.
+        labels["replica"] = "${POD_NAME}"
+        alerting["alert_relabel_configs"] = [{"regex": "replica", "action": "labeldrop"}]
     made: Config = {
         "global": {
             "scrape_interval": interval,
             "scrape_timeout": format_duration(min(args.interval, timedelta(seconds=10))),
             "evaluation_interval": format_duration(min(args.interval, timedelta(seconds=15))),
-            "external_labels": {"environment": args.environment},
+            "external_labels": labels,
         },
         "rule_files": [f"{CONFIG}/rules-*.yaml"],
         "scrape_configs": args.scraping.jobs(),
-        "alerting": {"alertmanagers": [managers]},
+        "alerting": alerting,
         "storage": {"exemplars": {"max_exemplars": 20_000}},
     }
     if args.remote_write is not None:
@@ -142,6 +152,7 @@ def _part(args: PrometheusArgs) -> Part:
         mounts=[VolumeMountArgs(name="certificates", mount_path=CERTIFICATES, read_only=True)],
         token=True,
         drain_seconds=30,
+        replicas=args.replicas,
     )
 
 

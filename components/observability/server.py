@@ -7,15 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_kubernetes.apps.v1 import Deployment, DeploymentStrategyArgs
+from pulumi_kubernetes.apps.v1 import (
+    Deployment,
+    DeploymentSpecArgs,
+    DeploymentStrategyArgs,
+    StatefulSet,
+    StatefulSetSpecArgs,
+)
 from pulumi_kubernetes.core.v1 import (
     ConfigMap,
     ConfigMapVolumeSourceArgs,
     EmptyDirVolumeSourceArgs,
     EnvVarArgs,
+    EnvVarSourceArgs,
+    ObjectFieldSelectorArgs,
     PersistentVolumeClaim,
     PersistentVolumeClaimSpecArgs,
     PersistentVolumeClaimVolumeSourceArgs,
+    PodTemplateSpecArgs,
     ResourceRequirementsArgs,
     Service,
     ServiceAccount,
@@ -41,8 +50,10 @@ from components.labels import platform_labels
 from components.mesh import INJECTION, Door, allow
 from components.mesh.names import SIDECAR_METRICS_PORT
 from components.observability.names import NAMESPACE, PROMETHEUS
+from components.storage import Storage
 from components.units import format_bytes
-from components.workload import ServerArgs, deployment_spec, one_at_a_time, refuse_other_than_digest
+from components.workload import ServerArgs, deployment_spec, one_at_a_time, pod_spec, refuse_other_than_digest
+from groundwork.errors import UserError
 
 CONFIG = "/etc/groundwork"
 DATA = "/data"
@@ -63,7 +74,8 @@ class Part:
 
     `config`: files that it reads in CONFIG; a change replaces the pod, unless it `reloads` them itself. `doors`: who
     may call which ports, by certificate; `callers`: the same by address. `reaches`: its own calls. `health`: its port
-    for probes, `live` and `ready` its paths. `token`: it asks the API server, in its own name.
+    for probes, `live` and `ready` its paths. `token`: it asks the API server, in its own name. `replicas`: more than
+    one have a store each, in zones that differ, and know their names as POD_NAME.
     """
 
     name: str
@@ -87,9 +99,13 @@ class Part:
     mounts: Sequence[VolumeMountArgs] = ()
     token: bool = False
     drain_seconds: int = 10
+    replicas: int = 1
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
+        if self.replicas > 1 and (self.store is None or self.store.storage_class is None):
+            what = f"{self.name}: {self.replicas} replicas without a storage class"
+            raise UserError(what=what, allowed="one, or a class that gives each a store of its own")
 
 
 class Server(pulumi.ComponentResource):
@@ -112,18 +128,11 @@ class Server(pulumi.ComponentResource):
         spec = ServiceSpecArgs(selector=self.selector, ports=ports)
         Service(part.name, metadata=self.meta(), spec=spec, opts=self._child)
         PodDisruptionBudget(part.name, metadata=self.meta(), spec=one_at_a_time(self.selector), opts=self._child)
-        Deployment(
-            part.name,
-            metadata=self.meta(),
-            spec=deployment_spec(
-                self.server(),
-                ObjectMetaArgs(labels=self._labels, annotations=dict(part.notes) or None),
-                replicas=1,
-                # Two at once would write to one store.
-                strategy=DeploymentStrategyArgs(type="Recreate"),
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=guards),
-        )
+        after = pulumi.ResourceOptions(parent=self, depends_on=guards)
+        if part.replicas > 1:
+            StatefulSet(part.name, metadata=self.meta(), spec=self._each_with_a_store(), opts=after)
+        else:
+            Deployment(part.name, metadata=self.meta(), spec=self._alone(), opts=after)
         self.register_outputs({})
 
     @property
@@ -134,6 +143,26 @@ class Server(pulumi.ComponentResource):
     def meta(self, name: str | None = None) -> ObjectMetaArgs:
         """Of its objects."""
         return ObjectMetaArgs(name=name or self._part.name, namespace=NAMESPACE, labels=self._labels)
+
+    def _alone(self) -> DeploymentSpecArgs:
+        # Two at once would write to one store.
+        return deployment_spec(self.server(), self._pod(), replicas=1, strategy=DeploymentStrategyArgs(type="Recreate"))
+
+    def _each_with_a_store(self) -> StatefulSetSpecArgs:
+        part = self._part
+        assert part.store is not None  # noqa: S101 - Part sees to it
+        size, class_name = format_bytes(part.store.size), part.store.storage_class
+        store = Storage(namespace=NAMESPACE, size=size, class_name=class_name)
+        return StatefulSetSpecArgs(
+            service_name=part.name,
+            replicas=part.replicas,
+            selector=LabelSelectorArgs(match_labels=self.selector),
+            template=PodTemplateSpecArgs(metadata=self._pod(), spec=pod_spec(self.server())),
+            volume_claim_templates=[store.claim("data", self._labels)],
+        )
+
+    def _pod(self) -> ObjectMetaArgs:
+        return ObjectMetaArgs(labels=self._labels, annotations=dict(self._part.notes) or None)
 
     def _guards(self) -> list[pulumi.Resource]:
         part = self._part
@@ -156,7 +185,8 @@ class Server(pulumi.ComponentResource):
             volumes.append(VolumeArgs(name="config", config_map=ConfigMapVolumeSourceArgs(name=self._config())))
             mounts.append(VolumeMountArgs(name="config", mount_path=CONFIG, read_only=True))
         if part.store is not None:
-            volumes.append(self._store(part.store))
+            if part.replicas == 1:
+                volumes.append(self._store(part.store))
             mounts.append(VolumeMountArgs(name="data", mount_path=DATA))
         if part.token:
             volumes.append(token_volume())
@@ -171,13 +201,20 @@ class Server(pulumi.ComponentResource):
             ports={**others, "http": part.health},
             resources=part.resources,
             drain_seconds=part.drain_seconds,
-            env=[EnvVarArgs(name=name, value=value) for name, value in part.env.items()],
+            apart=part.replicas > 1,
+            env=[*(EnvVarArgs(name=name, value=value) for name, value in part.env.items()), *self._own_name()],
             volumes=volumes,
             mounts=mounts,
             live=part.live,
             ready=part.ready,
             arguments=part.arguments,
         )
+
+    def _own_name(self) -> list[EnvVarArgs]:
+        if self._part.replicas == 1:
+            return []
+        source = EnvVarSourceArgs(field_ref=ObjectFieldSelectorArgs(field_path="metadata.name"))
+        return [EnvVarArgs(name="POD_NAME", value_from=source)]
 
     def _config(self) -> pulumi.Output[str]:
         """Under a name that changes with it, a pod that runs keeps its own until it is replaced."""

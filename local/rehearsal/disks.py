@@ -56,13 +56,14 @@ class Disk:
 
 @dataclass(frozen=True, kw_only=True)
 class Class:
-    """A storage class of the driver's."""
+    """A storage class of the driver's. `tags`: of each volume in the account, key=value."""
 
     name: str
     type: str
     encrypted: bool
     key: str | None
     reclaim: str
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +111,7 @@ class Seen:
                 encrypted=row["parameters"].get("encrypted") == "true",
                 key=row["parameters"].get("kmsKeyId"),
                 reclaim=row["reclaimPolicy"],
+                tags=tuple(value for key, value in row["parameters"].items() if key.startswith("tagSpecification_")),
             )
             for row in kinds.get("StorageClass", [])
             if row["provisioner"] == DRIVER
@@ -165,11 +167,13 @@ def provision(seen: Seen, account: Account, cluster: Cluster) -> None:
 def _made(account: Account, claim: Claim, class_: Class) -> str:
     """EBS's name of a new volume."""
     key = {"KmsKeyId": class_.key} if class_.encrypted and class_.key else {}
+    tags = [{"Key": key, "Value": value} for key, _, value in (tag.partition("=") for tag in class_.tags)]
     asked = {
         "AvailabilityZone": claim.zone,
         "Size": math.ceil(claim.size / 2**30),
         "VolumeType": class_.type,
         "Encrypted": class_.encrypted,
+        "TagSpecifications": [{"ResourceType": "volume", "Tags": tags}],
         **key,
     }
     return str(account.call("ec2", "CreateVolume", asked)["VolumeId"])
