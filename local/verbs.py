@@ -13,6 +13,7 @@ import typer
 from groundwork.console import progress
 from groundwork.errors import UserError
 from local import record
+from local.attach import attach, detach, refuse_attached
 from local.cost import cost
 from local.doctor.command import doctor
 from local.images import verbs as images
@@ -31,9 +32,8 @@ Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 def register(app: typer.Typer) -> None:
     """Add this folder's verbs to the command line."""
-    for verb in (up, preview, down, status, cost, doctor, kubeconfig, env):
+    for verb in (up, preview, down, status, cost, doctor, kubeconfig, env, rehearse, attach, detach):
         app.command()(verb)
-    app.command()(rehearse)
     app.add_typer(tenants.app, name="tenant")
     app.add_typer(images.app, name="images")
     app.add_typer(toolchain.app, name="toolchain")
@@ -119,6 +119,7 @@ def down(
 
     paths = Paths.for_user()
     made = require_layer_up(layer, paths) if layer else record.read(paths)
+    refuse_attached(made)
     if not yes:
         if not sys.stdin.isatty():
             raise UserError(what="`down` deletes data and asks first", fix="run: groundwork down --yes")

@@ -35,13 +35,14 @@ _ADMINISTRATOR = "openbao"
 class Place:
     """OpenBao of the environment that is up, as this machine keeps and reaches it.
 
-    `domain`: the environment's own zone. `named`: a file for each share.
+    `domain`: the environment's own zone. `tenants`: those that its settings list. `named`: a file for each share.
     """
 
     cluster: Cluster
     paths: Paths
     settings: SecretsSettings
     domain: str
+    tenants: tuple[str, ...] = ()
     named: tuple[Path, ...] = ()
 
     @property

@@ -51,6 +51,20 @@ def status(json_: Json = False) -> None:
 
 
 @app.command()
+def certificates() -> None:
+    """Write OpenBao's own certificates into the cluster, before its stack; renew those with less than 30 days left.
+
+    `up` does it by itself on this machine. For an environment in AWS, run it every month: nothing restarts.
+
+    Example:
+      groundwork vault certificates
+    """
+    from local.secrets.install import prepare
+
+    prepare(_place(), record.require(Paths.for_user()).way, progress())
+
+
+@app.command()
 def init(share: Share = None) -> None:
     """Initialise OpenBao, unseal it, set it up and revoke its root token. `up` does it by itself on this machine.
 
@@ -224,11 +238,22 @@ def _place(share: list[Path] | None = None) -> Place:
     made = record.require(paths)
     settings = from_file(settings_file(made.stack, CHECKOUT))
     cluster, named = cluster_of(made, paths), tuple(share or ())
-    return Place(cluster=cluster, paths=paths, settings=settings.secrets, domain=settings.domain, named=named)
+    return Place(
+        cluster=cluster,
+        paths=paths,
+        settings=settings.secrets,
+        domain=settings.domain,
+        tenants=settings.tenants,
+        named=named,
+    )
 
 
 def _tenants() -> list[str]:
     from components.platform.specs import GROUP
 
-    found = _place().cluster.items(f"tenants.{GROUP}")
-    return sorted(str(each["metadata"]["name"]) for each in found if isinstance(each["metadata"], dict))
+    place = _place()
+    found = place.cluster.items(f"tenants.{GROUP}")
+    # Those that are not there yet, too: pods of theirs wait for their secrets.
+    return sorted(
+        {*place.tenants, *(str(each["metadata"]["name"]) for each in found if isinstance(each["metadata"], dict))}
+    )

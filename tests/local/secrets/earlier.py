@@ -1,4 +1,4 @@
-"""An earlier version of OpenBao, in the cache."""
+"""An earlier version of OpenBao, in the cache: that of the image `openbao-kms`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.paths import Paths
+from local.paths import CHECKOUT, Paths
 
-LOCK = Path(__file__).with_suffix(".txt")
+LOCK = CHECKOUT / "images/openbao-kms/requirements.lock"
 VERSION = "2.6.2"
 
 
