@@ -57,7 +57,12 @@ class Unsealing(pulumi.ComponentResource):
             cluster_name=args.cluster_name,
             namespace=NAMESPACE,
             account=OPENBAO,
-            policy=key.arn.apply(lambda arn: document(statement(USE, arn, sid="Unseal"))),
+            policy=key.arn.apply(rights),
         )
         pod_identity(name, identity, self)
         self.register_outputs({})
+
+
+def rights(key: str) -> str:
+    """What the role may do, with a key by its ARN."""
+    return document(statement(USE, key, sid="Unseal"))

@@ -129,7 +129,7 @@ def following(account: Account, cluster: Cluster) -> Iterator[None]:
             try:
                 seen = Seen.of(cluster)
                 provision(seen, account, cluster)
-                _reclaim(seen, account, cluster)
+                reclaim(seen, account, cluster)
             except (PluginError, UserError):  # asked again
                 continue
 
@@ -205,7 +205,8 @@ def _volume(claim: Claim, class_: Class, handle: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _reclaim(seen: Seen, account: Account, cluster: Cluster) -> None:
+def reclaim(seen: Seen, account: Account, cluster: Cluster) -> None:
+    """The end of each disk whose claim is gone."""
     for disk in seen.disks:
         if disk.released:
             account.call("ec2", "DeleteVolume", {"VolumeId": disk.handle})

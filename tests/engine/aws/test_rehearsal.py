@@ -128,6 +128,15 @@ def test_tenants_come_after_their_environment_and_go_before_it(account: Emulated
     assert hand.ran == [*ups, *previews, "up dev", "destroy dev.acme", "destroy dev.globex", "destroy dev"]
 
 
+def test_layers_come_before_tenants_and_after_what_is_done_by_hand(account: EmulatedAccount) -> None:
+    hand = Hand(account)
+    report = Report("dev", ("acme",), ("secrets",))
+    go_through(hand, hand.account, None, report, list, prepare=lambda: hand.ran.append("by hand"))
+    assert report.problems == []
+    assert hand.ran[:4] == ["up dev", "by hand", "up dev.secrets", "up dev.acme"]
+    assert hand.ran[-3:] == ["destroy dev.acme", "destroy dev.secrets", "destroy dev"]
+
+
 def test_an_agent_without_a_service_fails(account: EmulatedAccount) -> None:
     assert problems(Hand(account, agents=("acme/concierge",)), "acme") == ["agent has no service: acme/concierge"]
 

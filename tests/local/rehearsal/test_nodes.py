@@ -20,7 +20,7 @@ AGENT = {"app.kubernetes.io/name": "web"}
 
 
 class Told(Cluster):
-    """A cluster that has these pods, all of one deployment of two."""
+    """A cluster that has these pods, all of one deployment, or stateful set, of two."""
 
     def __init__(self, *pods: tuple[str, str]) -> None:
         super().__init__(kubectl=Path("kubectl"), kubeconfig=Path("kubeconfig"))
@@ -28,7 +28,7 @@ class Told(Cluster):
 
     def items(self, kinds: str, namespace: str | None = None) -> list[Mapping[str, object]]:  # noqa: ARG002 - of all
         named = {"namespace": "one", "name": "web"}
-        if kinds == "replicasets.apps":
+        if kinds == "replicasets.apps,statefulsets.apps":
             return [{"metadata": named, "spec": {"replicas": 2}}]
         if kinds == "nodes":
             zones = {"n1": "a", "n2": "a", "n3": "b"}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
+import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -69,6 +74,54 @@ def test_the_key_unseals_it_whenever_it_starts_and_shares_make_root_alone(tmp_pa
         with root(bao.api, bao.shares) as asking:
             rekey(asking, bao.shares, bao.shares)
         assert read(bao) == "kept"
+
+
+def test_by_its_alias_with_rights_that_the_agent_of_the_node_hands_out(
+    tmp_path: Path, account: EmulatedAccount, kms: Kms
+) -> None:
+    """As on EKS: no keys of an account in the pod, but a token of its own, which the agent takes."""
+    alias = "alias/groundwork-prod-openbao"
+    account.account().call("kms", "CreateAlias", {"AliasName": alias, "TargetKeyId": kms.seal.key_id})
+    token = tmp_path / "token"
+    token.write_text("of-the-service-account")
+    with agent() as (address, asked):
+        kept = {name: value for name, value in kms.variables.items() if not name.startswith("AWS_") or "_URL" in name}
+        given = {
+            "AWS_KMS_ENDPOINT": kms.variables["AWS_KMS_ENDPOINT"],
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": address,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token),
+        }
+        with openbao(tmp_path, kms=replace(kms, seal=replace(kms.seal, key_id=alias), variables=kept | given)) as bao:
+            written(bao)
+            assert not seal_of(bao.api).sealed
+    assert set(asked) == {"of-the-service-account"}
+
+
+@contextmanager
+def agent() -> Iterator[tuple[str, list[str]]]:
+    """What EKS runs on each node: its address, and the tokens that it was shown."""
+    asked: list[str] = []
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers.get("Authorization", ""))
+            ends = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            given = {"AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "s", "Token": "t", "Expiration": ends}
+            text = json.dumps(given).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 – the base class's name
+            """Nothing: its callers are in `asked`."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1/credentials", asked
+        server.shutdown()
+        thread.join()
 
 
 def test_while_the_key_service_is_not_there_it_does_not_start(tmp_path: Path, kms: Kms) -> None:
