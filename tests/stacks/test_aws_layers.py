@@ -190,22 +190,26 @@ def changed(folder: Path, environment: str, path: str, value: object) -> Path:
     return file
 
 
-KEY = {"keyId": "alias/mine", "region": "eu-west-1"}
-
-
 @pytest.mark.parametrize(
     ("environment", "path", "value", "key", "said", "allowed"),
     [
         ("dev", "secrets.replicas", 1, "secrets.replicas", "1 is lost with its zone", "3, 5 or 7"),
         ("dev", "secrets.replicas", 2, "secrets.replicas", "2 nodes can lose no more", "1, 3, 5 or 7"),
-        ("prod", "secrets.kms", KEY, "secrets.kms.keyId", "'alias/mine': the environment makes the key", "none"),
+        (
+            "prod",
+            "secrets.kms",
+            {"keyId": "alias/mine"},
+            "secrets.kms.keyId",
+            "'alias/mine': the environment makes the key",
+            "none",
+        ),
         ("prod", "secrets.kms", {"region": "eu-west-3"}, "secrets.kms.region", "'eu-west-3': the", "none"),
         ("prod", "secrets.storageClass", "quick", "secrets.storageClass", "'quick' is no class", "fast"),
         ("prod", "observability.storageClass", "gp2", "observability.storageClass", "'gp2' is no class", "fast"),
         ("prod", "observability.storageClass", None, "observability.replicas", "2 without a storage class", "1, or"),
         ("prod", "observability.replicas", 4, "observability.replicas", "", ""),
         ("dev", "secrets.controllers", 0, "secrets.controllers", "", ""),
-        ("ecs", "layers", ["secrets"], "layers.0", "'secrets': aws.cluster.kind is ecs", "none"),
+        ("ecs", "layers", ["secrets"], "layers[0]", "'secrets': aws.cluster.kind is ecs", "none"),
         ("local", "secrets.kms", {"region": "eu-west-1"}, "secrets.kms.keyId", "is missing", "a key's id"),
         ("local", "secrets.kms", {"keyId": "mine"}, "secrets.kms.region", "is missing", "its own"),
     ],

@@ -143,7 +143,7 @@ def test_an_agent_without_a_service_fails(account: EmulatedAccount) -> None:
 
 AGENTS = {"acme": "acme/concierge", "globex": "globex/analyst"}
 # Its tenants, and how many resources it has at least: a rehearsal of half an environment would pass too.
-WHOLE = [("dev", ["acme"], 300), ("staging", [*AGENTS], 350), ("prod", [*AGENTS], 350), ("ecs", [*AGENTS], 200)]
+WHOLE = [("dev", ["acme"], 420), ("staging", [*AGENTS], 480), ("prod", [*AGENTS], 480), ("ecs", [*AGENTS], 200)]
 
 
 @pytest.mark.parametrize(("environment", "tenants", "least"), WHOLE)
@@ -151,7 +151,8 @@ def test_an_environment_is_rehearsed_whole(environment: str, tenants: list[str],
     seen = json.loads(succeeded(groundwork("rehearse", environment, "--json")))
     assert (seen["verdict"], seen["problems"]) == ("pass", [])
     resources = seen["resources"]
-    assert {environment, *(f"{environment}.{tenant}" for tenant in tenants)} <= set(resources)
+    layers = [] if environment == "ecs" else ["observability", "secrets"]
+    assert {environment, *(f"{environment}.{part}" for part in (*layers, *tenants))} == set(resources)
     assert sum(resources.values()) > least
     assert sorted(seen["agents"]) == [AGENTS[tenant] for tenant in tenants]
     assert set(seen["seconds"]) == {"up", "policies", "preview", "destroy"}
