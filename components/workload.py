@@ -31,6 +31,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudgetSpecArgs
+from pydantic import JsonValue
 
 from components.units import is_by_digest
 from groundwork.errors import UserError
@@ -41,6 +42,8 @@ LEAVE_SECONDS = 5
 SPARE_SECONDS = 5
 TMP_SIZE = "64Mi"
 LIVE, READY = "/healthz", "/readyz"
+# What nodes say of where they are.
+HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +120,8 @@ def pod_spec(args: ServerArgs) -> PodSpecArgs:
         containers=[_container(args), *(_beside(each) for each in args.beside)],
         volumes=[VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit=TMP_SIZE)), *args.volumes],
         topology_spread_constraints=[
-            _spread(args, "kubernetes.io/hostname"),
-            _spread(args, "topology.kubernetes.io/zone", strict=args.apart),
+            _spread(args, HOST),
+            _spread(args, ZONE, strict=args.apart),
         ],
     )
 
@@ -213,6 +216,19 @@ def _probe(how: str | Sequence[str], *, period: int, failures: int) -> ProbeArgs
         timeout_seconds=3,
         failure_threshold=failures,
     )
+
+
+def chart_spread(selector: Mapping[str, str]) -> list[JsonValue]:
+    """The same for the pods of a chart, as its values have it."""
+    return [
+        {
+            "maxSkew": 1,
+            "topologyKey": key,
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": dict(selector)},
+        }
+        for key in (HOST, ZONE)
+    ]
 
 
 def _spread(args: ServerArgs, key: str, *, strict: bool = False) -> TopologySpreadConstraintArgs:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from groundwork.console import Progress
     from local.paths import Paths
     from policies.rule import Resource
+    from stacks.settings import Settings
 
 app = typer.Typer(name="policy", help="Hold an environment to the policies.", no_args_is_help=True)
 
@@ -42,10 +43,10 @@ def check(
     from policies.report import write
     from stacks.preflight import check as check_settings
 
-    check_settings(environment)
+    settings = check_settings(environment)
     paths, shown = Paths.for_user(), progress()
     with shown.step(f"policies of {environment}"):
-        graphs = _graphs(environment, paths, shown)
+        graphs = _graphs(environment, settings, paths, shown)
         result = judge(
             environment,
             graphs,
@@ -56,8 +57,8 @@ def check(
     raise typer.Exit(result.verdict.outcome.exit_code)
 
 
-def _graphs(environment: str, paths: Paths, shown: Progress) -> Mapping[str, Sequence[Resource]]:
-    """The state of each stack of the environment that is up, or what the program asks for."""
+def _graphs(environment: str, settings: Settings, paths: Paths, shown: Progress) -> Mapping[str, Sequence[Resource]]:
+    """The state of each stack of the environment that is up, or what the program asks for: in AWS with its layers."""
     from local import record
     from policies.analysis import from_program, from_state
 
@@ -69,7 +70,10 @@ def _graphs(environment: str, paths: Paths, shown: Progress) -> Mapping[str, Seq
         return {stack: from_state(engine.exported(stack)) for stack in (environment, *engine.stacks_on(environment))}
     from stacks.graph import graph_of
 
-    return {environment: from_program(graph_of(environment))}
+    layers = settings.layers if settings.aws is not None else ()
+    return {
+        stack: from_program(graph_of(stack)) for stack in (environment, *(f"{environment}.{layer}" for layer in layers))
+    }
 
 
 @app.command(name="list")

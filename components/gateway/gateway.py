@@ -21,6 +21,7 @@ from components.labels import ROLE, platform_labels, pod_security
 from components.mesh import INJECTION, SIZED, Charts, Door, allow
 from components.mesh.istio import istio
 from components.mesh.names import GATEWAY_NAMESPACE, service_host
+from components.workload import chart_spread
 from groundwork.errors import UserError
 
 NAME = "gateway"
@@ -193,7 +194,7 @@ class Gateway(pulumi.ComponentResource):
                 "inject.istio.io/templates": f"gateway,{SIZED}",
                 "proxy.istio.io/config": json.dumps(self._proxy()),
             },
-            "topologySpreadConstraints": [_spread("kubernetes.io/hostname"), _spread("topology.kubernetes.io/zone")],
+            "topologySpreadConstraints": chart_spread(WORKLOAD),
             "service": {
                 "type": "NodePort" if args.behind_balancer else "LoadBalancer",
                 "annotations": notes,
@@ -257,13 +258,4 @@ def _redirect() -> Config:
             },
             {"name": "redirect", "redirect": {"scheme": "https", "redirectCode": 301}},
         ],
-    }
-
-
-def _spread(key: str) -> Config:
-    return {
-        "maxSkew": 1,
-        "topologyKey": key,
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": dict(WORKLOAD)},
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
@@ -61,16 +62,18 @@ def tenant(*egress: HostPort) -> Graph:
     return record(lambda: TenantMesh("acme", TenantMeshArgs(owner=OWNER, namespace="acme", egress=egress)))
 
 
+ASKED = Istiod(
+    image=ISTIOD,
+    proxy=PROXY,
+    plane=ControlPlane(leaf_ttl=timedelta(hours=1)),
+    authorizer=HostPort(host="authorizer.example", port=9000),
+    mode="sidecar",
+    simulated=False,
+)
+
+
 def values(mode: Literal["sidecar", "ambient"] = "sidecar", *, simulated: bool = False) -> dict[str, object]:
-    asked = Istiod(
-        image=ISTIOD,
-        proxy=PROXY,
-        plane=ControlPlane(leaf_ttl=timedelta(hours=1)),
-        authorizer=HostPort(host="authorizer.example", port=9000),
-        mode=mode,
-        simulated=simulated,
-    )
-    return dict(istiod_values(asked))
+    return dict(istiod_values(replace(ASKED, mode=mode, simulated=simulated)))
 
 
 def test_the_whole_mesh_is_strict_and_refuses_what_no_policy_allows() -> None:
@@ -80,6 +83,16 @@ def test_the_whole_mesh_is_strict_and_refuses_what_no_policy_allows() -> None:
     assert found["PeerAuthentication"].at("spec") == {"mtls": {"mode": "STRICT"}}
     assert found["AuthorizationPolicy"].at("spec") in ({}, None)
     assert at(values(), "meshConfig", "outboundTrafficPolicy", "mode") == "REGISTRY_ONLY"
+
+
+def test_several_of_istiod_are_spread_and_one_is_put_where_there_is_room() -> None:
+    several = istiod_values(replace(ASKED, plane=ControlPlane(replicas=2)))
+    constraints = at(several, "topologySpreadConstraints")
+    assert isinstance(constraints, list)
+    assert [each["topologyKey"] for each in constraints] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    assert {at(each, "labelSelector", "matchLabels", "app") for each in constraints} == {"istiod"}
+    assert at(several, "pdb", "maxUnavailable") == 1
+    assert at(istiod_values(ASKED), "topologySpreadConstraints") == []
 
 
 def test_istiods_namespace_is_restricted_where_the_nodes_have_the_plugin() -> None:

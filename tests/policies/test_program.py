@@ -76,8 +76,9 @@ def test_a_chart_whose_objects_are_not_there_is_named() -> None:
 
 def test_an_environment_in_aws_breaks_nothing_that_stops_before_it_is_up() -> None:
     allowed = Exceptions.read(today=NONE.today)
-    for environment in ("dev", "staging", "prod", "ecs"):
-        found = Findings.of(from_program(graph_of(environment)), allowed)
+    layers = [f"{environment}.{layer}" for environment in ("dev", "prod") for layer in ("observability", "secrets")]
+    for stack in ("dev", "staging", "prod", "ecs", *layers):
+        found = Findings.of(from_program(graph_of(stack)), allowed)
         assert [(each.rule.id, each.urn, each.message) for each in found.stopping] == []
         # Keys of this stack that encrypt, groups, topics, roles and a bucket by their names: AWS tells these.
         assert {each.partition(" of ")[0] for each in found.unseen} <= {
