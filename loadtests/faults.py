@@ -192,11 +192,11 @@ def _is_tenants(namespace: str) -> bool:
     return TENANT in _labels(here().get("namespace", namespace) or {})
 
 
-def _labels(found: Mapping[str, object]) -> Mapping[str, object]:
+def _labels(found: Mapping[str, object]) -> set[str]:
     match found:
         case {"metadata": {"labels": {**labels}}}:
-            return labels
-    return {}
+            return {str(name) for name in labels}
+    return set()
 
 
 def _selector(app: str) -> str:
