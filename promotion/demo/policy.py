@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from groundwork.errors import ExitCode, UserError
-from groundwork.verdict import Verdict
 from local.paths import CHECKOUT
 from promotion.bill import PARTS, Bill, hashes
 
 if TYPE_CHECKING:
-    from policies.gate import Tools
+    from policies.gate import Result, Tools
 
 
-def judge_bill(bill: Bill, tree: Path, stacks: Sequence[str], place: str, tools: Tools) -> Verdict:
+def judge_bill(bill: Bill, tree: Path, stacks: Sequence[str], place: str, tools: Tools) -> Result:
     """Pack, admission's rules and checkov on the programs of some stacks. `tree`: the work tree of the bill's commit.
 
     It is this process's program that is run, and must be the bill's. Raises UserError where it is not.
@@ -33,4 +32,4 @@ def judge_bill(bill: Bill, tree: Path, stacks: Sequence[str], place: str, tools:
             what=f"the bill has another program or other policies than this checkout: {wrong[0]}", code=ExitCode.ERROR
         )
     graphs = {stack: from_program(graph_of(stack, tree)) for stack in stacks}
-    return judge(place, graphs, tools=tools, exceptions=Exceptions.read(), about={BILL: bill.digest}).verdict
+    return judge(place, graphs, tools=tools, exceptions=Exceptions.read(), about={BILL: bill.digest})

@@ -187,7 +187,10 @@ class Here:
         with self.progress.step("policies on what the bill's program asks for"):
             # The checkout's other files are no part of what is moved: `groundwork policy check` looks at them.
             tools = replace(Tools.of(self.paths.cache, self.progress), checkout=None)
-            return judge_bill(bill, tree, PLACES, place, tools)
+            found = judge_bill(bill, tree, PLACES, place, tools)
+        for line in found.refusals[:1]:
+            self.progress.say(f"    {line}")
+        return found.verdict
 
     def _load(self, place: str, digest: str) -> Verdict:
         from loadtests.execute import Request, execute

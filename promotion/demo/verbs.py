@@ -74,7 +74,7 @@ def demo(
 def _scene(chapters: Sequence[Chapter], paths: Paths, shown: Progress, *, keep: bool) -> Iterator[Here]:
     """What an earlier demo left goes first; what this one makes goes in the end, whatever happened."""
     from promotion.demo.chapters import places
-    from promotion.demo.scene import Here, require_node, strike
+    from promotion.demo.scene import Here, folder, require_node, strike
 
     require_node(paths)
     strike(paths, shown)
@@ -83,10 +83,10 @@ def _scene(chapters: Sequence[Chapter], paths: Paths, shown: Progress, *, keep: 
         shown.say("\nThe agent as it is at first, signed by alice, put where it is to be changed")
         scene.set_up(places(chapters, scene.moves))
         yield scene
-        if keep:
-            shown.say(f"kept: {scene.home} and the tenants demo-…; groundwork demo --remove takes them away")
     finally:
-        if not keep:
+        if keep:
+            shown.say(f"\nkept: {folder(paths)}, tenants demo-…; groundwork demo --remove takes all of it away")
+        else:
             shown.say("\nRemoving what the demo has made")
             strike(paths, shown)
 
