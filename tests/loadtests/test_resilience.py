@@ -89,8 +89,8 @@ def test_they_touch_only_what_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
             kill_pod(name, "anything")
 
 
-def name_of(found: Mapping[str, object]) -> object:
-    metadata = found["metadata"]
+def name_of(found: object) -> object:
+    metadata = found["metadata"] if isinstance(found, Mapping) else None
     return metadata["name"] if isinstance(metadata, Mapping) else None
 
 
