@@ -12,7 +12,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from components.labels import TENANT
 from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
 from local.cluster import Cluster
@@ -21,8 +20,9 @@ from local.paths import Paths
 
 MARK = "groundwork-fault"
 SETTLED_SECONDS = 180
-# What all tenants share and that experiments may touch; tenants' own namespaces are known by their label.
-SHARED = ("groundwork-gateway", "groundwork-domains", "istio-system")
+# Those of the demo (promotion/demo) are there while it runs, and have nothing in them otherwise.
+TENANTS = ("acme", "globex", "demo-dev", "demo-staging", "demo-prod")
+OURS = (*TENANTS, "groundwork-gateway", "groundwork-domains", "istio-system")
 
 
 def here() -> Cluster:
@@ -32,11 +32,6 @@ def here() -> Cluster:
 
     paths = Paths.for_user()
     return cluster_of(record.require(paths), paths)
-
-
-def ours() -> list[str]:
-    """The namespaces that experiments may touch: tenants', and some of what all share."""
-    return [*(_name(each) for each in here().items("namespaces") if TENANT in _labels(each)), *SHARED]
 
 
 def kill_pod(namespace: str, app: str, count: int = 1) -> list[str]:
@@ -128,7 +123,7 @@ def all_settled(seconds: int = SETTLED_SECONDS) -> bool:
     """Whether nothing of a fault is left: Deployments have all they want, the node's services run, links are whole."""
     services = [file.stem for file in Path("/etc/groundwork/services").glob("*.conf")]
     return (
-        all(settled(namespace, seconds) for namespace in ours())
+        all(settled(namespace, seconds) for namespace in OURS)
         and all(service_runs(name) for name in services)
         and packets_pass("acme", "concierge")
     )
@@ -160,7 +155,7 @@ def declared() -> dict[str, str]:
     """
     cluster = here()
     found = {}
-    for namespace in ours():
+    for namespace in OURS:
         scaled = {_target(each) for each in cluster.items("horizontalpodautoscalers", namespace)}
         for each in cluster.items("deployments", namespace):
             name, spec = _name(each), each.get("spec")
@@ -182,21 +177,8 @@ def supervisord() -> Supervisord:
 
 
 def _ours(namespace: str) -> None:
-    if namespace not in SHARED and not _is_tenants(namespace):
-        raise UserError(
-            what=f"experiments do not touch namespace {namespace}", allowed=f"a tenant's, {', '.join(SHARED)}"
-        )
-
-
-def _is_tenants(namespace: str) -> bool:
-    return TENANT in _labels(here().get("namespace", namespace) or {})
-
-
-def _labels(found: Mapping[str, object]) -> set[str]:
-    match found:
-        case {"metadata": {"labels": {**labels}}}:
-            return {str(name) for name in labels}
-    return set()
+    if namespace not in OURS:
+        raise UserError(what=f"experiments do not touch namespace {namespace}", allowed=", ".join(OURS))
 
 
 def _selector(app: str) -> str:

@@ -46,7 +46,7 @@ def demo(
     """
     from local.paths import Paths
     from promotion.demo.chapters import chosen
-    from promotion.demo.scene import strike, turn
+    from promotion.demo.scene import require_node, strike, turn
 
     paths, shown = Paths.for_user(), progress()
     if remove:
@@ -54,6 +54,7 @@ def demo(
             print("removed" if strike(paths, shown) else "there was nothing to remove")
         return
     chapters = chosen(only or [])
+    require_node(paths)
     began = time.monotonic()
     with turn(paths), _scene(chapters, paths, shown, keep=keep) as scene:
         steps = _told(chapters, scene, shown)
@@ -74,9 +75,8 @@ def demo(
 def _scene(chapters: Sequence[Chapter], paths: Paths, shown: Progress, *, keep: bool) -> Iterator[Here]:
     """What an earlier demo left goes first; what this one makes goes in the end, whatever happened."""
     from promotion.demo.chapters import places
-    from promotion.demo.scene import Here, folder, require_node, strike
+    from promotion.demo.scene import Here, folder, strike
 
-    require_node(paths)
     strike(paths, shown)
     try:
         scene = Here.build(paths, shown)
