@@ -21,13 +21,16 @@ from groundwork.errors import ExitCode, UserError
 from groundwork.files import write_atomically
 from groundwork.verdict import Check, Outcome, Verdict
 from local import record
+from local.answer import AgentRow, ask_all
+from local.layers import Layers
 from local.paths import CHECKOUT, Paths
 from local.record import Way
+from local.up import cluster_of, operator_of, require_up
 from promotion.audit import Log
 from promotion.bill import KIND
 from promotion.demo.chapters import APPROVER, AUTHOR, DEV, PIPELINE, PROD, STAGING, Chapter, short
 from promotion.demo.policy import judge_bill
-from promotion.demo.repository import Repository, agent
+from promotion.demo.repository import AGENT, Repository, agent
 from promotion.evidence import APPROVAL, BILL, EVIDENCE, Approval, Evidence
 from promotion.here import LocalApplier, work_tree
 from promotion.making import built_images, make_bill
@@ -35,6 +38,7 @@ from promotion.moving import Mover, Outcomes
 from promotion.office import PROMOTED, Office
 from promotion.settings import Move, read_moves
 from promotion.signing import Keys, Principal, Role, Signer, Trust
+from stacks.settings import from_file, settings_file
 
 HERE = Path(__file__).parent
 CLERK = "audit"
@@ -114,9 +118,16 @@ class Here:
         Raises UserError.
         """
         digest = self._signed(self.repository.begin())
+        made, settings = require_up(ENVIRONMENT, self.paths), from_file(settings_file(ENVIRONMENT, CHECKOUT))
+        cluster = cluster_of(made, self.paths)
+        beside = Layers(settings, made, cluster, self.paths, self.progress)
+        beside.bring([place.partition(".")[2] for place in places])
         for place in places:
             self.mover.applier.apply(place, self.office.bill(digest)[0])
             self.office.record(_now(), PROMOTED, PIPELINE, place, bill=digest, first="nothing to compare with")
+        if places and made.way is not Way.SIMULATED:
+            beside.allow()
+            ask_all([_row(place, settings.domain) for place in places], cluster, self.progress)
 
     def bill(self, chapter: Chapter) -> str:
         """See `Scene`."""
@@ -228,7 +239,6 @@ def moves() -> list[Move]:
 
 def require_node(paths: Paths) -> None:
     """Raise UserError unless the environment is up on a real node, and nobody has tenants of the demo's names."""
-    from local.up import require_up
     from stacks.tenant_settings import known_tenants
 
     if require_up(ENVIRONMENT, paths).way is Way.SIMULATED:
@@ -261,7 +271,6 @@ def turn(paths: Paths) -> Iterator[None]:
 def strike(paths: Paths, progress: Progress) -> bool:
     """Remove all that a demo has made, on the node and here; whether there was anything. Can be run again."""
     from local.tenants.life import Tenants
-    from local.up import operator_of
 
     made, there = record.read(paths), folder(paths).exists()
     if made is not None and made.stack == ENVIRONMENT:
@@ -272,6 +281,11 @@ def strike(paths: Paths, progress: Progress) -> bool:
             Tenants(environment=ENVIRONMENT, paths=paths, progress=progress).delete(names, keep_folder=True)
     shutil.rmtree(folder(paths), ignore_errors=True)
     return there
+
+
+def _row(place: str, domain: str) -> AgentRow:
+    tenant, name = place.partition(".")[2], AGENT.stem
+    return AgentRow(tenant=tenant, agent=name, tier="standard", address=f"https://{tenant}.{domain}/agents/{name}")
 
 
 def _plan(name: str) -> str:

@@ -232,7 +232,12 @@ class Applied(Place):
         self.now = bill.digest
 
 
-def test_keys_and_log_are_the_demos_own(tmp_path: Path) -> None:
+def record_of(way: Way) -> Record:
+    return Record(way=way, stack="local", kubeconfig=Path("kubeconfig"))
+
+
+def test_keys_and_log_are_the_demos_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scenes, "require_up", lambda *_: record_of(Way.SIMULATED))
     paths = paths_in(tmp_path)
     paths.data.mkdir()
     paths.image_digests.write_text(json.dumps(IMAGES), "utf-8")
@@ -339,14 +344,10 @@ def test_what_is_to_be_kept_stays(stage: Stage, capsys: pytest.CaptureFixture[st
 
 
 def test_a_simulated_node_and_tenants_of_the_same_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def up(way: Way) -> None:
-        made = Record(way=way, stack="local", kubeconfig=Path("kubeconfig"))
-        monkeypatch.setattr("local.up.require_up", lambda *_: made)
-
-    up(Way.SIMULATED)
+    monkeypatch.setattr(scenes, "require_up", lambda *_: record_of(Way.SIMULATED))
     with pytest.raises(UserError, match="simulated"):
         scenes.require_node(paths_in(Path("/nowhere")))
-    up(Way.REAL)
+    monkeypatch.setattr(scenes, "require_up", lambda *_: record_of(Way.REAL))
     scenes.require_node(paths_in(Path("/nowhere")))
     monkeypatch.setattr("stacks.tenant_settings.known_tenants", lambda _: ["acme", "demo-dev"])
     with pytest.raises(UserError, match="demo-dev"):
