@@ -7,6 +7,7 @@ from dataclasses import dataclass
 TENANT = "groundwork/tenant"
 AGENT = "groundwork/agent"
 ROLE = "groundwork/role"
+TIER = "groundwork/tier"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ def labels(owner: Owner, *, agent: str | None = None, tier: str | None = None) -
     if agent is not None:
         common |= {"app.kubernetes.io/name": agent, "app.kubernetes.io/component": "agent", AGENT: agent}
     if tier is not None:
-        common["groundwork/tier"] = tier
+        common[TIER] = tier
     return common
 
 

@@ -20,7 +20,9 @@ from local.paths import Paths
 
 MARK = "groundwork-fault"
 SETTLED_SECONDS = 180
-OURS = ("acme", "globex", "groundwork-gateway", "groundwork-domains", "istio-system")
+# Those of the demo (promotion/demo) are there while it runs, and have nothing in them otherwise.
+TENANTS = ("acme", "globex", "demo-dev", "demo-staging", "demo-prod")
+OURS = (*TENANTS, "groundwork-gateway", "groundwork-domains", "istio-system")
 
 
 def here() -> Cluster:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,7 +44,7 @@ def read_keys(file: Path) -> dict[str, str]:
 
 @contextmanager
 def of_environment(plan: Plan, environment: str) -> Iterator[Target]:
-    """The environment that is up on this machine, through its gateway on 127.0.0.1.
+    """The environment that is up on this machine, or one tenant of it, through its gateway on 127.0.0.1.
 
     Each of the plan's users gets an API key for its one agent, which lasts as long as the run and is deleted after it.
     Raises UserError where the environment is not up, or has no such agent.
@@ -52,16 +52,13 @@ def of_environment(plan: Plan, environment: str) -> Iterator[Target]:
     from local.front_door import GATEWAY, authority
     from local.paths import Paths
     from local.up import cluster_of, require_up
-    from stacks.preflight import check, check_tenant
+    from stacks.preflight import check
 
     paths = Paths.for_user()
-    cluster = cluster_of(require_up(environment, paths), paths)
-    domain = check(environment).domain
-    tiers = {
-        (users.tenant, manifest.name): manifest.spec.tier
-        for users in plan.users
-        for manifest in check_tenant(environment, users.tenant).agents
-    }
+    stack = environment.partition(".")[0]
+    cluster = cluster_of(require_up(stack, paths), paths)
+    domain = check(stack).domain
+    tiers = _tiers(cluster, {users.tenant for users in plan.users})
     life = timedelta(seconds=plan.seconds) + plan.timeout + timedelta(minutes=10)
     made: list[tuple[str, str]] = []
     try:
@@ -82,6 +79,19 @@ def of_environment(plan: Plan, environment: str) -> Iterator[Target]:
 
         for tenant, name in made:
             cluster.delete(f"apikeys.{GROUP}", name, tenant)
+
+
+def _tiers(cluster: Cluster, tenants: Iterable[str]) -> dict[tuple[str, str], str]:
+    """Tenant and agent → its tier, as what runs says: a tenant may have been moved from another checkout than this."""
+    from components.labels import AGENT, TIER
+
+    found: dict[tuple[str, str], str] = {}
+    for tenant in sorted(tenants):
+        for each in cluster.items("deployments", tenant):
+            match each:
+                case {"metadata": {"labels": {**labels}}} if AGENT in labels:
+                    found[tenant, str(labels[AGENT])] = str(labels.get(TIER))
+    return found
 
 
 def _make_key(cluster: Cluster, users: Users, life: timedelta) -> tuple[str, str]:

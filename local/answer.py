@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from groundwork.console import Progress
 from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
+from local.cluster import Cluster
 from local.front_door import FrontDoor, front_door
 from local.paths import Paths
 from local.record import Way
@@ -62,10 +63,15 @@ def first_answer(outcome: Outcome, paths: Paths, progress: Progress) -> list[Ans
     rows = [row for row in agents(outcome.outputs) if row.state == "up"]
     if outcome.record.way is not Way.REAL or not rows:
         return []
+    return ask_all(rows, cluster_of(outcome.record, paths), progress)
+
+
+def ask_all(rows: Sequence[AgentRow], cluster: Cluster, progress: Progress) -> list[Answer]:
+    """Ask agents one question each. Raises UserError as `first_answer` does."""
     answers = []
     with progress.step("asking the agents") as step:
         step.update("waiting for the certificate authority")
-        with front_door(cluster_of(outcome.record, paths), [row.tenant for row in rows]) as door:
+        with front_door(cluster, [row.tenant for row in rows]) as door:
             for row in rows:
                 step.update(f"{row.tenant}/{row.agent}")
                 answers.append(_ask(row, door))

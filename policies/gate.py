@@ -126,8 +126,12 @@ def judge(
     *,
     tools: Tools | None,
     exceptions: Exceptions,
+    about: Mapping[str, str] | None = None,
 ) -> Result:
-    """Hold the stacks of an environment to every policy. `tools`: what else is asked; None leaves it at the pack."""
+    """Hold the stacks of an environment to every policy. `tools`: what else is asked; None leaves it at the pack.
+
+    `about`: what else the verdict speaks about, such as a bill.
+    """
     whole = [each for graph in graphs.values() for each in graph]
     stages = [_pack(graphs, exceptions)]
     if tools is not None and objects_of(whole):
@@ -137,10 +141,10 @@ def judge(
     every = tools is not None and not any(stage.unseen for stage in stages)
     stages.append(_exceptions(stages, exceptions, environment, every_stage=every))
     verdict = Verdict.of(
-        "policies",
+        "policy",
         environment,
         dt.datetime.now(dt.UTC),
-        {"policies": _digest(), "exceptions": hashlib.sha256(FILE.read_bytes()).hexdigest()},
+        {"policies": _digest(), "exceptions": hashlib.sha256(FILE.read_bytes()).hexdigest()} | dict(about or {}),
         [stage.check() for stage in stages],
     )
     return Result(stages=stages, verdict=verdict)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from groundwork.console import Progress
 from groundwork.errors import ExitCode, UserError
@@ -30,10 +31,14 @@ BEGIN_SECONDS, SPARE_SECONDS, PATIENCE_SECONDS = 180.0, 5.0, 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class LoadAnalyser:
-    """Sends a plan's load while an environment is changed. See `Analyser`."""
+    """Sends a plan's load while an environment is changed. See `Analyser`.
+
+    `runs`: where load runs are kept, if not where this user's own are.
+    """
 
     paths: Paths
     progress: Progress
+    runs: Path | None = None
 
     @contextmanager
     def watching(self, environment: str, bill: str, plan: str) -> Iterator[LoadRun]:
@@ -145,7 +150,7 @@ class LoadRun:
 
     def _run(self) -> None:
         try:
-            store = Store(self._analyser.paths.data / "load")
+            store = Store(self._analyser.runs or self._analyser.paths.data / "load")
             execute(self._wanted, store, self._analyser.progress, self.measured)
         except UserError as error:
             self._error = error

@@ -42,14 +42,18 @@ def order(name: str, command: str) -> None:
 
 
 def running_bill(bill: str, environment: str) -> str:
-    """The digest of a bill, where an environment of this machine runs just its images. Raises UserError."""
+    """The digest of a bill, where an environment of this machine, or one tenant of it, runs just its images.
+
+    Raises UserError.
+    """
     from local.paths import Paths
     from local.up import cluster_of, require_up
     from promotion.here import running_images
 
     found, _ = office().bill(bill)
     paths = Paths.for_user()
-    wrong = found.differences(running_images(cluster_of(require_up(environment, paths), paths), found))
+    name, _, tenant = environment.partition(".")
+    wrong = found.differences(running_images(cluster_of(require_up(name, paths), paths), found, tenant or None))
     if wrong:
         raise UserError(what=f"what runs is not the bill: {'; '.join(wrong)}", where=environment, code=ExitCode.FAIL)
     return found.digest

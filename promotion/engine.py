@@ -1,6 +1,6 @@
 """`pulumi up` of one environment, its layers and its tenants, and nothing else: no tools, no node, no image is made.
 
-    python -m promotion.engine ENVIRONMENT [all|platform|tenants|routes]
+    python -m promotion.engine ENVIRONMENT[.TENANT] [all|platform|tenants|routes]
 
 Run in a work tree, it is that tree's program and that tree's settings that are applied.
 """
@@ -15,14 +15,20 @@ from local.engine.operation import Operation
 from local.paths import Paths
 from local.up import operator_of, require_up, tenants_of, told_first
 from promotion.shift import Part
-from stacks.preflight import check
+from stacks.preflight import check, check_tenant
 
 
-def main(environment: str, part: Part = Part.ALL) -> None:
-    """Raises UserError where the engine fails."""
+def main(place: str, part: Part = Part.ALL) -> None:
+    """Of a tenant alone, all is its own stack. Raises UserError where the engine fails."""
     paths = Paths.for_user()
+    environment, _, tenant = place.partition(".")
     settings = check(environment)
     operator = operator_of(require_up(environment, paths), paths, PlainProgress())
+    operation = Operation.ROUTE if part is Part.ROUTES else Operation.UP
+    if tenant:
+        check_tenant(environment, tenant)
+        operator.run(operation, place)
+        return
     if part in {Part.ALL, Part.PLATFORM}:
         told = told_first(operator, environment, settings.layers)
         operator.run_all(Operation.UP, told)
@@ -30,7 +36,6 @@ def main(environment: str, part: Part = Part.ALL) -> None:
         layers = [f"{environment}.{layer}" for layer in settings.layers]
         operator.run_all(Operation.UP, [layer for layer in layers if layer not in told])
     if part is not Part.PLATFORM:
-        operation = Operation.ROUTE if part is Part.ROUTES else Operation.UP
         operator.run_all(operation, tenants_of(operator, environment, settings.tenants))
 
 

@@ -31,9 +31,10 @@ class Shares:
 
 @dataclass(frozen=True, kw_only=True)
 class Gateways:
-    """The gateway's pods of a cluster."""
+    """The gateway's pods of a cluster. `namespace`: whose routes are meant, where not all tenants'."""
 
     cluster: Cluster
+    namespace: str | None = None
 
     def shared(self) -> Shares:
         """Where routes share requests out, as declared. Raises UserError."""
@@ -60,7 +61,8 @@ class Gateways:
     def _shared(self) -> dict[str, list[dict[str, int]]]:
         """VirtualService → those of its routes that lead to more than one Service."""
         found = {
-            _named(each): [route for route in _routes(each) if len(route) > 1] for each in self.cluster.items(KINDS)
+            _named(each): [route for route in _routes(each) if len(route) > 1]
+            for each in self.cluster.items(KINDS, self.namespace)
         }
         return {owner: routes for owner, routes in found.items() if routes}
 

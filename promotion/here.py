@@ -33,8 +33,9 @@ APPLY_SECONDS, RUNNING_SECONDS = 1800.0, 90.0
 class LocalApplier:
     """Runs the engine on the environment and its tenants, from a work tree at the bill's commit. See `Applier`.
 
+    An environment's tenant (`local.acme`) is moved alone: what all tenants share stays as it is.
     `signed`: a bill, by its digest, as it was signed; `principals`: the file that says who may; `checkout`: has the
-    commits of bills.
+    commits of bills; `trees`: where their work trees are, if not where this user's own are.
     """
 
     paths: Paths
@@ -42,6 +43,7 @@ class LocalApplier:
     signed: Callable[[str], Signed]
     principals: Path
     checkout: Path = CHECKOUT
+    trees: Path | None = None
 
     def apply(self, environment: str, bill: Bill) -> None:
         """See `Applier`. Without candidates, Deployments roll: the new pod is ready before an old one goes."""
@@ -54,7 +56,10 @@ class LocalApplier:
 
     def shift(self, environment: str, serving: Bill, bill: Bill, percents: Sequence[int]) -> Iterator[Stage]:
         """See `Applier`."""
+        _, _, tenant = environment.partition(".")
         for stage in forward(percents):
+            if tenant and stage.part is Part.PLATFORM:
+                continue
             self._run(environment, bill, stage, serving)
             if stage.settled:
                 self._wait(environment, self._gateways(environment).shared())
@@ -63,7 +68,7 @@ class LocalApplier:
 
     def _run(self, environment: str, bill: Bill, stage: Stage, serving: Bill | None) -> None:
         """The engine on a stage, with the bill's program, settings and images. `serving`: whom it is to replace."""
-        trees = self.paths.data / "promotion" / "trees"
+        trees = self.trees or self.paths.data / "promotion" / "trees"
         rollout = None
         # What all tenants share hears of both bills too: admission lets the images of both run.
         if serving is not None and (stage.percent is not None or stage.part is Part.PLATFORM):
@@ -73,7 +78,7 @@ class LocalApplier:
             )
         tree = work_tree(self.checkout, trees, bill.source)
         proof = self._proof([bill] if rollout is None or serving is None else [bill, serving])
-        pin_images(tree / f"Pulumi.{environment}.yaml", bill, proof, rollout)
+        pin_images(tree / f"Pulumi.{environment.partition('.')[0]}.yaml", bill, proof, rollout)
         with self.progress.step(f"{environment}: {bill.digest[:19]}: {stage}"):
             done = subprocess.run(
                 [sys.executable, "-m", "promotion.engine", environment, stage.part],
@@ -96,19 +101,28 @@ class LocalApplier:
 
     def _hold(self, environment: str, bill: Bill) -> None:
         """Wait until nothing else runs than the bill says: pods that go are still named for a moment."""
-        cluster = cluster_of(require_up(environment, self.paths), self.paths)
-        if not wait_until(lambda: not bill.differences(running_images(cluster, bill)), RUNNING_SECONDS):
-            wrong = bill.differences(running_images(cluster, bill))
+        if not wait_until(lambda: not self._differences(environment, bill), RUNNING_SECONDS):
+            wrong = self._differences(environment, bill)
             raise UserError(
                 what=f"what runs is not the bill: {'; '.join(wrong)}", where=environment, code=ExitCode.FAIL
             )
 
-    def _gateways(self, environment: str) -> Gateways:
-        return Gateways(cluster=cluster_of(require_up(environment, self.paths), self.paths))
+    def _differences(self, place: str, bill: Bill) -> list[str]:
+        cluster, tenant = self._where(place)
+        return bill.differences(running_images(cluster, bill, tenant))
+
+    def _gateways(self, place: str) -> Gateways:
+        cluster, tenant = self._where(place)
+        return Gateways(cluster=cluster, namespace=tenant)
+
+    def _where(self, place: str) -> tuple[Cluster, str | None]:
+        """The cluster, and the one tenant's namespace where the place is one."""
+        environment, _, tenant = place.partition(".")
+        return cluster_of(require_up(environment, self.paths), self.paths), tenant or None
 
     def _wait(self, environment: str, wanted: Shares) -> None:
         # On a simulated node no gateway runs that could know anything.
-        if require_up(environment, self.paths).way is not Way.SIMULATED:
+        if require_up(environment.partition(".")[0], self.paths).way is not Way.SIMULATED:
             self._gateways(environment).wait(wanted)
 
 
@@ -143,14 +157,14 @@ def pin_images(file: Path, bill: Bill, proof: BillsSettings, rollout: Rollout | 
     write_atomically(file, yaml.safe_dump(document, sort_keys=False))
 
 
-def running_images(cluster: Cluster, bill: Bill) -> dict[str, str]:
-    """Image name → what runs, as declared by the pods: the one reference, or all that there are.
+def running_images(cluster: Cluster, bill: Bill, namespace: str | None = None) -> dict[str, str]:
+    """Image name → what runs, as declared by the pods, of one namespace or all: the one reference, or all there are.
 
     An image of the bill that no pod has is left as the bill says: it is not in use.
     """
     by_repository = {reference.partition("@")[0]: name for name, reference in bill.images.items()}
     found: dict[str, set[str]] = {}
-    for pod in cluster.items("pods"):
+    for pod in cluster.items("pods", namespace):
         for reference in _references(pod):
             name = by_repository.get(reference.partition("@")[0].partition(":")[0])
             if name is not None:

@@ -183,11 +183,13 @@ class Mover:
         self.office.record(self.now(), PROMOTED, journal.by, journal.environment, bill=bill.digest)
         return Outcomes(state=journal.state, bill=bill.digest, verdict=verdict)
 
-    def _watched(self, journal: Journal, bill: Bill, shift: Shift, analysis: Analysis) -> tuple[Journal, str, Verdict]:
+    def _watched(
+        self, journal: Journal, bill: Bill, shift: Shift | None, analysis: Analysis
+    ) -> tuple[Journal, str, Verdict]:
         """Apply, and what callers noticed when it ended: after the last stage, or in one that they did not like."""
         environment = journal.environment
-        if journal.previous is None or journal.previous == bill.digest:
-            # Nothing to shift from: there is no other version, or none that anybody wrote down.
+        if shift is None or journal.previous is None or journal.previous == bill.digest:
+            # Not wanted, or nothing to shift from: there is no other version, or none that anybody wrote down.
             self.applier.apply(environment, bill)
         else:
             serving, _ = self.office.bill(journal.previous)

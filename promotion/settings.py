@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from components.documents import DocumentError, StrictModel, read_document, read_text
 from components.problems import as_user_error
@@ -17,6 +17,19 @@ from loadtests.limits import Limit, Rule, parse
 CHECKOUT = "checkout"
 HERE = Path(__file__).parent
 Gate = Literal["policy", "preview", "rehearsal", "load", "resilience", "budget"]
+
+
+def _place(value: str) -> str:
+    try:
+        for part in value.split(".", 1):
+            TypeAdapter[str](Name).validate_python(part)
+    except ValidationError:
+        raise refusal(f"{value!r} is no environment and no tenant of one", "local, or local.acme") from None
+    return value
+
+
+# An environment, or one tenant of it, as their stacks are called.
+Place = Annotated[str, AfterValidator(_place)]
 
 
 class Shift(StrictModel):
@@ -54,19 +67,19 @@ class Shift(StrictModel):
 
 
 class Move(StrictModel):
-    """One way that bills go. `origin`: an environment, or `checkout` for a new bill.
+    """One way that bills go. `origin`, `target`: an environment, or one tenant of it; `checkout` for a new bill.
 
     `gates`: gate → how old its evidence may be, measured in `origin`; for a new bill in the gate's own environment.
     `soak`: how long the bill has been in `origin`. `analysis`: the load plan that runs while and after it is applied.
-    `shift`: how its agents get the requests.
+    `shift`: how its agents get the requests; null: at once, each agent's pods one after the other.
     """
 
-    origin: Name
-    target: Name
+    origin: Place
+    target: Place
     gates: dict[Gate, Duration]
     soak: Duration = timedelta(0)
     analysis: str
-    shift: Shift = Shift()
+    shift: Shift | None = Shift()
 
     @model_validator(mode="after")
     def _needs_something(self) -> Move:

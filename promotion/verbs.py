@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from groundwork.console import print_columns, progress
 from groundwork.errors import ExitCode, UserError
 from promotion import desk
+from promotion.demo.verbs import demo
 from promotion.desk import As, BillName, Json
 from promotion.record_verbs import audit, bills, evidence, principals
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add this folder's verbs to the command line."""
-    for verb in (approve, override, promote, rollback):
+    for verb in (approve, override, promote, rollback, demo):
         app.command()(verb)
     for name, group in (("bill", bills), ("evidence", evidence), ("principal", principals), ("audit", audit)):
         app.add_typer(group, name=name)

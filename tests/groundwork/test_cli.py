@@ -13,7 +13,7 @@ from groundwork.errors import ExitCode
 
 VERBS = [
     "up", "preview", "down", "doctor", "kubeconfig", "env", "images", "toolchain",
-    "agent", "tenant", "key", "domain", "mesh",
+    "agent", "tenant", "key", "domain", "mesh", "demo",
 ]  # fmt: skip
 
 
