@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from components.observability.names import NAMESPACE
 from groundwork.waiting import wait_until
-from loadtests.faults import process_of
+from loadtests.faults.ground import process_of
 from tests.cluster.node import SETTINGS, kubectl
 
 # Prometheus alone takes 128 MiB at once for the head of its database.

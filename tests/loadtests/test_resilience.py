@@ -70,14 +70,6 @@ def test_our_experiments_can_be_run(name: str) -> None:
     assert found.recovery < longest, "the load lasts long enough to see it"
 
 
-def test_they_touch_only_what_is_ours() -> None:
-    from loadtests.faults import OURS, kill_pod
-
-    assert "kube-system" not in OURS
-    with pytest.raises(UserError, match="do not touch"):
-        kill_pod("kube-system", "anything")
-
-
 @pytest.mark.parametrize("part", ["extensions", "rollbacks", "steady-state-hypothesis", "method"])
 def test_an_experiment_without_a_part_is_refused(tmp_path: Path, part: str) -> None:
     file = written(tmp_path)
