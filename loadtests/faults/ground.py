@@ -27,12 +27,16 @@ _STATES = Path("/run/groundwork/runc/k8s.io")
 
 @dataclass(frozen=True, kw_only=True)
 class Pod:
-    """A pod. `containers`: name → id of each that runs, the pod's own first, then those that stand by it."""
+    """A pod. `containers`: name → id of each that runs, the pod's own first, then those that stand by it.
+
+    `ready`: the names of those that are.
+    """
 
     name: str
     namespace: str
     uid: str
     containers: Mapping[str, str]
+    ready: frozenset[str]
 
 
 def here() -> Cluster:
@@ -65,7 +69,8 @@ def pods(namespace: str, app: str | None = None) -> list[Pod]:
                 continue
             case {"metadata": {"name": str(name), "uid": str(uid)}, "status": Mapping() as status}:
                 if app is None or _app(each) == app:
-                    found.append(Pod(name=name, namespace=namespace, uid=uid, containers=_running(status)))
+                    running, ready = _running(status)
+                    found.append(Pod(name=name, namespace=namespace, uid=uid, containers=running, ready=ready))
     return found
 
 
@@ -76,15 +81,16 @@ def _app(pod: Mapping[str, object]) -> str | None:
     return None
 
 
-def _running(status: Mapping[str, object]) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _running(status: Mapping[str, object]) -> tuple[dict[str, str], frozenset[str]]:
+    found, ready = dict[str, str](), set[str]()
     for kind in ("containerStatuses", "initContainerStatuses"):
         rows = status.get(kind)
         for row in rows if isinstance(rows, list) else []:
             match row:
-                case {"name": str(name), "containerID": str(container), "state": {"running": _}}:
+                case {"name": str(name), "containerID": str(container), "state": {"running": _}, "ready": is_ready}:
                     found[name] = container
-    return found
+                    ready.update([name] if is_ready is True else [])
+    return found, frozenset(ready)
 
 
 def process_of(container: str) -> int:

@@ -8,10 +8,19 @@ import ssl
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from groundwork.waiting import wait_until
-from loadtests.faults import ground, link, node, pods, vault
+from loadtests.faults import clock, disk, ground, link, node, pods, pressure, proxy, vault
 
 SETTLED_SECONDS = 180
-LEFT: tuple[Callable[[], list[str]], ...] = (node.left, pods.left, link.left, vault.left)
+LEFT: tuple[Callable[[], list[str]], ...] = (
+    node.left,
+    pods.left,
+    link.left,
+    proxy.left,
+    pressure.left,
+    disk.left,
+    clock.left,
+    vault.left,
+)
 # What the gateway answers who shows no key: it and its authoriser are there.
 _REFUSED = (401, 403)
 Object = Mapping[str, object]

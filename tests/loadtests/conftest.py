@@ -10,6 +10,8 @@ import pytest
 from loadtests.faults import ground
 from tests.loadtests.recorded import Recorded
 
+SERVICES = {"coredns": 71, "kubelet": 72, "kube-apiserver": 73, "containerd": 74}
+
 
 @dataclass
 class Host:
@@ -17,7 +19,9 @@ class Host:
 
     ran: list[tuple[str, ...]] = field(default_factory=list)
     says: dict[str, str] = field(default_factory=dict)
-    running: dict[str, int | None] = field(default_factory=lambda: {"coredns": 71, "kubelet": 72, "kube-apiserver": 73})
+    running: dict[str, int | None] = field(
+        default_factory=lambda: {"coredns": 71, "kubelet": 72, "kube-apiserver": 73, "containerd": 74}
+    )
 
     def run(self, command: Sequence[str]) -> str:
         """As `ground.run`. What it says: by a word of the command that is in `says`."""

@@ -39,6 +39,8 @@ class Recorded(Cluster):
             if stdin is not None:
                 self.inputs.append(json.loads(stdin))
             return ""
+        if words[1] == "--raw":
+            return "ok"
         space = words[words.index("-n") + 1] if "-n" in words else None
         kind = {"deployment": "deployments", "configmap": "configmaps"}.get(words[1], words[1])
         found = [each for each in self.objects.get(kind, []) if space in {None, _meta(each).get("namespace")}]
