@@ -50,7 +50,7 @@ def left() -> list[str]:
 
 
 def _put(namespace: str, app: str, fault: dict[str, JsonValue]) -> list[str]:
-    ground.ours(namespace)
+    mend_answers(namespace, app)  # so that a proxy that has a fault has this one
     ground.here().apply(_filter(namespace, app, fault))
     return _wait(namespace, app, there=True)
 
