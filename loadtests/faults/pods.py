@@ -40,24 +40,25 @@ def kill_pod(namespace: str, app: str) -> dict[str, str | float]:
 def busiest(pods: list[Pod]) -> Pod | None:
     """The pod that answers most: a caller's address chooses a replica, so that others may have nothing to do.
 
-    By what their sidecars have let in; where none has a sidecar, or none gets anything for a while, the first.
+    By what their sidecars have let in; where they have none (a gateway is no sidecar), or get nothing, the first.
     """
-    asked = [pod for pod in pods if PROXY in pod.containers]
-    if len(pods) < 2 or len(asked) < len(pods):
+    before = {pod.name: _requests(pod) for pod in pods} if len(pods) > 1 else {}
+    if not any(before.values()):
         return next(iter(pods), None)
-    before = {pod.name: _requests(pod) for pod in asked}
     after = dict(before)
 
     def seen() -> bool:
-        after.update({pod.name: _requests(pod) for pod in asked})
+        after.update({pod.name: _requests(pod) for pod in pods})
         return any(after[name] - before[name] >= BUSY_REQUESTS for name in before)
 
     wait_until(seen, BUSY_SECONDS)
-    return max(asked, key=lambda pod: after[pod.name] - before[pod.name])
+    return max(pods, key=lambda pod: after[pod.name] - before[pod.name])
 
 
 def _requests(pod: Pod) -> int:
     """Requests that the pod's sidecar has handed on to the pod itself."""
+    if PROXY not in pod.containers:
+        return 0
     lines = ground.here().execute(pod.name, pod.namespace, PROXY, _COUNTS).splitlines()
     rows = [line.split("::") for line in lines if line.startswith("inbound|")]
     return sum(int(row[-1]) for row in rows if len(row) > 2 and row[-2] == "rq_total" and row[-1].isdigit())
