@@ -20,7 +20,7 @@ from loadtests.faults import ground
 from loadtests.faults.ground import MARK
 from local.toolchain.debian import Package, ensure
 
-NAME = "libfaketime.so.1"
+NAME = "libfaketimeMT.so.1"  # the one for processes with threads
 LIBRARY = Path(f"/usr/lib/{platform.machine()}-linux-gnu/faketime/{NAME}")
 PACKAGE = Package(name="libfaketime", purpose="gives an agent a wrong clock", programs=(str(LIBRARY),))
 MOST_MINUTES, NEAR_SECONDS = 24 * 60, 30.0
