@@ -19,7 +19,7 @@ from groundwork.errors import ExitCode
 from groundwork.verdict import Outcome, worst
 from tests import bench_tenants, generator_bench
 from tests.bench_row import held, row
-from tests.cluster import gateway_bench, limits_bench, trouble_bench
+from tests.cluster import gateway_bench, limits_bench, moving_bench, trouble_bench
 
 GROUNDWORK = (sys.executable, "-m", "groundwork")
 # The environment's stack without its tenants' as `pulumi preview` does it: that command itself needs the vendor's
@@ -140,7 +140,7 @@ def main() -> int:
     # In a process of its own: it has other environment variables.
     engine = subprocess.run((sys.executable, "-m", "tests.bench_engine"), check=False)
     outcomes += [held(engine.returncode == ExitCode.PASS), limits_bench.main(), trouble_bench.main()]
-    outcomes.append(generator_bench.main())
+    outcomes += [generator_bench.main(), moving_bench.main()]
     gateway_bench.main()
     print()
     outcomes.append(held(bench_tenants.show(bench_tenants.measure())))

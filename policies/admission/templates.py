@@ -63,7 +63,13 @@ def template(rule: Rule, folder: Path = FOLDER, parameters: Mapping[str, object]
 
 
 def _validation(parameters: Mapping[str, object]) -> Mapping[str, object]:
-    return {"validation": {"openAPIV3Schema": {"type": "object", "properties": dict(parameters)}}}
+    """Of the constraint's kind, which Gatekeeper makes a while after it is told of a template.
+
+    Unknown fields are kept: a constraint that comes with a new template is written while its kind is still the old one,
+    and would lose a new parameter without a word.
+    """
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True, "properties": dict(parameters)}
+    return {"validation": {"openAPIV3Schema": schema}}
 
 
 def constraint(

@@ -6,19 +6,29 @@ import copy
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
 from components.admission.gatekeeper import NAMESPACE
 from groundwork.waiting import wait_until
+from policies.admission.templates import constraint, kind_of, template
+from policies.rule import Rule, Severity
 from tests.cluster.node import kubectl
 from tests.cluster.probes import pod
-from tests.command import copy_of_checkout, groundwork, succeeded
 from tests.policies.cases import GONE, changed
 from tests.policies.cases import Path as Where
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
 SPACE = "groundwork-admission-test"
+SCRATCH = Rule(
+    id="k8s-scratch",
+    title="A rule of this test's",
+    severity=Severity.LOW,
+    frameworks=(),
+    remediation="none",
+    types=frozenset({"Ingress"}),
+)
 MANAGER = "deployment/gatekeeper-controller-manager"
 CLOSED = "failed calling webhook"
 _C: Where = ("spec", "containers", 0)
@@ -57,17 +67,9 @@ VALID: Mapping[str, tuple[Where, object]] = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def layer(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The layer on the environment that is up, chosen in a copy of the checkout where `local` does not choose it."""
+def space(environment: None) -> Iterator[None]:
+    """A namespace of its own; and the manager is back in the end."""
     del environment
-    checkout = copy_of_checkout(tmp_path_factory.mktemp("checkout"))
-    settings = checkout / "Pulumi.local.yaml"
-    text = settings.read_text("utf-8")
-    chosen = "admission" in text
-    if not chosen:
-        settings.write_text(text.replace("groundwork:layers: [", "groundwork:layers: [admission, ", 1), "utf-8")
-        succeeded(groundwork("images", "build", "gatekeeper", checkout=checkout))
-        succeeded(groundwork("up", "local.admission", checkout=checkout))
     kubectl("create", "namespace", SPACE)
     labels = [f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enforce", "warn")]
     kubectl("label", "namespace", SPACE, *labels)
@@ -77,8 +79,6 @@ def layer(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         kubectl("scale", "-n", NAMESPACE, MANAGER, "--replicas=1", check=False)
         kubectl("rollout", "status", "-n", NAMESPACE, MANAGER, "--timeout=120s", check=False)
         kubectl("delete", "namespace", SPACE, "--wait=false", check=False)
-        if not chosen:
-            succeeded(groundwork("down", "local.admission", "--yes", checkout=checkout))
 
 
 def good(name: str = "good") -> dict[str, object]:
@@ -156,6 +156,25 @@ def test_nobody_enters_a_tenants_pod_and_somebody_may_enter_another() -> None:
     assert made.returncode == 0, made.stderr
     kubectl("wait", "-n", SPACE, "--for=condition=Ready", "pod/entered", "--timeout=60s")
     kubectl("exec", "-n", SPACE, "entered", "--", "python3", "-c", "pass")
+
+
+def test_a_parameter_that_comes_with_its_template_is_not_lost(tmp_path: Path) -> None:
+    """The constraint is written while its kind is still what the earlier template made of it."""
+    (tmp_path / f"{SCRATCH.id}.rego").write_text("package scratch\n\nviolation contains {} if false\n")
+
+    def applied(*names: str) -> None:
+        schema = {name: {"type": "string"} for name in names}
+        both = [template(SCRATCH, tmp_path, schema), constraint(SCRATCH, parameters=dict.fromkeys(names, "said"))]
+        made = json.dumps({"apiVersion": "v1", "kind": "List", "items": both})
+        assert wait_until(lambda: kubectl("apply", "-f", "-", check=False, stdin=made).returncode == 0, 60)
+
+    try:
+        applied("first")
+        applied("first", "second")
+        found = kubectl("get", kind_of(SCRATCH), SCRATCH.id, "-o", "jsonpath={.spec.parameters}").stdout
+        assert json.loads(found) == {"first": "said", "second": "said"}
+    finally:
+        kubectl("delete", "constrainttemplate", kind_of(SCRATCH).lower(), "--ignore-not-found")
 
 
 def test_nobody_spares_a_namespace() -> None:

@@ -15,6 +15,7 @@ import pytest
 from groundwork.console import PlainProgress
 from local.paths import Paths
 from local.toolchain import ENGINE, LOCAL_NODE, SIMULATED, Toolchain
+from tests.command import groundwork, succeeded, up
 from tests.conformance.model import home
 from tests.conformance.recorder import Bench
 from tests.conformance.setting import default_kubeconfig, default_plugin, tools
@@ -43,13 +44,20 @@ def scratch_tools() -> Iterator[Toolchain]:
 
 
 @pytest.fixture(scope="session")
-def real(plugin: Path, real_tools: Toolchain) -> Bench:
-    """The cluster that KUBECONFIG names, or the local node, with the image that the recorded pods run."""
+def real(plugin: Path, real_tools: Toolchain) -> Iterator[Bench]:
+    """The cluster that KUBECONFIG names, or the local node, with the image that the recorded pods run.
+
+    Recordings are of pods that admission refuses: on the local node its layer goes meanwhile.
+    """
     kubeconfig = default_kubeconfig()
     assert kubeconfig.exists(), f"no kubeconfig at {kubeconfig}: run `groundwork up local`, or set KUBECONFIG"
-    if kubeconfig == Paths.for_user().kubeconfig:
+    ours = kubeconfig == Paths.for_user().kubeconfig
+    if ours:
         _have_image(real_tools)
-    return Bench(plugin=plugin, kubeconfig=kubeconfig, home=home())
+        succeeded(groundwork("down", "local.admission", "--yes"))
+    yield Bench(plugin=plugin, kubeconfig=kubeconfig, home=home())
+    if ours:
+        up()
 
 
 def _have_image(toolchain: Toolchain) -> None:

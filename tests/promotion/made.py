@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from groundwork.console import PlainProgress
@@ -112,6 +113,16 @@ class World:
         )
         self.office = Office(folder=folder, trust=self.trust, clerk=self.signers["audit"])
         self.place, self.watcher, self.time = Place(), Watcher(), NOW
+
+    def principals(self, folder: Path) -> Path:
+        """A file that says who may sign what, as promotion/principals.yaml."""
+        known = {
+            name: {"publicKey": self.signers[name].public_key, "roles": [role.value for role in roles]}
+            for name, roles in PEOPLE.items()
+        }
+        file = folder / "principals.yaml"
+        file.write_text(yaml.safe_dump({"principals": known}), "utf-8")
+        return file
 
     @property
     def mover(self) -> Mover:

@@ -1,4 +1,4 @@
-"""What a rehearsal refuses, on an emulated account; and one environment rehearsed whole."""
+"""What a rehearsal refuses, on an emulated account; and every environment rehearsed whole."""
 
 from __future__ import annotations
 
@@ -132,10 +132,17 @@ def test_an_agent_without_a_service_fails(account: EmulatedAccount) -> None:
     assert problems(Hand(account, agents=("acme/concierge",)), "acme") == ["agent has no service: acme/concierge"]
 
 
-def test_an_environment_is_rehearsed_whole() -> None:
-    seen = json.loads(succeeded(groundwork("rehearse", "ecs", "--json")))
+AGENTS = {"acme": "acme/concierge", "globex": "globex/analyst"}
+# Its tenants, and how many resources it has at least: a rehearsal of half an environment would pass too.
+WHOLE = [("dev", ["acme"], 300), ("staging", [*AGENTS], 350), ("prod", [*AGENTS], 350), ("ecs", [*AGENTS], 200)]
+
+
+@pytest.mark.parametrize(("environment", "tenants", "least"), WHOLE)
+def test_an_environment_is_rehearsed_whole(environment: str, tenants: list[str], least: int) -> None:
+    seen = json.loads(succeeded(groundwork("rehearse", environment, "--json")))
     assert (seen["verdict"], seen["problems"]) == ("pass", [])
-    assert set(seen["resources"]) == {"ecs", "ecs.acme", "ecs.globex"}
-    assert seen["resources"]["ecs"] > 200
-    assert sorted(seen["agents"]) == ["acme/concierge", "globex/analyst"]
+    resources = seen["resources"]
+    assert {environment, *(f"{environment}.{tenant}" for tenant in tenants)} <= set(resources)
+    assert sum(resources.values()) > least
+    assert sorted(seen["agents"]) == [AGENTS[tenant] for tenant in tenants]
     assert set(seen["seconds"]) == {"up", "policies", "preview", "destroy"}
