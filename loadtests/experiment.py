@@ -17,12 +17,14 @@ from loadtests.limits import Limit, Rule, parse
 
 EXPERIMENTS = Path(__file__).parent / "experiments"
 NAME = "groundwork"
+MOST_PAUSE_SECONDS = 180.0
 
 
 class Expectation(StrictModel):
     """The extension `groundwork`. `load`: the plan under which it runs; `notice`: what users may notice, in words.
 
-    `limits`: the same in numbers, over the whole load; `recovery`: from the fault to when it is as before.
+    `limits`: the same in numbers, over the whole load; `recovery`: from the fault to when it is as before; `tail`: the
+    same for the 99th percentile; `retried`: no request fails but what a killed process had begun to answer.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Expectation(StrictModel):
     notice: str
     recovery: Duration
     limits: dict[str, tuple[str | Limit, ...]]
+    tail: Duration | None = None
+    retried: bool = False
 
     def rules(self) -> list[Rule]:
         """The limits, understood."""
@@ -76,7 +80,23 @@ def read_experiment(name: str) -> Experiment:
         raise UserError(
             what="has no rollbacks or no steady-state-hypothesis", where=file.name, fix="docs/resilience.md"
         )
+    _refuse_long(document, file.name)
     return Experiment(name=file.stem, title=str(document["title"]), expects=expects, document=document)
+
+
+def _refuse_long(document: Mapping[str, JsonValue], where: str) -> None:
+    """A fault must end while the load still runs, and soon: raise UserError where its pauses are too long together."""
+    total = 0.0
+    for part in ("method", "rollbacks"):
+        activities = document.get(part)
+        for each in activities if isinstance(activities, list) else []:
+            pauses = each.get("pauses") if isinstance(each, dict) else None
+            for value in pauses.values() if isinstance(pauses, dict) else ():
+                total += float(value) if isinstance(value, int | float) else MOST_PAUSE_SECONDS + 1
+    if total > MOST_PAUSE_SECONDS:
+        raise UserError(
+            what="its pauses are too long together", where=where, allowed=f"numbers, {MOST_PAUSE_SECONDS:.0f} s in all"
+        )
 
 
 def _read(file: Path) -> tuple[Mapping[str, JsonValue], Expectation]:

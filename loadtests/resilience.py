@@ -12,28 +12,17 @@ from groundwork.console import Progress
 from groundwork.errors import ExitCode, UserError
 from groundwork.verdict import Check, Outcome, Verdict
 from groundwork.waiting import wait_until
+from loadtests import recovery
 from loadtests.execute import Request, reached
 from loadtests.experiment import Experiment
 from loadtests.gate import judge
 from loadtests.plan import Plan, read_plan
+from loadtests.recovery import Fault
 from loadtests.running import Run, Target, run
-from loadtests.samples import Samples, percentile
+from loadtests.samples import Samples
 
 # Before the fault: what the load looks like when nothing is wrong.
 CALM_SECONDS = 12.0
-# After the last bad second it must have been good for so long.
-GOOD_SECONDS = 10.0
-# A second is bad where a request fails, or its median is so many times that before the fault, and by so much.
-TIMES, SECONDS = 3.0, 0.25
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fault:
-    """What Chaos Toolkit did. `began`, `ended`: Unix times of the method; `journal`: its own."""
-
-    began: float | None
-    ended: float | None
-    journal: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,45 +129,8 @@ def outcome(experiment: Experiment, measured: Run, fault: Fault) -> list[Check]:
     return [
         *_steady(fault.journal),
         *judge(measured, experiment.expects.rules(), None),
-        _recovery(experiment, measured, fault),
+        *recovery.checks(experiment, measured, fault),
     ]
-
-
-def recovered(samples: Samples, began: float, end: float, calm: float) -> float | None:
-    """Seconds from the fault to the end of the last bad second; None where it was bad to the end.
-
-    All times are from the run's start; `calm`: the median before the fault, seconds.
-    """
-    last = began
-    for second in range(int(began), int(end)):
-        numbers = samples.select({}, second, second + 1)
-        times = samples.times(numbers)
-        slow = bool(times) and percentile(times, 0.5) > max(TIMES * calm, calm + SECONDS)
-        if slow or samples.errors(numbers):
-            last = second + 1.0
-    return last - began if last + GOOD_SECONDS <= end else None
-
-
-def _recovery(experiment: Experiment, measured: Run, fault: Fault) -> Check:
-    name, limit = "recovery", f"within {experiment.recovery.total_seconds():.0f} s"
-    if fault.began is None:
-        return Check(name=name, outcome=Outcome.INCONCLUSIVE, limit=limit, why="nothing was done")
-    begin, end = measured.plan.warm_up.total_seconds(), measured.plan.seconds
-    at = fault.began - measured.began.timestamp()
-    calm = measured.samples.times(measured.samples.select({}, begin, at))
-    if not calm or at >= end:
-        return Check(name=name, outcome=Outcome.INCONCLUSIVE, limit=limit, why="there was no load before the fault")
-    took = recovered(measured.samples, at, end, percentile(calm, 0.5))
-    if took is None:
-        held = end - at
-        outcome_ = Outcome.FAIL if held >= experiment.recovery.total_seconds() + GOOD_SECONDS else Outcome.INCONCLUSIVE
-        return Check(
-            name=name, outcome=outcome_, limit=limit, why=f"not within the {held:.0f} s of load after the fault"
-        )
-    outcome_ = Outcome.PASS if took <= experiment.recovery.total_seconds() else Outcome.FAIL
-    return Check(
-        name=name, outcome=outcome_, measured=f"{took:.1f} s", limit=limit, why="from the fault to the last bad second"
-    )
 
 
 def _steady(journal: Mapping[str, Any]) -> list[Check]:

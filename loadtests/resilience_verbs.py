@@ -35,7 +35,7 @@ def run(
     """
     from groundwork.files import write_atomically
     from loadtests.experiment import read_experiment
-    from loadtests.faults import all_settled, declared
+    from loadtests.faults.state import all_settled, declared
     from loadtests.resilience import Surroundings, try_experiment
     from loadtests.store import junit
     from local.paths import Paths

@@ -69,6 +69,10 @@ class Cluster:
         """A token of a service account, good for ten minutes and for one audience. Raises UserError."""
         return self._run("create", "token", account, "-n", namespace, "--audience", audience, "--duration=10m").strip()
 
+    def do(self, *arguments: str) -> str:
+        """What any other order to kubectl writes. Raises UserError."""
+        return self._run(*arguments)
+
     def raw(self, path: str) -> str:
         """What the API server answers at a path. Raises UserError."""
         return self._run("get", "--raw", path)

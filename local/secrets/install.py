@@ -64,6 +64,26 @@ class Place:
         return Reach(cluster=self.cluster, authority=tls.Keeper(folder=self.folder).authority(_now()).certificate)
 
 
+def place_here(named: tuple[Path, ...] = ()) -> Place:
+    """OpenBao of the environment that is up. `named`: a file for each share. Raises UserError where none is."""
+    from local import record
+    from local.paths import CHECKOUT
+    from local.up import cluster_of
+    from stacks.settings import from_file, settings_file
+
+    paths = Paths.for_user()
+    made = record.require(paths)
+    settings = from_file(settings_file(made.stack, CHECKOUT))
+    return Place(
+        cluster=cluster_of(made, paths),
+        paths=paths,
+        settings=settings.secrets,
+        domain=settings.domain,
+        tenants=settings.tenants,
+        named=named,
+    )
+
+
 def prepare(place: Place, way: Way, progress: Progress) -> None:
     """Before the layer's stack: certificates, and the node's folders for volumes."""
     now = _now()

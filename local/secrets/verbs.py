@@ -12,8 +12,6 @@ import typer
 
 from groundwork.console import progress
 from groundwork.errors import UserError
-from local import record
-from local.paths import Paths
 
 if TYPE_CHECKING:
     from local.secrets.install import Place
@@ -59,6 +57,8 @@ def certificates() -> None:
     Example:
       groundwork vault certificates
     """
+    from local import record
+    from local.paths import Paths
     from local.secrets.install import prepare
 
     prepare(_place(), record.require(Paths.for_user()).way, progress())
@@ -229,23 +229,9 @@ def upgrade(share: Share = None) -> None:
 
 
 def _place(share: list[Path] | None = None) -> Place:
-    from local.paths import CHECKOUT
-    from local.secrets.install import Place
-    from local.up import cluster_of
-    from stacks.settings import from_file, settings_file
+    from local.secrets.install import place_here
 
-    paths = Paths.for_user()
-    made = record.require(paths)
-    settings = from_file(settings_file(made.stack, CHECKOUT))
-    cluster, named = cluster_of(made, paths), tuple(share or ())
-    return Place(
-        cluster=cluster,
-        paths=paths,
-        settings=settings.secrets,
-        domain=settings.domain,
-        tenants=settings.tenants,
-        named=named,
-    )
+    return place_here(tuple(share or ()))
 
 
 def _tenants() -> list[str]:

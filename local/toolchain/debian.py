@@ -58,9 +58,12 @@ PACKAGES = (*NODE, *IMAGES)
 
 
 def find(program: str) -> Path | None:
-    """A program by name (on PATH and in the system's folders) or by its whole path; None where it is not."""
+    """A program by name (on PATH and in the system's folders) or by its whole path; None where it is not.
+
+    A library, known by its `.so`, is read and not run.
+    """
     if program.startswith("/"):
-        return Path(program) if os.access(program, os.X_OK) else None
+        return Path(program) if os.access(program, os.R_OK if ".so" in program else os.X_OK) else None
     hit = shutil.which(program, path=os.pathsep.join([*os.get_exec_path(), *_SYSTEM_FOLDERS]))
     return None if hit is None else Path(hit)
 

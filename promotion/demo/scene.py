@@ -215,7 +215,7 @@ class Here:
 
     def _resilience(self, place: str, digest: str) -> Verdict:
         from loadtests.experiment import read_experiment
-        from loadtests.faults import all_settled, declared
+        from loadtests.faults.state import all_settled, declared
         from loadtests.resilience import Surroundings, try_experiment
 
         self._require(place, digest)

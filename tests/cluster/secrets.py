@@ -20,11 +20,7 @@ from components.secrets.store import (
     store_spec,
 )
 from groundwork.waiting import wait_until
-from local import record
-from local.paths import CHECKOUT, Paths
 from local.secrets.install import Place
-from local.up import cluster_of
-from stacks.settings import from_file, settings_file
 from tests.cluster.node import kubectl
 
 SYNC_SECONDS = 90.0
@@ -41,15 +37,6 @@ while true; do
   sleep 0.2
 done
 """
-
-
-def the_place() -> Place:
-    """OpenBao of the environment that is up."""
-    paths = Paths.for_user()
-    made = record.require(paths)
-    settings = from_file(settings_file(made.stack, CHECKOUT))
-    cluster = cluster_of(made, paths)
-    return Place(cluster=cluster, paths=paths, settings=settings.secrets, domain=settings.domain)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,13 +22,13 @@ from groundwork.waiting import wait_until
 from local.paths import CHECKOUT, Paths
 from local.secrets import configure
 from local.secrets.api import Api, Refused, data
-from local.secrets.install import Place, forget_tenants, settle
+from local.secrets.install import Place, forget_tenants, place_here, settle
 from local.secrets.life import restore, root, seal_of, snapshot, unseal, wait_active
 from local.secrets.reach import login
 from local.secrets.values import put
 from tests.cluster.inside import inside
 from tests.cluster.node import kubectl
-from tests.cluster.secrets import Tenant, the_place
+from tests.cluster.secrets import Tenant
 from tests.command import copy_of_checkout, groundwork, succeeded
 from tests.local.node.quiet import Quiet
 
@@ -39,7 +39,7 @@ NAMES = ("gwsec-one", "gwsec-two")
 
 @pytest.fixture(scope="module")
 def place() -> Place:
-    return the_place()
+    return place_here()
 
 
 @pytest.fixture(scope="module")

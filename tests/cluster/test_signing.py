@@ -21,11 +21,10 @@ from local.authority.install import vault_of
 from local.authority.mesh import MeshTrust
 from local.secrets import pki
 from local.secrets.api import Refused
-from local.secrets.install import Place
+from local.secrets.install import Place, place_here
 from local.secrets.life import unseal, wait_active
 from local.secrets.reach import login
 from tests.cluster.node import kubectl
-from tests.cluster.secrets import the_place
 from tests.command import groundwork, succeeded
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
@@ -34,7 +33,7 @@ DOMAIN, HOST = "groundwork.test", "signed.acme-hotels.test"  # Pulumi.local.yaml
 
 @pytest.fixture(scope="module")
 def place() -> Place:
-    return the_place()
+    return place_here()
 
 
 @pytest.fixture(scope="module")

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import typer
 
 from groundwork.console import PlainProgress
 from groundwork.errors import UserError
 from groundwork.verdict import Check, Outcome, Verdict, worst
-from loadtests import resilience
+from loadtests import recovery, resilience
 from loadtests.execute import Request
 from loadtests.experiment import Experiment, known, read_experiment
+from loadtests.faults import vault
 from loadtests.job import Caller
 from loadtests.plan import read_plan
-from loadtests.resilience import Fault, Surroundings, clean, do, outcome, recovered, try_experiment
+from loadtests.recovery import Fault, recovered, tail_back
+from loadtests.resilience import Surroundings, clean, do, outcome, try_experiment
+from loadtests.resilience_verbs import undo
 from loadtests.running import Target
 from tests.loadtests import made
+from tests.loadtests.recorded import Recorded
 from tests.loadtests.server import known_server
 
 CALLS: list[str] = []
@@ -70,12 +77,30 @@ def test_our_experiments_can_be_run(name: str) -> None:
     assert found.recovery < longest, "the load lasts long enough to see it"
 
 
-def test_they_touch_only_what_is_ours() -> None:
-    from loadtests.faults import OURS, kill_pod
+@pytest.mark.parametrize("name", known())
+@pytest.mark.usefixtures("host")
+def test_undoing_is_safe_where_nothing_was_done(
+    name: str, cluster: Recorded, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = SimpleNamespace(reach=SimpleNamespace(pods=list), shares=None)
+    monkeypatch.setattr(vault, "place_here", lambda: nobody)
+    before = {kind: len(objects) for kind, objects in cluster.objects.items()}
+    object.__setattr__(cluster, "says", lambda *_: "{}")
+    with pytest.raises(typer.Exit) as end:
+        undo(name)
+    assert end.value.exit_code == 0
+    assert "0 failed" in capsys.readouterr().out
+    assert all(order[0] == "delete" and "--ignore-not-found" in order for order in cluster.orders)
+    assert {kind: len(objects) for kind, objects in cluster.objects.items()} == before
 
-    assert "kube-system" not in OURS
-    with pytest.raises(UserError, match="do not touch"):
-        kill_pod("kube-system", "anything")
+
+@pytest.mark.parametrize("pauses", ["{after: 181}", "{before: 1, after: 180}", '{after: "${long}"}'])
+def test_a_fault_that_lasts_too_long_is_refused(tmp_path: Path, pauses: str) -> None:
+    file = written(tmp_path)
+    text = file.read_text("utf-8")
+    file.write_text(text.replace("method: [{", f"method: [{{pauses: {pauses}, "), "utf-8")
+    with pytest.raises(UserError, match="too long together"):
+        read_experiment(str(file))
 
 
 @pytest.mark.parametrize("part", ["extensions", "rollbacks", "steady-state-hypothesis", "method"])
@@ -200,6 +225,48 @@ def test_the_end_is_clean(
     assert clean(before, after, settled=settled).outcome is expected
 
 
+def test_the_tail_is_back_when_no_stretch_is_slower_than_before() -> None:
+    run = made.run(made.plan(duration="60s"))
+    assert tail_back(run.samples, 10, 60, 0.1) == (0, 0)
+    for number in range(0, 6000, 20):  # one in twenty is slow, from second 10 to 20
+        if 10 <= run.samples.intended[number] // 1_000_000 < 20:
+            run.samples.latency[number] = 900_000
+    least, most = tail_back(run.samples, 10, 60, 0.1)
+    assert 10 <= least == most <= 15, "up to the end of the last stretch that has one"
+
+
+def test_a_tail_of_too_few_answers_is_good_in_one_and_bad_in_the_other() -> None:
+    run = made.run(made.plan(duration="60s"), count=600)
+    assert tail_back(run.samples, 10, 60, 0.1) == (0, 50)
+
+
+def killed_at(experiment: Experiment, second: float, failing: Mapping[float, int]) -> Check:
+    """Requests that fail: when they were to be sent → how long they took, µs."""
+    run = made.run(made.plan(duration="60s"))
+    run.samples.names.append("http 503")
+    for begin, took in failing.items():
+        number = int(begin * 100)
+        run.samples.late[number] = 0
+        run.samples.latency[number], run.samples.error[number] = took, 1
+    at = made.BEGAN.timestamp() + second
+    journal = {**JOURNAL, "run": [{**JOURNAL["run"][0], "output": {"pod": "a", "at": at}}]}
+    wanted = replace(experiment, expects=experiment.expects.model_copy(update={"retried": True}))
+    return of(outcome(wanted, run, Fault(began=at - 5, ended=at + 1, journal=journal)), "retry could save")
+
+
+def test_only_what_was_under_way_at_the_kill_may_fail(experiment: Experiment) -> None:
+    assert killed_at(experiment, 10.5, {}).outcome is Outcome.PASS
+    assert killed_at(experiment, 10.5, {10.48: 30_000}).outcome is Outcome.PASS
+    after = killed_at(experiment, 10.5, {10.48: 30_000, 10.51: 30_000})
+    assert (after.outcome, after.measured) == (Outcome.FAIL, "1")
+    assert killed_at(experiment, 10.5, {10.40: 30_000}).outcome is Outcome.FAIL, "it had failed before"
+
+
+def test_who_does_not_say_when_it_killed_leaves_it_open(experiment: Experiment) -> None:
+    wanted = replace(experiment, expects=experiment.expects.model_copy(update={"retried": True}))
+    assert of(seen(wanted, range(0)), "retry could save").outcome is Outcome.INCONCLUSIVE
+
+
 PLAN = """
 name: short
 shape: {kind: soak, level: 50}
@@ -217,7 +284,7 @@ def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     file = written(tmp_path)
     file.write_text(file.read_text("utf-8").replace("load: steady", f"load: {plan}"), "utf-8")
     monkeypatch.setattr(resilience, "CALM_SECONDS", 2.0)
-    monkeypatch.setattr(resilience, "GOOD_SECONDS", 2.0)
+    monkeypatch.setattr(recovery, "GOOD_SECONDS", 2.0)
     CALLS.clear()
     faulty = iter(range(15))  # so many requests fail from the fault on
     with known_server(status=lambda _: 503 if "fault" in CALLS and next(faulty, None) is not None else 200) as server:

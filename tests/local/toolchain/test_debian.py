@@ -106,6 +106,13 @@ def test_a_program_by_its_whole_path(tmp_path: Path) -> None:
     assert debian.find(str(file)) == file
 
 
+def test_a_library_is_there_when_it_can_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "libany.so.1"
+    assert debian.find(str(file)) is None
+    file.touch(0o644)
+    assert debian.find(str(file)) == file
+
+
 def test_each_package_stands_once_and_has_a_purpose() -> None:
     names = [package.name for package in debian.PACKAGES]
     assert len(names) == len(set(names))
