@@ -1,1 +1,1 @@
-"""Ten minutes of promotion on the node of this machine: what goes through, and what each gate stops.  (docs/demo.md)"""
+"""Promotion on the node of this machine: what goes through, and what each gate stops.  (docs/demo.md)"""
