@@ -1,4 +1,4 @@
-"""The demo on the node: the chapter whose gate stops it before anything is applied. All of it takes a quarter of an hour."""
+"""The demo on the node: the chapter that a gate stops before anything is applied."""
 
 from __future__ import annotations
 
