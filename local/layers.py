@@ -63,6 +63,4 @@ class Layers:
     def _place(self) -> Place:
         from local.secrets.install import Place
 
-        return Place(
-            cluster=self._cluster, paths=self._paths, settings=self._settings.secrets, domain=self._settings.domain
-        )
+        return Place.of(self._settings, self._cluster, self._paths)

@@ -6,14 +6,12 @@ from components.secrets.names import NAMESPACE
 from loadtests.faults import ground
 from local.secrets.install import Place, place_here
 from local.secrets.life import seal_of
-from local.secrets.nodes import unseal_all
+from local.secrets.nodes import seal_all, unseal_all
 
 
 def seal() -> None:
     """Seal the active node, and with it all that it serves."""
-    reach = place_here().reach
-    with reach.any() as api:
-        reach.operator(api).write("sys/seal")
+    seal_all(place_here().reach)
 
 
 def unseal() -> list[str]:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.data import names as data
 from components.secrets.names import NAMESPACE, OPENBAO, TLS_SECRET
@@ -27,6 +28,9 @@ from local.secrets.reach import Reach
 from local.secrets.shares import Shares
 from stacks.secrets_settings import SecretsSettings
 
+if TYPE_CHECKING:
+    from stacks.settings import Settings
+
 USER = 65532
 _ADMINISTRATOR = "openbao"
 
@@ -44,6 +48,18 @@ class Place:
     domain: str
     tenants: tuple[str, ...] = ()
     named: tuple[Path, ...] = ()
+
+    @classmethod
+    def of(cls, settings: Settings, cluster: Cluster, paths: Paths, named: tuple[Path, ...] = ()) -> Place:
+        """That of an environment with these settings."""
+        return cls(
+            cluster=cluster,
+            paths=paths,
+            settings=settings.secrets,
+            domain=settings.domain,
+            tenants=settings.tenants,
+            named=named,
+        )
 
     @property
     def folder(self) -> Path:
@@ -73,15 +89,7 @@ def place_here(named: tuple[Path, ...] = ()) -> Place:
 
     paths = Paths.for_user()
     made = record.require(paths)
-    settings = from_file(settings_file(made.stack, CHECKOUT))
-    return Place(
-        cluster=cluster_of(made, paths),
-        paths=paths,
-        settings=settings.secrets,
-        domain=settings.domain,
-        tenants=settings.tenants,
-        named=named,
-    )
+    return Place.of(from_file(settings_file(made.stack, CHECKOUT)), cluster_of(made, paths), paths, named)
 
 
 def prepare(place: Place, way: Way, progress: Progress) -> None:

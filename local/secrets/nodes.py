@@ -25,6 +25,12 @@ def serves(reach: Reach, pod: str) -> str | None:
     return None if seal.sealed else seal.version
 
 
+def seal_all(reach: Reach) -> None:
+    """Seal the active node, and with it all that it serves. Raises UserError."""
+    with reach.any() as api:
+        reach.operator(api).write("sys/seal")
+
+
 def unseal_all(reach: Reach, shares: Shares, pods: Sequence[str]) -> list[tuple[str, bool]]:
     """Unseal each of these nodes; a node that is new joins the others first. Gives whether each was sealed.
 

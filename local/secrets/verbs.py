@@ -107,9 +107,9 @@ def seal() -> None:
     Example:
       groundwork vault seal
     """
-    reach = _place().reach
-    with reach.any() as api:
-        reach.operator(api).write("sys/seal")
+    from local.secrets.nodes import seal_all
+
+    seal_all(_place().reach)
     print("sealed")
 
 

@@ -23,6 +23,7 @@ from local.secrets import pki
 from local.secrets.api import Refused
 from local.secrets.install import Place, place_here
 from local.secrets.life import unseal, wait_active
+from local.secrets.nodes import seal_all
 from local.secrets.reach import login
 from tests.cluster.node import kubectl
 from tests.command import groundwork, succeeded
@@ -56,8 +57,7 @@ def roots(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sealed(place: Place) -> Iterator[None]:
-    with place.reach.any() as api:
-        place.reach.operator(api).write("sys/seal")
+    seal_all(place.reach)
     yield
     with place.reach.any() as api:
         unseal(api, place.shares)
