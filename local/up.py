@@ -108,7 +108,7 @@ def up(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None,
     beside.prepare(settings.layers)
     done = [each.stack for each in told]
     names = [f"{environment}.{layer}" for layer in settings.layers]
-    layers = operator.run_all(Operation.UP, [name for name in names if name not in done])
+    layers = bring_layers(operator, [name for name in names if name not in done])
     names = tenants_of(operator, environment, settings.tenants)
     beside.settle(settings.layers, [name.partition(".")[2] for name in names])
     tenants = operator.run_all(Operation.UP, names)
@@ -120,6 +120,13 @@ def told_first(operator: Operator, environment: str, layers: Collection[str]) ->
     """Admission's stack, where it is up: it says which images may run, and must hear of new ones before they do."""
     name = f"{environment}.{ADMISSION}"
     return [name] if ADMISSION in layers and name in operator.engine.stacks_on(environment) else []
+
+
+def bring_layers(operator: Operator, stacks: Sequence[str]) -> list[StackOutcome]:
+    """Bring up layers' stacks. Admission alone, before the others: until it answers, nothing of theirs gets in."""
+    asked = [stack for stack in stacks if stack.partition(".")[2] == ADMISSION]
+    others = [stack for stack in stacks if stack not in asked]
+    return [*operator.run_all(Operation.UP, asked), *operator.run_all(Operation.UP, others)]
 
 
 def preview(stack: str, paths: Paths, progress: Progress) -> Outcome:

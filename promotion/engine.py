@@ -13,7 +13,7 @@ from groundwork.console import PlainProgress
 from groundwork.errors import UserError
 from local.engine.operation import Operation
 from local.paths import Paths
-from local.up import operator_of, require_up, tenants_of, told_first
+from local.up import bring_layers, operator_of, require_up, tenants_of, told_first
 from promotion.shift import Part
 from stacks.preflight import check, check_tenant
 
@@ -34,7 +34,7 @@ def main(place: str, part: Part = Part.ALL) -> None:
         operator.run_all(Operation.UP, told)
         operator.run(Operation.UP, environment)
         layers = [f"{environment}.{layer}" for layer in settings.layers]
-        operator.run_all(Operation.UP, [layer for layer in layers if layer not in told])
+        bring_layers(operator, [layer for layer in layers if layer not in told])
     if part is not Part.PLATFORM:
         operator.run_all(operation, tenants_of(operator, environment, settings.tenants))
 
