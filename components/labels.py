@@ -8,6 +8,8 @@ TENANT = "groundwork/tenant"
 AGENT = "groundwork/agent"
 ROLE = "groundwork/role"
 TIER = "groundwork/tier"
+# What nodes say of where they are.
+HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,14 +25,14 @@ from pulumi_kubernetes.core.v1 import (
     SeccompProfileArgs,
     SecurityContextArgs,
     SleepActionArgs,
-    TopologySpreadConstraintArgs,
     VolumeArgs,
     VolumeMountArgs,
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudgetSpecArgs
-from pydantic import JsonValue
 
+from components.labels import HOST, ZONE
+from components.spread import spread, zones_apart
 from components.units import is_by_digest
 from groundwork.errors import UserError
 
@@ -42,8 +42,6 @@ LEAVE_SECONDS = 5
 SPARE_SECONDS = 5
 TMP_SIZE = "64Mi"
 LIVE, READY = "/healthz", "/readyz"
-# What nodes say of where they are.
-HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +68,7 @@ class ServerArgs:
     `image`: by digest. `drain_seconds`: how long it may go on, after SIGTERM, with what it has begun. `live`, `ready`:
     other paths, or commands that end with 0 in the container. `arguments`: of the image's program; `command`: in its
     place. `group`: its processes' own. `apart`: a pod waits rather than make zones uneven; nodes must have zones then.
+    `tls`: its port asks for TLS; whose certificate it shows is not checked.
     """
 
     name: str
@@ -89,6 +88,7 @@ class ServerArgs:
     command: Sequence[str] = ()
     group: int = USER
     apart: bool = False
+    tls: bool = False
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
@@ -120,9 +120,10 @@ def pod_spec(args: ServerArgs) -> PodSpecArgs:
         containers=[_container(args), *(_beside(each) for each in args.beside)],
         volumes=[VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit=TMP_SIZE)), *args.volumes],
         topology_spread_constraints=[
-            _spread(args, HOST),
-            _spread(args, ZONE, strict=args.apart),
+            spread(args.selector, HOST),
+            spread(args.selector, ZONE, strict=args.apart),
         ],
+        affinity=zones_apart(args.selector),
     )
 
 
@@ -173,9 +174,9 @@ def _container(args: ServerArgs) -> ContainerArgs:
         security_context=_confined(),
         volume_mounts=[VolumeMountArgs(name="tmp", mount_path="/tmp"), *args.mounts],  # noqa: S108 – in the pod
         lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=LEAVE_SECONDS))),
-        startup_probe=_probe(args.live, period=1, failures=60),
-        readiness_probe=_probe(args.ready, period=2, failures=2),
-        liveness_probe=_probe(args.live, period=10, failures=3),
+        startup_probe=_probe(args.live, args, period=1, failures=60),
+        readiness_probe=_probe(args.ready, args, period=2, failures=2),
+        liveness_probe=_probe(args.live, args, period=10, failures=3),
     )
 
 
@@ -208,33 +209,12 @@ def _confined() -> SecurityContextArgs:
     )
 
 
-def _probe(how: str | Sequence[str], *, period: int, failures: int) -> ProbeArgs:
+def _probe(how: str | Sequence[str], args: ServerArgs, *, period: int, failures: int) -> ProbeArgs:
+    scheme = "HTTPS" if args.tls else None
     return ProbeArgs(
-        http_get=HTTPGetActionArgs(path=how, port="http") if isinstance(how, str) else None,
+        http_get=HTTPGetActionArgs(path=how, port="http", scheme=scheme) if isinstance(how, str) else None,
         exec_=None if isinstance(how, str) else ExecActionArgs(command=list(how)),
         period_seconds=period,
         timeout_seconds=3,
         failure_threshold=failures,
-    )
-
-
-def chart_spread(selector: Mapping[str, str]) -> list[JsonValue]:
-    """The same for the pods of a chart, as its values have it."""
-    return [
-        {
-            "maxSkew": 1,
-            "topologyKey": key,
-            "whenUnsatisfiable": "ScheduleAnyway",
-            "labelSelector": {"matchLabels": dict(selector)},
-        }
-        for key in (HOST, ZONE)
-    ]
-
-
-def _spread(args: ServerArgs, key: str, *, strict: bool = False) -> TopologySpreadConstraintArgs:
-    return TopologySpreadConstraintArgs(
-        max_skew=1,
-        topology_key=key,
-        when_unsatisfiable="DoNotSchedule" if strict else "ScheduleAnyway",
-        label_selector=LabelSelectorArgs(match_labels=dict(args.selector)),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -32,9 +32,16 @@ class Fault:
     @property
     def killed(self) -> float | None:
         """When a process was killed, where an activity says so."""
+        return self._time("at")
+
+    @property
+    def gone(self) -> float | None:
+        """When it was gone with all its connections, which takes the kernel some milliseconds."""
+        return self._time("gone")
+
+    def _time(self, name: str) -> float | None:
         outputs = [each.get("output") for each in self.journal.get("run") or []]
-        times = [each["at"] for each in outputs if isinstance(each, Mapping) and "at" in each]
-        return float(times[0]) if times else None
+        return next((float(each[name]) for each in outputs if isinstance(each, Mapping) and name in each), None)
 
 
 def checks(experiment: Experiment, measured: Run, fault: Fault) -> list[Check]:
@@ -79,16 +86,16 @@ def tail_back(samples: Samples, began: float, end: float, calm: float) -> tuple[
     return least - began, most - began
 
 
-def could_be_saved(samples: Samples, killed: float) -> list[int]:
-    """The numbers of failed requests that were sent after the kill, or had failed before it.
+def could_be_saved(samples: Samples, failed: Sequence[int], killed: float, gone: float) -> list[int]:
+    """Which of these failed requests were sent after the killed process was gone, or had failed before the kill.
 
-    Only what the killed process had begun to answer is lost with it: another can still answer all else. `killed`:
-    seconds from the run's start.
+    Only what it had begun to answer is lost with it: another can still answer all else. All times in seconds from the
+    run's start.
     """
-    at = killed * 1e6
-    failed = [n for n in range(len(samples)) if samples.error[n]]
     return [
-        n for n in failed if not samples.intended[n] + samples.late[n] <= at <= samples.intended[n] + samples.latency[n]
+        n
+        for n in failed
+        if samples.intended[n] + samples.late[n] > gone * 1e6 or samples.intended[n] + samples.latency[n] < killed * 1e6
     ]
 
 
@@ -127,15 +134,17 @@ def _tail(within: timedelta, measured: Run, fault: Fault) -> Check:
 
 def _retried(measured: Run, fault: Fault) -> Check:
     name, limit = "failed that a retry could save", "none"
-    if fault.killed is None:
+    if fault.killed is None or fault.gone is None:
         return _nothing(name, limit, fault)
-    samples, killed = measured.samples, fault.killed - measured.began.timestamp()
-    failed = sum(1 for error in samples.error if error)
-    could = could_be_saved(samples, killed)
-    why = f"{failed} failed, {failed - len(could)} of them under way at the kill; {len(samples)} sent"
-    if could:
-        first = could[0]
-        why += f"; first: {samples.names[samples.error[first]]}, sent {samples.intended[first] / 1e6 - killed:+.2f} s"
+    samples, start = measured.samples, measured.began.timestamp()
+    killed, gone = fault.killed - start, fault.gone - start
+    counted = samples.select({}, measured.plan.warm_up.total_seconds(), measured.plan.seconds)
+    failed = [number for number in counted if samples.error[number]]
+    could = could_be_saved(samples, failed, killed, gone)
+    why = f"{len(failed)} failed, {len(failed) - len(could)} of them under way at the kill; {len(counted)} sent"
+    named = [f"{samples.names[samples.error[n]]}, sent {samples.intended[n] / 1e6 - killed:+.2f} s" for n in could[:3]]
+    if named:
+        why += f"; {'; '.join(named)}"
     return Check(
         name=name, outcome=Outcome.FAIL if could else Outcome.PASS, measured=str(len(could)), limit=limit, why=why
     )

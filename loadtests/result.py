@@ -166,17 +166,21 @@ def _steps(run: Run) -> tuple[Step, ...]:
         return ()
     made, begin = [], 0.0
     for stage in stages(run.plan):
-        numbers = run.samples.select({}, begin, begin + stage.seconds)
-        times = run.samples.times(numbers)
-        made.append(
-            Step(
-                level=stage.first,
-                answered=round(len(times) / stage.seconds, 2),
-                failed=round((len(numbers) - len(times)) / stage.seconds, 2),
-                p95=_percentiles(times).get("95"),
+        end = begin + stage.seconds
+        # What is cold is slow: the first step is what the others are held to.
+        counted = min(max(begin, run.plan.warm_up.total_seconds()), end)
+        numbers = run.samples.select({}, counted, end)
+        times, seconds = run.samples.times(numbers), end - counted
+        if seconds:
+            made.append(
+                Step(
+                    level=stage.first,
+                    answered=round(len(times) / seconds, 2),
+                    failed=round((len(numbers) - len(times)) / seconds, 2),
+                    p95=_percentiles(times).get("95"),
+                )
             )
-        )
-        begin += stage.seconds
+        begin = end
     return tuple(made)
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from groundwork.errors import UserError
+from groundwork.errors import ExitCode, UserError
+from groundwork.waiting import wait_until
 from loadtests.job import Caller
-from loadtests.plan import Plan, Users
+from loadtests.plan import Plan
 from loadtests.running import Target
 
 if TYPE_CHECKING:
@@ -47,9 +49,10 @@ def of_environment(plan: Plan, environment: str) -> Iterator[Target]:
     """The environment that is up on this machine, or one tenant of it, through its gateway on 127.0.0.1.
 
     Each of the plan's users gets an API key for its one agent, which lasts as long as the run and is deleted after it.
-    Raises UserError where the environment is not up, or has no such agent.
+    Raises UserError where the environment is not up, has no such agent, or does not hear of its key.
     """
-    from local.front_door import GATEWAY, authority
+    from components.platform.specs import GROUP, Scope
+    from local.front_door import GATEWAY, authority, make_key
     from local.paths import Paths
     from local.up import cluster_of, require_up
     from stacks.preflight import check
@@ -68,17 +71,32 @@ def of_environment(plan: Plan, environment: str) -> Iterator[Target]:
             if tier is None:
                 known = ", ".join(agent for tenant, agent in tiers if tenant == users.tenant)
                 raise UserError(what=f"tenant {users.tenant} has no agent {users.agent!r}", allowed=known or "none")
-            name, key = _make_key(cluster, users, life)
+            scope = Scope(org=users.tenant, agents=[users.agent])
+            name, key = make_key(cluster, scope, life, "a load run")
             made.append((users.tenant, name))
             address = f"https://{users.tenant}.{domain}/agents/{users.agent}"
             callers.append(Caller(address=address, key=key, tier=tier))
         connect = {f"{users.tenant}.{domain}": GATEWAY for users in plan.users}
-        yield Target(callers=tuple(callers), connect=connect, authority=authority(cluster))
+        trusted = authority(cluster)
+        _await_keys(callers, trusted)
+        yield Target(callers=tuple(callers), connect=connect, authority=trusted)
     finally:
-        from components.platform.specs import GROUP
-
         for tenant, name in made:
             cluster.delete(f"apikeys.{GROUP}", name, tenant)
+
+
+def _await_keys(callers: Iterable[Caller], authority: str) -> None:
+    """Until the whole gateway has heard of the keys: what is asked earlier is refused. Raises UserError."""
+    from local.front_door import KEY_HEARD_SECONDS, is_known
+
+    for caller in callers:
+        if not wait_until(partial(is_known, authority, caller.address, caller.key), KEY_HEARD_SECONDS):
+            raise UserError(
+                what=f"the gateway does not let in a key that was made {KEY_HEARD_SECONDS:.0f} s ago",
+                where=caller.address,
+                fix="docs/runbooks/gateway-down.md",
+                code=ExitCode.ERROR,
+            )
 
 
 def _tiers(cluster: Cluster, tenants: Iterable[str]) -> dict[tuple[str, str], str]:
@@ -92,13 +110,3 @@ def _tiers(cluster: Cluster, tenants: Iterable[str]) -> dict[tuple[str, str], st
                 case {"metadata": {"labels": {**labels}}} if AGENT in labels:
                     found[tenant, str(labels[AGENT])] = str(labels.get(TIER))
     return found
-
-
-def _make_key(cluster: Cluster, users: Users, life: timedelta) -> tuple[str, str]:
-    from components.gateway.keys import Wish, made, manifest
-    from components.platform.specs import Scope
-
-    wish = Wish(scope=Scope(org=users.tenant, agents=[users.agent]), lifetime=life, note="a load run")
-    key, spec = made(wish, datetime.now(UTC))
-    cluster.apply(manifest(key.id, spec))
-    return key.id, key.text

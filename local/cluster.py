@@ -54,6 +54,14 @@ class Cluster:
         """Make or change one object, which goes over a pipe. Raises UserError."""
         self._run("apply", "--server-side", "--field-manager=groundwork", "-f", "-", stdin=json.dumps(wanted))
 
+    def refusal(self, wanted: Mapping[str, object]) -> str:
+        """What the API server has against making an object, asked in a dry run; empty where it would be made."""
+        try:
+            self._run("create", "--dry-run=server", "-f", "-", stdin=json.dumps(wanted))
+        except UserError as error:
+            return error.what
+        return ""
+
     def delete(self, kind: str, name: str, namespace: str) -> None:
         """Delete one object, if it is there. Raises UserError."""
         self._run("delete", kind, name, "-n", namespace, "--ignore-not-found", "--wait=false")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,32 +23,68 @@ if TYPE_CHECKING:
 
 GATEWAY = "127.0.0.1"
 AUTHORITY_SECONDS = 120.0
+UNKNOWN_KEY = 401
 KEY_LIFE = timedelta(minutes=15)
+# Till every pod of the authorizer has heard of a new key: moments, or its next watch on a machine that is busy.
+KEY_HEARD_SECONDS = 60.0
+# Questions in a row, each on a connection of its own, that meet every pod of the authorizer.
+IN_A_ROW = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrontDoor:
     """Asks tenants' addresses as a caller would, on this machine's own gateway and without any name server.
 
-    `keys`: tenant → API key.
+    `keys`: tenant → API key. `opened`: when they were made (`time.monotonic`).
     """
 
     trust: ssl.SSLContext
     keys: Mapping[str, str] = field(repr=False)
+    opened: float = field(default_factory=time.monotonic)
 
     def post(self, tenant: str, address: str, question: Mapping[str, str]) -> httpx.Response:
-        """POST JSON to an address of the tenant's (https). Raises httpx.HTTPError."""
-        import httpx
+        """POST JSON to an address of the tenant's (https). Raises httpx.HTTPError.
 
-        parts = urlsplit(address)
-        host = parts.hostname or ""
-        with httpx.Client(verify=self.trust, timeout=15) as client:
-            return client.post(
-                f"https://{GATEWAY}:{parts.port or 443}{parts.path}",
-                headers={"host": host, "x-api-key": self.keys[tenant]},
-                json=dict(question),
-                extensions={"sni_hostname": host},
-            )
+        Asks again while the gateway has yet to hear of the key, for a minute after it was made.
+        """
+        answers: list[httpx.Response] = []
+
+        def known() -> bool:
+            answers.append(_ask(self.trust, address, self.keys[tenant], question))
+            return answers[-1].status_code != UNKNOWN_KEY
+
+        wait_until(known, max(0.0, self.opened + KEY_HEARD_SECONDS - time.monotonic()))
+        return answers[-1]
+
+
+def is_known(authority: str, address: str, key: str) -> bool:
+    """Whether the gateway lets an agent's key in ten times in a row: no pod of the authorizer has yet to hear of it.
+
+    `authority`: whom to trust, PEM. `address`: the agent's, https.
+    """
+    import httpx
+
+    trust = ssl.create_default_context(cadata=authority)
+    try:
+        return all(_ask(trust, f"{address}/healthz", key).status_code != UNKNOWN_KEY for _ in range(IN_A_ROW))
+    except httpx.HTTPError:
+        return False
+
+
+def _ask(trust: ssl.SSLContext, address: str, key: str, question: Mapping[str, str] | None = None) -> httpx.Response:
+    """One request on a connection of its own: a GET, or a POST where there is a question. Raises httpx.HTTPError."""
+    import httpx
+
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    with httpx.Client(verify=trust, timeout=15) as client:
+        return client.request(
+            "GET" if question is None else "POST",
+            f"https://{GATEWAY}:{parts.port or 443}{parts.path}",
+            headers={"host": host, "x-api-key": key},
+            json=None if question is None else dict(question),
+            extensions={"sni_hostname": host},
+        )
 
 
 @contextmanager
@@ -61,7 +98,7 @@ def front_door(cluster: Cluster, tenants: Iterable[str]) -> Iterator[FrontDoor]:
     ids: list[tuple[str, str]] = []
     try:
         for tenant in dict.fromkeys(tenants):
-            name, text = _make_key(cluster, tenant)
+            name, text = make_key(cluster, Scope(org=tenant), KEY_LIFE, "asks for a first answer")
             ids.append((tenant, name))
             made[tenant] = text
         yield FrontDoor(trust=trust, keys=made)
@@ -70,10 +107,11 @@ def front_door(cluster: Cluster, tenants: Iterable[str]) -> Iterator[FrontDoor]:
             cluster.delete(f"apikeys.{GROUP}", name, tenant)
 
 
-def _make_key(cluster: Cluster, tenant: str) -> tuple[str, str]:
+def make_key(cluster: Cluster, scope: Scope, life: timedelta, note: str) -> tuple[str, str]:
+    """Make an API key: its id, and the key itself. The gateway hears of it a moment later. Raises UserError."""
     from components.gateway.keys import Wish, made, manifest
 
-    wish = Wish(scope=Scope(org=tenant), lifetime=KEY_LIFE, note="asks for a first answer")
+    wish = Wish(scope=scope, lifetime=life, note=note)
     key, spec = made(wish, datetime.now(UTC))
     cluster.apply(manifest(key.id, spec))
     return key.id, key.text

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NAMESPACE = "groundwork-observability"
 PORTS: Mapping[str, int] = {"prometheus": 9090, "loki": 3100, "traces": 16686, "alertmanager": 9093}
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 ANSWER_SECONDS = 20.0
 
 

@@ -13,7 +13,7 @@ from groundwork.console import Progress
 from groundwork.errors import ExitCode, UserError
 from local import record
 from local.cluster import Cluster
-from local.engine.operation import Operation, Operator, StackOutcome
+from local.engine.operation import Operation, Operator, Runs, StackOutcome
 from local.engine.workspace import OUR_PLUGIN, Engine
 from local.layers import ADMISSION, SECRETS, Layers
 from local.paths import CHECKOUT, Paths
@@ -21,6 +21,7 @@ from local.record import Record, Way
 
 if TYPE_CHECKING:
     from local.node import NodeSettings
+    from stacks.settings import Settings
 
 LOCAL = "local"
 
@@ -95,7 +96,7 @@ def up(stack: str, paths: Paths, progress: Progress, *, kubeconfig: Path | None,
             fix=f"look at it: groundwork preview {environment}; make it: pulumi up --stack {environment} (docs/aws.md)",
         )
     made = _bring_up_cluster(stack, paths, progress, kubeconfig=kubeconfig, simulated=simulated)
-    _bring_images(made, settings.layers, paths, progress)
+    _bring_images(made, settings, paths, progress)
     if made.way is not Way.SIMULATED:
         from local.authority.install import install
 
@@ -122,11 +123,22 @@ def told_first(operator: Operator, environment: str, layers: Collection[str]) ->
     return [name] if ADMISSION in layers and name in operator.engine.stacks_on(environment) else []
 
 
-def bring_layers(operator: Operator, stacks: Sequence[str]) -> list[StackOutcome]:
+def bring_layers(operator: Runs, stacks: Sequence[str]) -> list[StackOutcome]:
     """Bring up layers' stacks. Admission alone, before the others: until it answers, nothing of theirs gets in."""
-    asked = [stack for stack in stacks if stack.partition(".")[2] == ADMISSION]
-    others = [stack for stack in stacks if stack not in asked]
+    asked, others = _admission_and_others(stacks)
     return [*operator.run_all(Operation.UP, asked), *operator.run_all(Operation.UP, others)]
+
+
+def take_layers(operator: Runs, stacks: Sequence[str]) -> None:
+    """Take layers' stacks away. Admission last: while it goes, what others still have to change may be refused."""
+    asked, others = _admission_and_others(stacks)
+    operator.run_all(Operation.DESTROY, others)
+    operator.run_all(Operation.DESTROY, asked)
+
+
+def _admission_and_others(stacks: Sequence[str]) -> tuple[list[str], list[str]]:
+    asked = [stack for stack in stacks if stack.partition(".")[2] == ADMISSION]
+    return asked, [stack for stack in stacks if stack not in asked]
 
 
 def preview(stack: str, paths: Paths, progress: Progress) -> Outcome:
@@ -158,7 +170,7 @@ def down(paths: Paths, progress: Progress) -> Record | None:
         parts = operator.engine.stacks_on(earlier.stack)
         layers = [stack for stack in parts if is_layer(stack.partition(".")[2])]
         operator.run_all(Operation.DESTROY, [stack for stack in parts if stack not in layers])
-        operator.run_all(Operation.DESTROY, layers)
+        take_layers(operator, layers)
         operator.run(Operation.DESTROY, earlier.stack)
         _remove_root(operator.cluster)
         for stack in (*parts, earlier.stack):
@@ -300,13 +312,14 @@ def _refuse_another_way(earlier: Record | None, wanted: Record) -> None:
         )
 
 
-def _bring_images(made: Record, layers: Sequence[str], paths: Paths, progress: Progress) -> None:
-    """Have the images in the node that the environment with these layers runs; a cluster of yours has a registry."""
+def _bring_images(made: Record, settings: Settings, paths: Paths, progress: Progress) -> None:
+    """Have the images in the node that the environment runs; a cluster of yours has a registry."""
     from local import images, toolchain
     from stacks.layers import images_of
 
     if made.way is Way.REAL:
-        images.build(images_of(layers, images.ALL), toolchain.ensure(["ctr"], progress=progress), progress)
+        wanted = images_of(settings.layers, images.ALL, settings.secrets.server)
+        images.build(wanted, toolchain.ensure(["ctr"], progress=progress), progress)
     elif made.way is Way.SIMULATED:
         images.name_without_building(images.ALL, paths)
 

@@ -16,6 +16,7 @@ from local import record
 from local.attach import attach, detach, refuse_attached
 from local.cost import cost
 from local.doctor.command import doctor
+from local.drift import drift
 from local.images import verbs as images
 from local.paths import Paths
 from local.rehearsal.verbs import rehearse
@@ -32,7 +33,7 @@ Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 def register(app: typer.Typer) -> None:
     """Add this folder's verbs to the command line."""
-    for verb in (up, preview, down, status, cost, doctor, kubeconfig, env, rehearse, attach, detach):
+    for verb in (up, preview, changes, drift, down, status, cost, doctor, kubeconfig, env, rehearse, attach, detach):
         app.command()(verb)
     app.add_typer(tenants.app, name="tenant")
     app.add_typer(images.app, name="images")
@@ -99,6 +100,24 @@ def preview(
         return
     outcome = look_ahead(environment, Paths.for_user(), progress())
     print(json.dumps(as_json(outcome), indent=2) if json_ else outcome.summary)
+
+
+def changes(
+    base: Annotated[str, typer.Option(help="The commit to compare with.")] = "origin/main",
+    to: Annotated[Path | None, typer.Option(help="Write it as Markdown into this file, too.")] = None,
+) -> None:
+    """Show what this checkout changes in each environment in AWS, with no account. Exit code 0 also where it does.
+
+    Examples:
+      groundwork changes
+      groundwork changes --base HEAD~1 --to changes.md
+    """
+    from stacks.changes import differences, markdown
+
+    text = markdown(base, differences(base, progress()))
+    if to is not None:
+        to.write_text(text, "utf-8")
+    print(text)
 
 
 def down(

@@ -14,7 +14,7 @@ from groundwork.waiting import wait_until
 from local.cluster import Cluster
 
 KINDS = "virtualservices.networking.istio.io"
-SECONDS = 30.0
+SECONDS = 90.0
 _DUMP = ("pilot-agent", "request", "GET", "config_dump?resource=dynamic_route_configs")
 
 
@@ -49,7 +49,7 @@ class Gateways:
         return Shares(percents=dict.fromkeys(sorted(candidates), 0), owners=frozenset(found))
 
     def wait(self, wanted: Shares) -> None:
-        """Until every pod sends each of these Services its percentage. Raises UserError after half a minute."""
+        """Until every pod sends each of these Services its percentage. Raises UserError where one does not in time."""
         if wanted.percents and not wait_until(lambda: self._know(wanted), SECONDS):
             raise UserError(
                 what=f"the gateway does not know its routes {SECONDS:.0f} s after they changed",

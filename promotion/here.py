@@ -90,9 +90,7 @@ class LocalApplier:
                 timeout=APPLY_SECONDS,
             )
         if done.returncode != 0:
-            raise UserError(
-                what=f"the engine failed: {done.stderr.strip()[-3000:]}", where=environment, code=ExitCode.ERROR
-            )
+            raise UserError(what=f"the engine failed: {done.stderr.strip()}", where=environment, code=ExitCode.ERROR)
 
     def _proof(self, bills: Sequence[Bill]) -> BillsSettings:
         """For admission, which believes signatures alone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -33,11 +34,18 @@ def create_principal(name: Annotated[str, typer.Argument(help="Lower case, such 
 
 
 @bills.command("create")
-def create_bill(as_: As, json_: Json = False) -> None:
+def create_bill(
+    as_: As,
+    environment: Annotated[
+        str | None, typer.Option("--for", help="An environment in AWS: the images of the lock, from its registry.")
+    ] = None,
+    json_: Json = False,
+) -> None:
     """Write down what the checkout and the built images are, signed by its author.
 
     Example:
       groundwork bill create --as alice
+      groundwork bill create --as alice --for prod
     """
     from local.paths import CHECKOUT, Paths
     from local.toolchain import CHARTS, PROGRAMS, pins
@@ -46,9 +54,53 @@ def create_bill(as_: As, json_: Json = False) -> None:
 
     paths = Paths.for_user()
     charts = {"istio": pins.folder(PROGRAMS[CHARTS[0]].pin, paths.toolchain) / "charts"}
-    bill = make_bill(CHECKOUT, as_, datetime.now(UTC), built_images(paths.image_digests), charts)
+    images = built_images(paths.image_digests) if environment is None else locked_images(environment)
+    bill = make_bill(CHECKOUT, as_, datetime.now(UTC), images, charts)
     file = desk.office().keep(desk.signed(as_, KIND, bill), bill.digest)
     print(json.dumps({"bill": bill.digest, "file": str(file)}) if json_ else bill.digest)
+
+
+def locked_images(environment: str) -> Mapping[str, str]:
+    """Of an environment in AWS, by the references of its own registry. Raises UserError where no lock names them."""
+    from stacks.aws_images import VARIABLE, images_of, simulates
+    from stacks.preflight import check
+
+    settings = check(environment)
+    if settings.aws is None:
+        raise UserError(what=f"{environment!r} is not in AWS", fix="leave --for out: what was built here is named then")
+    if simulates():
+        raise UserError(what="nobody signs a bill of simulated images", where=VARIABLE, fix=f"unset {VARIABLE}")
+    return images_of(settings, settings.aws)
+
+
+@bills.command("pin")
+def pin_bill(
+    environment: Annotated[str, typer.Argument(help="An environment in AWS.")],
+    bill: BillName = "last",
+    beside: Annotated[
+        str | None, typer.Option("--beside", help="The bill that serves, for as long as the other takes its place.")
+    ] = None,
+) -> None:
+    """Write a bill, as it was signed, into an environment's settings: admission lets in what it lists.
+
+    Example:
+      groundwork bill pin prod last
+    """
+    from local.paths import CHECKOUT
+    from promotion.pinning import pin_bills
+    from stacks.bills_settings import BillsSettings, SignedBill
+    from stacks.settings import settings_file
+
+    office = desk.office()
+    signed = [office.signed(office.bill(each)[0].digest) for each in (bill, beside) if each is not None]
+    who = desk.principals()
+    proof = BillsSettings(
+        signed=tuple(SignedBill.model_validate(each.model_dump()) for each in signed),
+        principals=str(who.relative_to(CHECKOUT) if who.is_relative_to(CHECKOUT) else who),
+    )
+    file = settings_file(environment, CHECKOUT)
+    pin_bills(file, proof)
+    print(f"{file.name}: {len(signed)} signed bill{'s' if len(signed) > 1 else ''}")
 
 
 @bills.command("show")

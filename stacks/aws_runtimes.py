@@ -18,6 +18,7 @@ from components.edge.service_access import ServiceAccess, ServiceAccessArgs
 from components.network.network import Network
 from components.network.plan import Tier
 from components.observability.aws import LogWatch, Watch
+from components.secrets.snapshot_store import SnapshotStore, SnapshotStoreArgs
 from components.secrets.unsealing import Unsealing, UnsealingArgs
 from local.record import Way
 from stacks.aws_settings import AwsSettings, GatewaySettings, MeshSettings
@@ -67,6 +68,12 @@ def on_eks(site: Site, cluster: Eks) -> Running:
     into = GatewayTarget("gateway-target", target, site.opts)
     if "secrets" in site.settings.layers:
         Unsealing("unsealing", UnsealingArgs(scope=site.scope, cluster_name=cluster.name), site.opts)
+        kept = site.settings.secrets.snapshots
+        if kept is not None:
+            store = SnapshotStoreArgs(
+                scope=site.scope, cluster_name=cluster.name, keep_days=kept.keep_days, lock_days=kept.lock_days
+            )
+            SnapshotStore("snapshots", store, site.opts)
     _platform(site, cluster)
     return Running(
         watches=target_watches(site.balancer.arn_suffix, into.arn_suffix),

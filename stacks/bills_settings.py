@@ -1,6 +1,6 @@
 """What stands under `bills:` in an environment's settings: which signed bills its images are from.
 
-Nobody writes this setting by hand: `groundwork promote` does, in the work tree of the bill that it applies.
+`groundwork promote` writes this setting, in the work tree of the bill that it applies, or `groundwork bill pin`.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from components.secrets.kinds import KINDS, OPENBAO
 from groundwork.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
 # Layer → the images that nobody else runs.
 IMAGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "secrets": ("external-secrets", "openbao", "postgres", "secret-rotator"),
+        "secrets": ("external-secrets", *KINDS, "postgres", "secret-rotator"),
         "admission": ("gatekeeper",),
         "observability": ("alertmanager", "collector", "loki", "prometheus", "traces"),
     }
@@ -35,9 +36,13 @@ IMAGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 ELSEWHERE = ("openbao-kms",)
 
 
-def images_of(chosen: Collection[str], known: Iterable[str]) -> list[str]:
-    """Those of the known images that an environment on this machine runs with the chosen layers."""
-    idle = {*ELSEWHERE} | {image for layer, images in IMAGES.items() if layer not in chosen for image in images}
+def images_of(chosen: Collection[str], known: Iterable[str], server: str = OPENBAO.name) -> list[str]:
+    """Those of the known images that an environment on this machine runs with the chosen layers.
+
+    `server`: what holds its secrets.
+    """
+    others = {image for layer, images in IMAGES.items() if layer not in chosen for image in images}
+    idle = others | {*ELSEWHERE} | (KINDS.keys() - {server})
     return [image for image in known if image not in idle]
 
 

@@ -16,6 +16,7 @@ from pulumi.runtime.settings import ROOT, get_root_resource
 from pulumi.runtime.stack import Stack
 
 from groundwork.errors import UserError
+from groundwork.garbage import look_rarely
 from stacks.aws_images import SIMULATED, VARIABLE
 from stacks.graph import Node, ResourceGraph
 
@@ -85,6 +86,7 @@ def listen(
 
     Raises UserError as the program does.
     """
+    look_rarely()
     graph, answers = ResourceGraph(stack=stack), _Answers(outputs or {})
     failures: list[UserError] = []
 

@@ -39,7 +39,7 @@ class Step:
 def run(stack: str, *, against: Path | None, to: Path, as_json: bool, folder: Path = CHECKOUT) -> None:
     """Write the graph to `to`, and print what differs from the one in `against`. Raises UserError."""
     graph = graph_of(stack, folder)
-    steps = list(compare(_read(against) if against else {}, graph))
+    steps = list(compare(read(against) if against else {}, graph))
     text = json.dumps(document(graph), indent=2, sort_keys=True) + "\n"
     write_atomically(to, text)
     if as_json:
@@ -131,7 +131,8 @@ def _differing(before: Mapping[str, object], now: Mapping[str, object]) -> Itera
             yield key
 
 
-def _read(file: Path) -> Mapping[str, Mapping[str, object]]:
+def read(file: Path) -> Mapping[str, Mapping[str, object]]:
+    """URN → inputs, of a graph that was written. Raises UserError."""
     try:
         data: object = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 from local.paths import Paths
 from stacks.layers import chart
-from stacks.secrets_settings import SecretsSettings
+from stacks.secrets_settings import SecretsSettings, SnapshotSettings
 
 if TYPE_CHECKING:
     import pulumi
 
+    from components.data.place import DatabasePlace
     from components.secrets.server import KmsSeal
+    from components.secrets.snapshots import SnapshotsArgs
     from components.storage import Storage
+    from stacks.aws_settings import AwsSettings
     from stacks.environment import Environment
 
 
@@ -26,17 +29,20 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
     from components.secrets.names import NAMESPACE
     from components.secrets.openbao import OpenBao, OpenBaoArgs
     from components.secrets.rotator import Rotator, RotatorArgs
+    from components.secrets.snapshots import Snapshots
 
     wanted, unsealed_by = environment.settings.secrets, seal(environment)
     openbao = OpenBao(
         "openbao",
         OpenBaoArgs(
             environment=environment.name,
-            image=environment.image(program(unsealed_by)),
+            image=environment.image(image(wanted, unsealed_by)),
             storage=storage(environment, NAMESPACE, wanted, ("data", "audit")),
             replicas=wanted.replicas,
             seal=unsealed_by,
             apart=environment.settings.aws is not None,
+            database=database(environment),
+            kind=wanted.kind,
         ),
         opts,
     )
@@ -51,13 +57,59 @@ def declare(environment: Environment, opts: pulumi.ResourceOptions) -> None:
     Rotator(
         "secret-rotator", RotatorArgs(environment=environment.name, image=environment.image("secret-rotator")), inside
     )
-    if wanted.postgres:
-        database = PostgresArgs(
+    if wanted.snapshots is not None:
+        Snapshots("openbao-snapshots", snapshots(environment, wanted.snapshots), inside)
+    if wanted.postgres is True:
+        own = PostgresArgs(
             environment=environment.name,
             image=environment.image("postgres"),
             storage=storage(environment, DATA, wanted, ("data",)),
         )
-        Postgres("postgres", database, opts)
+        Postgres("postgres", own, opts)
+
+
+def database(environment: Environment) -> DatabasePlace | None:
+    """Where OpenBao makes users outside the cluster; None where it makes none there."""
+    from stacks.environment import shared_of
+
+    aws = environment.settings.aws
+    if environment.settings.secrets.postgres != "rds" or aws is None:
+        return None
+    return outside(aws, shared_of(environment.name))
+
+
+def outside(aws: AwsSettings, shared: pulumi.StackReference) -> DatabasePlace:
+    """RDS as the environment's own stack made it. Raises UserError where its certificate cannot be checked."""
+    from components.data.place import OUTSIDE_DATABASE, DatabasePlace, rds_root
+    from components.network.plan import Tier, plan
+
+    made = shared.require_output("database")
+    subnets = plan(aws.network.cidr, aws.network.zones)
+    return DatabasePlace(
+        host=made["address"],
+        name=OUTSIDE_DATABASE,
+        authority=rds_root(aws.region),
+        networks=[subnet.network for subnet in subnets if subnet.tier is Tier.DATA],
+        secret=made["secretArn"],
+    )
+
+
+def snapshots(environment: Environment, wanted: SnapshotSettings) -> SnapshotsArgs:
+    """To the bucket that the environment's own stack has made."""
+    from components.secrets.snapshot_store import bucket_name
+    from components.secrets.snapshots import SnapshotsArgs
+    from stacks.aws_environment import scope_of
+
+    aws = environment.settings.aws
+    assert aws is not None  # noqa: S101 – the settings refuse it (layer_problems.py)
+    return SnapshotsArgs(
+        environment=environment.name,
+        image=environment.image("secret-rotator"),
+        bucket=bucket_name(scope_of(environment.name, aws)),
+        region=aws.region,
+        account=aws.account,
+        every=wanted.every,
+    )
 
 
 def seal(environment: Environment) -> KmsSeal | None:
@@ -78,9 +130,10 @@ def seal(environment: Environment) -> KmsSeal | None:
     return KmsSeal(key_id=wanted.key_id, region=wanted.region, plugin=program)
 
 
-def program(unsealed_by: KmsSeal | None) -> str:
-    """The image of OpenBao that can be unsealed so."""
-    return "openbao" if unsealed_by is None or unsealed_by.plugin is not None else "openbao-kms"
+def image(wanted: SecretsSettings, unsealed_by: KmsSeal | None) -> str:
+    """The image of the server that settings name, which can be unsealed so."""
+    without = unsealed_by is not None and unsealed_by.plugin is None
+    return "openbao-kms" if without and wanted.kind.plugin else wanted.kind.name
 
 
 def storage(environment: Environment, namespace: str, wanted: SecretsSettings, parts: tuple[str, ...]) -> Storage:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from components.documents import StrictModel
-from components.units import refusal
+from components.secrets.kinds import KINDS, Kind
+from components.units import Duration, refusal
 
 
 def _odd(value: int) -> int:
     if value % 2 == 0:
         raise refusal(f"{value} nodes can lose no more than {value - 1}", "1, 3, 5 or 7")
+    return value
+
+
+def _now_and_then(value: timedelta) -> timedelta:
+    if not timedelta(minutes=15) <= value <= timedelta(days=7):
+        raise refusal(f"{value.total_seconds():.0f}s between two snapshots", "from 15m to 7d")
     return value
 
 
@@ -47,16 +55,38 @@ class ShareSettings(StrictModel):
     threshold: Annotated[int, Field(ge=1, le=10)] = 3
 
 
+class SnapshotSettings(StrictModel):
+    """Snapshots of OpenBao in S3. Nobody deletes one within `lock_days`; after `keep_days` it goes by itself."""
+
+    every: Annotated[Duration, AfterValidator(_now_and_then)] = timedelta(hours=6)
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 35
+    lock_days: Annotated[int, Field(ge=1, le=3650)] = 30
+
+    @model_validator(mode="after")
+    def _kept_as_long_as_locked(self) -> Self:
+        if self.lock_days > self.keep_days:
+            raise refusal(f"lockDays: {self.lock_days} is above keepDays ({self.keep_days})", f"1 to {self.keep_days}")
+        return self
+
+
 class SecretsSettings(StrictModel):
     """The layer `secrets`. `size`: of each volume; `storage_class`: the cluster's default, where none is named.
 
-    `controllers`: pods of External Secrets, of which one works at a time.
+    `server`: the program that holds them. `controllers`: pods of External Secrets, of which one works at a time.
+    `snapshots`: on EKS. `postgres`: where agents' users are made, in the cluster or in the environment's RDS.
     """
 
+    server: Literal["openbao", "vault"] = "openbao"
     replicas: Annotated[int, Field(ge=1, le=7), AfterValidator(_odd)] = 3
     kms: KmsSettings | None = None
     shares: ShareSettings = ShareSettings()
     size: Annotated[str, Field(pattern=r"^\d+[MG]i$")] = "10Gi"
     storage_class: str | None = None
     controllers: Annotated[int, Field(ge=1, le=5)] = 1
-    postgres: bool = True
+    postgres: bool | Literal["rds"] = True
+    snapshots: SnapshotSettings | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """The server, and its ways."""
+        return KINDS[self.server]

@@ -19,6 +19,7 @@ from components.hosts import Host
 from components.problems import as_user_error
 from components.units import Name, refusal
 from groundwork.errors import UserError
+from stacks.admission_settings import AdmissionSettings
 from stacks.aws_settings import AwsSettings, outside
 from stacks.bills_settings import BillsSettings
 from stacks.dns_settings import DnsSettings
@@ -48,6 +49,7 @@ class Settings(StrictModel):
     domain: Host
     dns: DnsSettings = DnsSettings()
     layers: tuple[Layer, ...] = ()
+    admission: AdmissionSettings = AdmissionSettings()
     observability: ObservabilitySettings = ObservabilitySettings()
     secrets: SecretsSettings = SecretsSettings()
     tenants: tuple[Name, ...] = ()
@@ -79,8 +81,7 @@ class Settings(StrictModel):
         if self.rollout is not None and self.images is None:
             yield detail(("rollout",), "goes from one bill's images to another's", "images beside it")
         yield from layer_problems(self)
-        elsewhere = self.images is not None or self.aws is not None
-        if "admission" in self.layers and elsewhere and self.bills is None:
+        if "admission" in self.layers and self.images is not None and self.bills is None:
             what = "admission lets in what signed bills list, and these images are not built here"
             yield detail(("bills",), what, "those that `groundwork promote` writes")
 

@@ -20,6 +20,7 @@ from stacks.versions import serving_tenant, versions
 if TYPE_CHECKING:
     import pulumi
 
+    from components.data.place import DatabasePlace
     from components.tenancy.tenant import TenantAgent, TenantArgs
 
 
@@ -51,7 +52,7 @@ class TenantStack:
         from components.tenancy.tenant import Tenant
 
         shared = shared_of(self.environment)
-        args = self._args(shared.require_output("images"))
+        args = self._args(shared)
         if self.settings.aws is not None and self.settings.aws.cluster.kind == "ecs":
             from stacks.ecs_tenant import declare
 
@@ -59,7 +60,9 @@ class TenantStack:
         else:
             self._refuse_rotation()
             provider = cluster(self.kubeconfig or shared.require_output("kubeconfig"))
-            Tenant(self.tenant.settings.name, args, pulumi.ResourceOptions(provider=provider))
+            # Also where no image is read from it: what once depended on it comes after it in every run with a target.
+            opts = pulumi.ResourceOptions(provider=provider, depends_on=[shared])
+            Tenant(self.tenant.settings.name, args, opts)
         pulumi.export("agents", self._rows())
 
     def _refuse_rotation(self) -> None:
@@ -70,7 +73,7 @@ class TenantStack:
                 fix=f"groundwork vault put {self.tenant.settings.name} {path} --rotate 30d (docs/secrets.md)",
             )
 
-    def _args(self, images: pulumi.Output[Mapping[str, str]]) -> TenantArgs:
+    def _args(self, shared: pulumi.StackReference) -> TenantArgs:
         from components.labels import Owner
         from components.tenancy.tenant import Quota, TenantArgs
 
@@ -78,14 +81,25 @@ class TenantStack:
         quota = settings.quota
         return TenantArgs(
             owner=Owner(environment=self.environment, tenant=settings.name, cost_centre=settings.cost_centre),
-            agents=self._agents(images),
+            agents=self._agents(shared.require_output("images")),
             quota=Quota(cpu=quota.cpu, memory=quota.memory, pods=quota.pods) if quota else None,
             cluster_networks=self.settings.cluster_networks,
             spec=self._spec(),
             custom_hosts=settings.hosts,
             traced="observability" in self.settings.layers,
             authority=authority() if self._asks_for_secrets() else None,
+            database=self._database(shared) if self._asks_for_secrets() else None,
         )
+
+    def _database(self, shared: pulumi.StackReference) -> DatabasePlace | None:
+        """Where agents' users are made; None where the environment makes none."""
+        from components.data.place import DatabasePlace
+        from stacks.secrets_layer import outside
+
+        wanted = self.settings.secrets.postgres
+        if wanted == "rds" and self.settings.aws is not None:
+            return outside(self.settings.aws, shared)
+        return DatabasePlace.inside(authority()) if wanted else None
 
     def _asks_for_secrets(self) -> bool:
         asks = any(manifest.spec.secrets for manifest in self.tenant.agents)

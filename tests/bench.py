@@ -17,9 +17,9 @@ from unittest import mock
 
 from groundwork.errors import ExitCode
 from groundwork.verdict import Outcome, worst
-from tests import bench_tenants, generator_bench
+from tests import bench_preview, bench_tenants, generator_bench
 from tests.bench_row import held, row
-from tests.cluster import gateway_bench, limits_bench, moving_bench, trouble_bench
+from tests.cluster import gateway_bench, half_bench, limits_bench, moving_bench, trouble_bench
 
 GROUNDWORK = (sys.executable, "-m", "groundwork")
 # The environment's stack without its tenants' as `pulumi preview` does it: that command itself needs the vendor's
@@ -137,10 +137,11 @@ def main() -> int:
         figures = f"{limit.most:6.0f}s {median(seconds):7.2f}s {min(seconds):7.2f}s {max(seconds):7.2f}s"
         print(row(limit.name, figures, outcomes[-1]))
     outcomes.append(overhead_of_the_pack())
+    outcomes.append(held(bench_preview.main()))
     # In a process of its own: it has other environment variables.
     engine = subprocess.run((sys.executable, "-m", "tests.bench_engine"), check=False)
     outcomes += [held(engine.returncode == ExitCode.PASS), limits_bench.main(), trouble_bench.main()]
-    outcomes += [generator_bench.main(), moving_bench.main()]
+    outcomes += [generator_bench.main(), moving_bench.main(), half_bench.main()]
     gateway_bench.main()
     print()
     outcomes.append(held(bench_tenants.show(bench_tenants.measure())))

@@ -50,6 +50,11 @@ def components(count: int) -> Callable[[], None]:
     return program
 
 
+def with_noop(engine: Engine) -> Engine:
+    """The same with the provider of resources that do nothing."""
+    return replace(engine, more=(*engine.more, _PLUGIN))
+
+
 def measure(on: Stage, environment: str) -> tuple[int, dict[str, list[float]]]:
     """How many resources the environment has, and seconds of each preview: in turn, on one and the same machine."""
     if on.cluster is None:
@@ -57,7 +62,7 @@ def measure(on: Stage, environment: str) -> tuple[int, dict[str, list[float]]]:
     else:
         with nodes.following(on.account.account(), on.cluster):
             count = on.operator.run(Operation.UP, environment).changed
-    engine = replace(on.operator.engine, more=(*on.operator.engine.more, _PLUGIN))
+    engine = with_noop(on.operator.engine)
     programs = {"bare": bare(count), "components": components(count)}
     for name, program in programs.items():
         engine.stack(name, program).up()

@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
+from groundwork.waiting import wait_until
 from local import record
 from local.cluster import Cluster
 from local.paths import CHECKOUT, Paths
@@ -47,19 +49,25 @@ def up(*arguments: str, checkout: Path = CHECKOUT, variables: Mapping[str, str] 
 
 
 def have_up() -> None:
-    """`groundwork up local`, unless it is up already with everything available: who only uses it need not wait."""
+    """`groundwork up local`, unless it is up already with everything available: who only uses it need not wait.
+
+    Where it answers, what is just being scaled or replaced is given a minute and a half.
+    """
     made = record.read(Paths.for_user())
-    if made is None or not _is_available(cluster_of(made, Paths.for_user())):
+    cluster = cluster_of(made, Paths.for_user()) if made is not None else None
+    if cluster is None or not _is_whole(cluster) or not wait_until(partial(_runs, cluster), 90):
         up()
 
 
-def _is_available(cluster: Cluster) -> bool:
+def _is_whole(cluster: Cluster) -> bool:
     if not cluster.answers():
         return False
-    deployments = cluster.items("deployments")
-    there = {at(deployment, "metadata", "namespace") for deployment in deployments}
-    tenants = from_file(settings_file("local", CHECKOUT)).tenants
-    return there.issuperset(tenants) and all(map(_is_rolled_out, deployments))
+    there = {at(deployment, "metadata", "namespace") for deployment in cluster.items("deployments")}
+    return there.issuperset(from_file(settings_file("local", CHECKOUT)).tenants)
+
+
+def _runs(cluster: Cluster) -> bool:
+    return all(map(_is_rolled_out, cluster.items("deployments")))
 
 
 def _is_rolled_out(deployment: Mapping[str, object]) -> bool:

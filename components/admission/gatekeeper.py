@@ -19,6 +19,7 @@ from pulumi_kubernetes.networking.v1 import (
 from components.labels import platform_labels, pod_security
 from components.network_policies import closed
 from components.secrets.network import names_and_api_server, tcp
+from components.spread import chart_spread
 from components.units import format_cpu
 from components.workload import refuse_other_than_digest
 from groundwork.errors import UserError
@@ -27,6 +28,11 @@ NAME = "gatekeeper"
 NAMESPACE = "gatekeeper-system"
 _SELECTOR = {"app.kubernetes.io/name": NAME}
 _PORT = 8443
+# Of its pods alone, as the chart sets it.
+PODS = {"gatekeeper.sh/operation": "webhook"}
+SERVICE, CERTIFICATE, ACCOUNT = "gatekeeper-webhook-service", "gatekeeper-webhook-server-cert", "gatekeeper-admin"
+# What a simulated node waits for before it calls one of its pods ready: that somebody answers in the pod's place.
+ANSWERED = "groundwork.dev/answered"
 # Kind → group and plural, of all that a rule may be about.
 _RESOURCES: Mapping[str, tuple[str, str]] = {
     "CronJob": ("batch", "cronjobs"),
@@ -217,6 +223,7 @@ def _values(args: GatekeeperArgs) -> dict[str, pulumi.Input[object]]:
         "replicas": args.replicas,
         "image": {"repository": repository, "release": digest, "pullPolicy": "IfNotPresent"},
         "podLabels": {key: labels[key] for key in own},
+        "podAnnotations": {} if args.answers else {ANSWERED: "nobody asks"},
         "disableAudit": True,
         "disableMutation": True,
         "disableValidatingWebhook": not args.answers,
@@ -239,6 +246,9 @@ def _values(args: GatekeeperArgs) -> dict[str, pulumi.Input[object]]:
             # The chart leaves it to the audit's pod to make a constraint's kind of its template.
             "disableGenerateOperation": False,
             "strategyRollingUpdate": {"maxUnavailable": 0},
+            **(chart_spread(PODS) if args.replicas > 1 else {}),
+            # It is let in, and keeps its place, before all that it is asked about.
+            "priorityClassName": "system-cluster-critical",
             "resources": {
                 "requests": {"cpu": format_cpu(args.cpu), "memory": "128Mi"},
                 "limits": {"cpu": "1", "memory": "384Mi"},

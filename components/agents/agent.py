@@ -86,6 +86,12 @@ class AgentArgs:
                 what=f"agent {self.manifest.name}: spec.secrets: the environment has no secret store",
                 fix="add `secrets` to groundwork:layers (docs/secrets.md)",
             )
+        users = [key for key, secret in self.manifest.spec.secrets.items() if secret.database is not None]
+        if users and (self.store is None or self.store.database is None):
+            raise UserError(
+                what=f"agent {self.manifest.name}: spec.secrets.{users[0]}.database: the environment has no database",
+                fix="set groundwork:secrets.postgres: true, or rds on EKS (docs/secrets.md)",
+            )
         if self.manifest.spec.memory.sessions.store != "local":
             raise UserError(
                 what=f"agent {self.manifest.name}: spec.memory.sessions.store: no environment has Redis yet",
@@ -115,7 +121,7 @@ class Agent(pulumi.ComponentResource):
         policy = NetworkPolicy(
             name,
             metadata=self._meta(),
-            spec=agent_policy(self._selector, PORTS, self._spec.egress, args.cluster_networks),
+            spec=agent_policy(self._selector, PORTS, self._spec.egress, args.cluster_networks, self._databases),
             opts=self._child(),
         )
         mesh = AgentMesh(name, self._mesh(), self._child())
@@ -141,7 +147,15 @@ class Agent(pulumi.ComponentResource):
             namespace=args.owner.tenant,
             meta=self._meta(),
             selector=self._selector,
+            databases=self._databases,
         )
+
+    @property
+    def _databases(self) -> Sequence[str]:
+        """The networks outside the cluster that a database of this agent's is in."""
+        store = self._args.store
+        asks = any(secret.database for secret in self._spec.secrets.values())
+        return store.database.networks if store is not None and store.database is not None and asks else ()
 
     def _delivered(self) -> list[pulumi.Resource]:
         """Each of the manifest's secrets, as a Kubernetes Secret of this agent's."""

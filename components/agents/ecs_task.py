@@ -18,14 +18,16 @@ from components.aws import Scope, child, document, statement, trust
 from components.workload import USER, refuse_other_than_digest
 
 PORT, METRICS_PORT = 8080, 9090
-FOLDER, TMP = "/run/agent", "/tmp"  # noqa: S108 – in the container
+# As the runtime image declares its volumes: that makes them this user's and not root's.
+FOLDER, TMP = "/etc/agent", "/tmp"  # noqa: S108 – in the container
 MANIFEST, SECRETS = f"{FOLDER}/manifest.yaml", f"{FOLDER}/secrets"
 # What Service Connect's own proxy takes of a task: a quarter of a core and 64 MiB, as AWS recommends.
 PROXY_CPU, PROXY_MEMORY = 250, 64 * MIB
-# Writes what a cluster would mount: the manifest, and secrets as files. Shared folders of Fargate belong to root.
+# Writes what a cluster would mount, the manifest and secrets as files, as the agent's user: no other can read them.
 WRITE_FILES = """\
 import json, os, pathlib, re, sys
 folder = pathlib.Path(os.environ["FOLDER"])
+os.umask(0o077)
 def put(name, text):
     file = folder / "secrets" / name
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +40,6 @@ for name, variable in json.loads(os.environ["FOLDERS"]).items():
         if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}", field) or not isinstance(text, str):
             sys.exit(f"secret {name}: its fields are not names with texts")
         put(f"{name}/{field}", text)
-os.chmod("/tmp", 0o1777)
 """
 
 
@@ -201,7 +202,7 @@ class Task(pulumi.ComponentResource):
             hidden.append({"name": f"FOLDER_{index}", "valueFrom": arn})
         return self._base("files", known["runtime"], known["group"]) | {
             "essential": False,
-            "user": "0",
+            "user": f"{USER}:{USER}",
             "entryPoint": ["/opt/agent/bin/python", "-c", WRITE_FILES],
             "command": [],
             "environment": _variables(text),

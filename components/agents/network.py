@@ -15,6 +15,7 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicySpecArgs,
 )
 
+from components.data.place import database_egress
 from components.labels import ROLE
 from components.mesh.egress import mesh_egress
 from components.mesh.names import SIDECAR_METRICS_PORT
@@ -25,9 +26,14 @@ NAMESPACE = "kubernetes.io/metadata.name"
 
 
 def agent_policy(
-    selector: Mapping[str, str], ports: Mapping[str, int], egress: Sequence[HostPort], cluster_networks: Sequence[str]
+    selector: Mapping[str, str],
+    ports: Mapping[str, int],
+    egress: Sequence[HostPort],
+    cluster_networks: Sequence[str],
+    databases: Sequence[str] = (),
 ) -> NetworkPolicySpecArgs:
-    """In: requests from the tenant's own pods and the gateway, scrapes from observability. Out: istiod, DNS, `egress`.
+    """In: requests from the tenant's own pods and the gateway, scrapes from observability. Out: istiod, DNS, `egress`,
+    and databases in the networks `databases`.
 
     A policy knows addresses, not names: what is declared by name is held to its port, and to outside the cluster.
     The node that a pod runs on always reaches it (probes, a NodePort on the same node).
@@ -45,7 +51,11 @@ def agent_policy(
                 ports=[_tcp(ports["metrics"]), _tcp(SIDECAR_METRICS_PORT)],
             ),
         ],
-        egress=[*mesh_egress(), *(_outwards(address, cluster_networks) for address in egress)],
+        egress=[
+            *mesh_egress(),
+            *(_outwards(address, cluster_networks) for address in egress),
+            *database_egress(databases),
+        ],
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from components.domains.store import DomainStore
 
 app = typer.Typer(name="domain", help="Tenants' own domains: add, prove, list and remove them.", no_args_is_help=True)
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 COLUMNS = ("host", "tenant", "state", "certificateUntil", "reason")
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Kubeconfig = Annotated[Path | None, typer.Option(help="The cluster; the one that is up if none is named.")]

@@ -21,7 +21,7 @@ from components.labels import ROLE, platform_labels, pod_security
 from components.mesh import INJECTION, SIZED, Charts, Door, allow
 from components.mesh.istio import istio
 from components.mesh.names import GATEWAY_NAMESPACE, service_host
-from components.workload import chart_spread
+from components.spread import chart_spread
 from groundwork.errors import UserError
 
 NAME = "gateway"
@@ -194,7 +194,7 @@ class Gateway(pulumi.ComponentResource):
                 "inject.istio.io/templates": f"gateway,{SIZED}",
                 "proxy.istio.io/config": json.dumps(self._proxy()),
             },
-            "topologySpreadConstraints": chart_spread(WORKLOAD),
+            **chart_spread(WORKLOAD),
             "service": {
                 "type": "NodePort" if args.behind_balancer else "LoadBalancer",
                 "annotations": notes,

@@ -89,4 +89,5 @@ def _route(agent: AgentManifest, namespace: str, share: Share | None) -> JsonVal
         "route": to,
         "timeout": traffic.seconds(allowed),
         "retries": dict(traffic.RETRIES),
+        "headers": dict(traffic.RETRY_HEADERS),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -11,15 +11,16 @@ from pydantic import JsonValue
 
 from components.agents.manifest import AgentManifest
 from components.mesh import traffic
-from components.mesh.egress import window
+from components.mesh.egress import BY_NETWORK, DATABASE_PORT, window
 from components.mesh.istio import istio
+from components.units import HostPort
 
 
 @dataclass(frozen=True, kw_only=True)
 class AgentMeshArgs:
     """`meta`: as the agent's other objects have it; `selector`: what finds its pods; `namespace`: the tenant's.
 
-    `service`: the name of the Service that this is about.
+    `service`: the name of the Service that this is about. `databases`: networks outside of a database of its own.
     """
 
     manifest: AgentManifest
@@ -27,6 +28,7 @@ class AgentMeshArgs:
     namespace: str
     meta: ObjectMetaArgs
     selector: Mapping[str, str]
+    databases: Sequence[str] = ()
 
 
 class AgentMesh(pulumi.ComponentResource):
@@ -36,7 +38,9 @@ class AgentMesh(pulumi.ComponentResource):
         super().__init__("groundwork:mesh:AgentMesh", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         own: dict[str, JsonValue] = {"workloadSelector": {"labels": dict(args.selector)}}
-        istio("Sidecar", name, args.meta, own | window(args.namespace, args.manifest.spec.egress), child)
+        outside = [HostPort(BY_NETWORK, DATABASE_PORT)] if args.databases else []
+        seen = [*args.manifest.spec.egress, *outside]
+        istio("Sidecar", name, args.meta, own | window(args.namespace, seen), child)
         istio(
             "DestinationRule", name, args.meta, traffic.destination(args.manifest, args.namespace, args.service), child
         )

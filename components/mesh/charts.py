@@ -26,8 +26,8 @@ from components.mesh.names import (
     service_host,
 )
 from components.mesh.traffic import seconds
+from components.spread import chart_spread
 from components.units import HostPort, format_bytes, format_cpu
-from components.workload import chart_spread
 
 Values = dict[str, pulumi.Input[object]]
 _SECCOMP = {"type": "RuntimeDefault"}
@@ -104,7 +104,7 @@ def istiod_values(given: Istiod) -> Values:
         "autoscaleEnabled": False,
         "replicaCount": plane.replicas,
         "rollingMaxUnavailable": 0,
-        "topologySpreadConstraints": chart_spread({"app": "istiod"}) if plane.replicas > 1 else [],
+        **(chart_spread({"app": "istiod"}) if plane.replicas > 1 else {}),
         "seccompProfile": _SECCOMP,
         "resources": _resources(plane.cpu, plane.memory, plane.cpu_limit, plane.memory_limit),
         "cni": {"enabled": True},

@@ -24,6 +24,8 @@ from components.mesh.names import (
 )
 from components.units import HostPort
 
+# What the registry calls that entry; nobody asks for this name.
+BY_NETWORK, DATABASE_PORT = "databases.network.internal", 5432
 _PROTOCOLS = {80: "HTTP", 443: "TLS"}
 
 
@@ -73,6 +75,18 @@ def entry_host(host: str) -> str:
         return f"{str(ipaddress.IPv4Address(host)).replace('.', '-')}.address.internal"
     except ValueError:
         return host
+
+
+def by_network(networks: Sequence[str], port: int) -> dict[str, JsonValue]:
+    """The spec of a ServiceEntry for whatever is in some networks on one port, by whatever name it was found."""
+    return {
+        "hosts": [BY_NETWORK],
+        "addresses": [*networks],
+        "ports": [{"number": port, "name": f"tcp-{port}", "protocol": "TCP"}],
+        "location": "MESH_EXTERNAL",
+        "resolution": "NONE",
+        "exportTo": ["."],
+    }
 
 
 def window(namespace: str, addresses: Iterable[HostPort] = ()) -> dict[str, JsonValue]:

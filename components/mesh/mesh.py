@@ -13,6 +13,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs, ObjectMetaPatchArgs
 from pydantic import JsonValue
 
 from components.labels import platform_labels, pod_security
+from components.mesh import traffic
 from components.mesh.barrier import Barrier, BarrierArgs
 from components.mesh.charts import Charts, ControlPlane, Istiod, Values, base_values, istiod_values, size_own_volumes
 from components.mesh.egress import collector
@@ -108,6 +109,7 @@ class Mesh(pulumi.ComponentResource):
         istio("AuthorizationPolicy", self._name, self._meta("default-deny"), {}, after)
         own: list[JsonValue] = ["./*", f"{NAMESPACE}/*", collector()]
         istio("Sidecar", self._name, self._meta("default"), {"egress": [{"hosts": own}]}, after)
+        istio("EnvoyFilter", f"{self._name}-unreached", self._meta("unreached"), traffic.unreached_filter(), after)
 
     def _meta(self, name: str) -> ObjectMetaArgs:
         return ObjectMetaArgs(name=name, namespace=NAMESPACE, labels=platform_labels(self._args.environment, "mesh"))

@@ -11,7 +11,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.labels import Owner, labels
 from components.mesh.access import GATEWAY, Door, Source, allow
-from components.mesh.egress import entries, window
+from components.mesh.egress import DATABASE_PORT, by_network, entries, window
 from components.mesh.istio import istio
 from components.mesh.names import OBSERVABILITY_NAMESPACE
 from components.units import HostPort
@@ -19,7 +19,8 @@ from components.units import HostPort
 
 @dataclass(frozen=True, kw_only=True)
 class TenantMeshArgs:
-    """What the mesh must know of a tenant. `egress`: what any of its agents declares.
+    """What the mesh must know of a tenant. `egress`: what any of its agents declares. `databases`: the networks of one
+    outside.
 
     `scrapers`: who may read the metrics on `metrics_port`.
     """
@@ -27,6 +28,7 @@ class TenantMeshArgs:
     owner: Owner
     namespace: pulumi.Input[str]
     egress: Sequence[HostPort] = ()
+    databases: Sequence[str] = ()
     scrapers: Sequence[Source] = (Source(namespace=OBSERVABILITY_NAMESPACE, account="prometheus"),)
     metrics_port: int = 9090
 
@@ -54,4 +56,8 @@ class TenantMesh(pulumi.ComponentResource):
         for host, spec in entries(args.egress).items():
             called = f"egress-{hashlib.sha256(host.encode()).hexdigest()[:10]}"
             istio("ServiceEntry", f"{name}-{called}", meta(called), spec, child)
+        if args.databases:
+            istio(
+                "ServiceEntry", f"{name}-database", meta("database"), by_network(args.databases, DATABASE_PORT), child
+            )
         self.register_outputs({})

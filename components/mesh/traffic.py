@@ -19,7 +19,9 @@ class Defaults:
 
     `connections`: TCP connections to the service from one proxy; `requests`: at a time on them, more are refused at
     once with 503; `ejection_errors`: 5xx answers in a row after which a pod gets no requests for `ejection`;
-    `retry_percent`: retries at a time, as a share of the requests at a time.
+    `retry_percent`: retries at a time, as a share of the requests at a time; `retry_floor`: so many in any case, as
+    many as a pod takes at a time. What chose a pod that is gone is all sent again, and none of it was begun: at 3,
+    which is Envoy's own, some of it was refused.
     """
 
     connections: int
@@ -31,7 +33,7 @@ class Defaults:
     ejection: timedelta = timedelta(seconds=15)
     ejection_percent: int = 50
     retry_percent: int = 20
-    retry_floor: int = 3
+    retry_floor: int = 32
 
 
 DEFAULTS: Mapping[str, Defaults] = MappingProxyType(
@@ -44,9 +46,20 @@ DEFAULTS: Mapping[str, Defaults] = MappingProxyType(
     }
 )
 
-# An answer of a model costs money: only what no pod has begun to work on is sent again.
+# What a sidecar adds to its own answer where it did not get to the program that it stands before.
+UNREACHED = "x-groundwork-unreached"
+# An answer of a model costs money: only what no pod has begun to work on is sent again. To another pod, also where a
+# caller's address chooses the pod: Istio would ask the same again.
 RETRIES: Mapping[str, JsonValue] = MappingProxyType(
-    {"attempts": 2, "retryOn": "connect-failure,refused-stream,reset-before-request"}
+    {
+        "attempts": 2,
+        "retryOn": "connect-failure,refused-stream,reset-before-request,retriable-headers",
+        "retryIgnorePreviousHosts": True,
+    }
+)
+# Envoy is told with each request which header of an answer lets it be sent again; callers hear nothing of it.
+RETRY_HEADERS: Mapping[str, JsonValue] = MappingProxyType(
+    {"request": {"set": {"x-envoy-retriable-header-names": UNREACHED}}, "response": {"remove": [UNREACHED]}}
 )
 # What an answer may take beyond the model's and tools' own time, in the tier's promised latency.
 _SLACK = 5
@@ -110,6 +123,32 @@ def route(manifest: AgentManifest, namespace: str, service: str) -> dict[str, Js
                 "route": [{"destination": {"host": host}}],
                 "timeout": seconds(timeout(manifest)),
                 "retries": dict(RETRIES),
+                "headers": dict(RETRY_HEADERS),
             }
         ],
+    }
+
+
+def unreached_filter() -> dict[str, JsonValue]:
+    """The spec of the EnvoyFilter by which every sidecar says that its program was not there to take a request.
+
+    It says 503 then, as programs do themselves: without this, who calls cannot know whether anything was begun.
+    """
+    manager = "envoy.filters.network.http_connection_manager"
+    kind = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+    mapper: JsonValue = {
+        "filter": {"response_flag_filter": {"flags": ["UF"]}},
+        "headers_to_add": [
+            {"header": {"key": UNREACHED, "value": "true"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+        ],
+    }
+    typed: JsonValue = {"@type": f"type.googleapis.com/{kind}", "local_reply_config": {"mappers": [mapper]}}
+    return {
+        "configPatches": [
+            {
+                "applyTo": "NETWORK_FILTER",
+                "match": {"context": "SIDECAR_INBOUND", "listener": {"filterChain": {"filter": {"name": manager}}}},
+                "patch": {"operation": "MERGE", "value": {"name": manager, "typed_config": typed}},
+            }
+        ]
     }

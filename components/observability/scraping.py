@@ -25,6 +25,7 @@ from components.observability.names import (
     TRACES_ADMIN,
 )
 from components.secrets.names import NAMESPACE as SECRETS_NAMESPACE
+from components.secrets.names import SNAPSHOTS
 
 Config = dict[str, JsonValue]
 CERTIFICATES = "/etc/istio-output-certs"
@@ -49,7 +50,8 @@ class Job:
     """Pods to scrape: those with `labels` (name → regular expression) in `namespace` (any, where None), on `port`.
 
     `mesh`: the port is behind a sidecar, which asks for a certificate of the mesh. `dropped`: names of metrics.
-    `interval`: where it is not the environment's: what a page goes by must not come late.
+    `interval`: where it is not the environment's: what a page goes by must not come late. `or_tls`: a pod may say that
+    its port asks for TLS; that the address is the pod's is what the API server says.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Job:
     dropped: str | None = None
     relabel: Sequence[Config] = ()
     interval: str | None = None
+    or_tls: bool = False
 
     def config(self) -> Config:
         """As Prometheus reads it."""
@@ -77,16 +80,25 @@ class Job:
             "fallback_scrape_protocol": "PrometheusText0.0.4",
             "scheme": "https" if self.mesh else "http",
             "kubernetes_sd_configs": [{"role": "pod"}],
-            "relabel_configs": [*keep, *_pod_target(self.port)],
+            "relabel_configs": [*keep, *_pod_target(self.port), *([_AS_THE_POD_SAYS] if self.or_tls else [])],
             "metric_relabel_configs": [*([_drop(self.dropped)] if self.dropped else []), *self.relabel],
         }
         if self.mesh:
             job["tls_config"] = mesh_tls()
             # A sidecar offers HTTP/2 for any port, and hands what comes to a port of no Service through as it is.
             job["enable_http2"] = False
+        if self.or_tls:
+            job["tls_config"] = {"insecure_skip_verify": True}
         if self.interval is not None:
             job["scrape_interval"] = self.interval
         return job
+
+
+_AS_THE_POD_SAYS: Config = {
+    "source_labels": [f"{_META}_pod_annotation_prometheus_io_scheme"],
+    "regex": "(https)",
+    "target_label": "__scheme__",
+}
 
 
 def _label(name: str) -> str:
@@ -159,6 +171,7 @@ JOBS: Sequence[Job] = (
         port=8202,
         path="/v1/sys/metrics",
         mesh=False,
+        or_tls=True,
         dropped="go_.*",
     ),
     Job(
@@ -170,6 +183,7 @@ JOBS: Sequence[Job] = (
         dropped="go_.*|controller_runtime_.*|workqueue_.*|rest_client_.*",
     ),
     Job(name="secret-rotator", namespace=SECRETS_NAMESPACE, labels={_NAME: "secret-rotator"}, port=8080, mesh=False),
+    Job(name=SNAPSHOTS, namespace=SECRETS_NAMESPACE, labels={_NAME: SNAPSHOTS}, port=8080, mesh=False),
     Job(name=ALERTMANAGER, namespace=NAMESPACE, labels={_NAME: ALERTMANAGER}, port=ALERTMANAGER_PORT, dropped="go_.*"),
     Job(
         name=LOKI,

@@ -60,21 +60,31 @@ class Keys(pulumi.ComponentResource):
         super().__init__("groundwork:secrets:Keys", name, None, opts)
         arns: dict[str, pulumi.Output[str]] = {}
         for part, purpose in PURPOSES.items():
-            key = kms.Key(
-                f"{name}-{part}",
-                description=f"{args.scope.environment}: {purpose.description}",
-                enable_key_rotation=True,
-                deletion_window_in_days=args.deletion_days,
-                policy=key_policy(args.scope, purpose),
-                tags=args.scope.tags(COMPONENT, name=part),
-                opts=child(self),
-            )
-            kms.Alias(
-                f"{name}-{part}", name=f"alias/{args.scope.name(part)}", target_key_id=key.key_id, opts=child(self)
-            )
-            arns[part] = key.arn
+            arns[part] = key_for(self, f"{name}-{part}", args.scope, purpose, part, args.deletion_days)
         self.arns = arns
         self.register_outputs({"arns": arns})
+
+
+def key_for(  # noqa: PLR0913, PLR0917 – whose it is, and what it is
+    parent: pulumi.Resource, name: str, scope: Scope, purpose: Purpose, part: str, deletion_days: int
+) -> pulumi.Output[str]:
+    """A key of a purpose as a child of `parent`, with an alias; its ARN. `part`: what the alias and the console say."""
+    key = kms.Key(
+        name,
+        description=f"{scope.environment}: {purpose.description}",
+        enable_key_rotation=True,
+        deletion_window_in_days=deletion_days,
+        policy=key_policy(scope, purpose),
+        tags=scope.tags(COMPONENT, name=part),
+        opts=child(parent),
+    )
+    kms.Alias(name, name=alias(scope, part), target_key_id=key.key_id, opts=child(parent))
+    return key.arn
+
+
+def alias(scope: Scope, part: str) -> str:
+    """A key's, known before the key is made."""
+    return f"alias/{scope.name(part)}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ from pydantic import JsonValue
 from components.labels import platform_labels
 from components.secrets import network
 from components.secrets.names import NAMESPACE, OPENBAO
-from components.workload import chart_spread, refuse_other_than_digest
+from components.spread import chart_spread
+from components.workload import refuse_other_than_digest
 
 NAME = "external-secrets"
 SELECTOR = {"app.kubernetes.io/name": NAME}
@@ -79,7 +80,7 @@ def _values(image: pulumi.Input[str], replicas: int) -> dict[str, pulumi.Input[o
         "livenessProbe": {"enabled": True},
         "replicaCount": replicas,
         "leaderElect": replicas > 1,
-        "topologySpreadConstraints": chart_spread(SELECTOR) if replicas > 1 else [],
+        **(chart_spread(SELECTOR) if replicas > 1 else {}),
         "podDisruptionBudget": {"enabled": replicas > 1, "maxUnavailable": 1},
         "webhook": {"create": False},
         "certController": {"create": False},

@@ -14,9 +14,12 @@ TLS_SECRET = "openbao-tls"  # noqa: S105 – a name; written by `groundwork up`,
 TENANT_ACCOUNT = "secrets"
 OPERATOR = "openbao-operator"
 ROTATOR = "secret-rotator"
+# Who takes snapshots, by one name everywhere; and where they stand in their bucket.
+SNAPSHOTS, SNAPSHOT_PREFIX = "openbao-snapshots", "openbao"
 # Who has the mesh's intermediates signed: an account that no pod has, as the operator's.
 MESH_AUTHORITY = "mesh-authority"
 AUDIENCE = "openbao"
+DATABASE_CONFIG = "openbao-database"
 STORE = "openbao"
 
 # Mounts.
@@ -33,3 +36,12 @@ def tenant_path(tenant: str, name: str = "") -> str:
 def tenant_role(tenant: str) -> str:
     """A tenant's policy, role and entity have one name."""
     return f"tenant-{tenant}"
+
+
+# Of the database engine, while it removes what a deleted tenant had there. No other begins so: no name has a dot.
+FORGETTING = "tenant-forget."
+
+
+def forgetting_role(tenant: str) -> str:
+    """By which the database forgets a tenant."""
+    return f"{FORGETTING}{tenant}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 from pulumi_kubernetes.networking.v1 import (
@@ -16,6 +16,7 @@ from pulumi_kubernetes.networking.v1 import (
 
 from components.data.names import NAMESPACE as DATA_NAMESPACE
 from components.data.names import POSTGRES_PORT
+from components.data.place import database_egress
 from components.domains.names import NAMESPACE as DOMAINS_NAMESPACE
 from components.domains.names import SELECTOR as DOMAINS_SELECTOR
 from components.labels import ROLE
@@ -26,11 +27,14 @@ _NAME = "kubernetes.io/metadata.name"
 _API_SERVER = (443, 6443)
 
 
-def policies(openbao: Mapping[str, str], *, identity: bool = False) -> dict[str, NetworkPolicySpecArgs]:
+def policies(
+    openbao: Mapping[str, str], *, identity: bool = False, databases: Sequence[str] = ()
+) -> dict[str, NetworkPolicySpecArgs]:
     """By name: one that closes the namespace, and one for OpenBao.
 
     Its callers are in this namespace, but for the domains' operator, which has the gateway's certificates signed.
     `identity`: it asks EKS's agent on its node for credentials; KMS itself answers on a port that is open anyhow.
+    `databases`: networks outside the cluster that it makes users in.
     """
     peers = NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels=dict(openbao)))
     scrapers = NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels={ROLE: "observability"}))
@@ -56,15 +60,21 @@ def policies(openbao: Mapping[str, str], *, identity: bool = False) -> dict[str,
                 NetworkPolicyEgressRuleArgs(to=[peers], ports=[tcp(API_PORT), tcp(CLUSTER_PORT)]),
                 NetworkPolicyEgressRuleArgs(to=[database], ports=[tcp(POSTGRES_PORT)]),
                 *([_credentials()] if identity else []),
+                *database_egress(databases),
             ],
         ),
     }
 
 
 def caller(
-    selector: Mapping[str, str], openbao: Mapping[str, str], metrics: int, *, api_server: bool
+    selector: Mapping[str, str],
+    openbao: Mapping[str, str],
+    metrics: int,
+    *,
+    api_server: bool,
+    more: Sequence[NetworkPolicyEgressRuleArgs] = (),
 ) -> NetworkPolicySpecArgs:
-    """Of a server that asks OpenBao, and the API server where it must; only its metrics are asked for."""
+    """Of a server that asks OpenBao, the API server where it must, and `more`; only its metrics are asked for."""
     bao = NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs(match_labels=dict(openbao)))
     scrapers = NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels={ROLE: "observability"}))
     own = names_and_api_server() if api_server else _names()
@@ -72,8 +82,13 @@ def caller(
         pod_selector=LabelSelectorArgs(match_labels=dict(selector)),
         policy_types=["Ingress", "Egress"],
         ingress=[NetworkPolicyIngressRuleArgs(from_=[scrapers], ports=[tcp(metrics)])],
-        egress=[*own, NetworkPolicyEgressRuleArgs(to=[bao], ports=[tcp(API_PORT)])],
+        egress=[*own, NetworkPolicyEgressRuleArgs(to=[bao], ports=[tcp(API_PORT)]), *more],
     )
+
+
+def aws_by_identity() -> list[NetworkPolicyEgressRuleArgs]:
+    """EKS's agent on the node, which hands out a pod's rights; AWS's services, at whatever address, by TLS alone."""
+    return [_credentials(), NetworkPolicyEgressRuleArgs(to=[anywhere()], ports=[tcp(443)])]
 
 
 def names_and_api_server() -> list[NetworkPolicyEgressRuleArgs]:

@@ -1,4 +1,4 @@
-"""OpenBao in a cluster.  (docs/secrets.md)"""
+"""OpenBao, or HashiCorp Vault in its place, in a cluster.  (docs/secrets.md)"""
 
 from __future__ import annotations
 
@@ -42,11 +42,13 @@ from pulumi_kubernetes.rbac.v1 import (
 )
 
 from components.account_token import token_mount, token_volume
+from components.data.place import DatabasePlace
 from components.labels import ROLE, platform_labels, pod_security
-from components.secrets import network, server
+from components.secrets import kinds, network, server
 from components.secrets.names import (
     API_PORT,
     CLUSTER_PORT,
+    DATABASE_CONFIG,
     MESH_AUTHORITY,
     METRICS_PORT,
     NAMESPACE,
@@ -64,9 +66,10 @@ SELECTOR = {"app.kubernetes.io/name": OPENBAO}
 class OpenBaoArgs:
     """What OpenBao needs.
 
-    `image`: by digest, OpenBao's or HashiCorp Vault's; its entry point takes the server's arguments. `replicas`: an odd
-    number. `seal`: a key service, otherwise shares. `storage`: for the raft log and for the audit log. `apart`: no zone
-    may have more of its nodes than another and one, whatever comes: volumes stay in the zone that they were made in.
+    `image`: by digest, of the server that `kind` says; its objects have the same names whichever it is. `replicas`: an
+    odd number. `seal`: a key service, otherwise shares. `storage`: for the raft log and for the audit log. `apart`: no
+    zone may have more of its nodes than another and one, whatever comes: volumes stay in the zone they were made in.
+    `database`: outside the cluster, where it makes users.
     """
 
     environment: str
@@ -75,6 +78,8 @@ class OpenBaoArgs:
     replicas: int = 3
     seal: server.KmsSeal | None = None
     apart: bool = False
+    database: DatabasePlace | None = None
+    kind: kinds.Kind = kinds.OPENBAO
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
@@ -113,7 +118,9 @@ class OpenBao(pulumi.ComponentResource):
             *self._rights(account),
             *(
                 NetworkPolicy(called, metadata=self._meta(called), spec=spec, opts=self._inside())
-                for called, spec in network.policies(SELECTOR, identity=identity).items()
+                for called, spec in network.policies(
+                    SELECTOR, identity=identity, databases=args.database.networks if args.database else ()
+                ).items()
             ),
         ]
         self._services()
@@ -152,7 +159,7 @@ class OpenBao(pulumi.ComponentResource):
         peers = ServicePortArgs(name="tls-cluster", port=CLUSTER_PORT, target_port="cluster", app_protocol="tls")
         # No node is in it while all are sealed, which is how the first `up` begins: nothing waits for one.
         unsealed = self._meta(annotations={"pulumi.com/skipAwait": "true"})
-        spec = ServiceSpecArgs(selector={**SELECTOR, "openbao-sealed": "false"}, ports=[api])
+        spec = ServiceSpecArgs(selector={**SELECTOR, **self._args.kind.unsealed}, ports=[api])
         Service(self._name, metadata=unsealed, spec=spec, opts=self._inside())
         nodes = ServiceSpecArgs(
             selector=SELECTOR, ports=[api, peers], cluster_ip="None", publish_not_ready_addresses=True
@@ -161,7 +168,7 @@ class OpenBao(pulumi.ComponentResource):
         Service(f"{self._name}-nodes", metadata=metadata, spec=nodes, opts=self._inside())
 
     def _nodes(self, depends_on: Sequence[pulumi.Resource]) -> StatefulSet:
-        text = server.configuration(self._args.replicas, self._args.seal)
+        text = server.configuration(self._args.replicas, self._args.seal, self._args.kind)
         files = {server.FILE: text, server.SCRIPT.name: server.SCRIPT.read_text("utf-8")}
         config = ConfigMap(self._name, metadata=self._meta(), data=files, opts=self._inside())
         annotations = {
@@ -169,6 +176,7 @@ class OpenBao(pulumi.ComponentResource):
             "prometheus.io/scrape": "true",
             "prometheus.io/port": str(METRICS_PORT),
             "prometheus.io/path": server.METRICS_PATH,
+            **({"prometheus.io/scheme": "https"} if self._args.kind.tls_metrics else {}),
         }
         spec = StatefulSetSpecArgs(
             service_name=f"{OPENBAO}-nodes",
@@ -183,15 +191,28 @@ class OpenBao(pulumi.ComponentResource):
             ),
             volume_claim_templates=[self._args.storage.claim(part, self._labels()) for part in ("data", "audit")],
         )
+        if self._args.database is not None:
+            depends_on = [*depends_on, self._database(self._args.database)]
         return StatefulSet(self._name, metadata=self._meta(), spec=spec, opts=self._inside([config, *depends_on]))
+
+    def _database(self, place: DatabasePlace) -> ConfigMap:
+        """What OpenBao is told of the database when it is set up (local/secrets/rds.py); nothing of it is secret."""
+        told = {
+            "host": place.host,
+            "name": place.name,
+            "secret": place.secret or "",
+            server.DATABASE_AUTHORITY.name: place.authority,
+        }
+        return ConfigMap(f"{self._name}-database", metadata=self._meta(DATABASE_CONFIG), data=told, opts=self._inside())
 
     def _server(self) -> ServerArgs:
         pod = EnvVarSourceArgs(field_ref=ObjectFieldSelectorArgs(field_path="metadata.name"))
-        own = [EnvVarArgs(name=key, value=value) for key, value in server.environment().items()]
+        volumes, mounts = self._told()
+        own = [EnvVarArgs(name=key, value=value) for key, value in server.environment(self._args.kind).items()]
         return ServerArgs(
             name=OPENBAO,
             image=self._args.image,
-            command=server.command(),
+            command=server.command(self._args.kind),
             service_account=OPENBAO,
             selector=SELECTOR,
             # The port of metrics answers while it is sealed too: a sealed node runs, and waits for its shares.
@@ -206,17 +227,28 @@ class OpenBao(pulumi.ComponentResource):
                 token_volume(),
                 VolumeArgs(name="config", config_map=ConfigMapVolumeSourceArgs(name=OPENBAO)),
                 VolumeArgs(name="tls", secret=SecretVolumeSourceArgs(secret_name=TLS_SECRET, default_mode=0o440)),
+                *volumes,
             ],
             mounts=[
                 token_mount(),
                 VolumeMountArgs(name="config", mount_path=server.CONFIG, read_only=True),
                 VolumeMountArgs(name="tls", mount_path=server.TLS, read_only=True),
                 VolumeMountArgs(name="data", mount_path=server.RAFT),
-                VolumeMountArgs(name="audit", mount_path=server.AUDIT),
+                VolumeMountArgs(name="audit", mount_path=kinds.AUDIT),
+                *mounts,
             ],
             live=server.METRICS_PATH,
             ready=server.METRICS_PATH,
+            tls=self._args.kind.tls_metrics,
         )
+
+    def _told(self) -> tuple[list[VolumeArgs], list[VolumeMountArgs]]:
+        """The root that the database's certificate is checked by, where it is another than OpenBao's own."""
+        if self._args.database is None:
+            return [], []
+        folder = str(server.DATABASE_AUTHORITY.parent)
+        volume = VolumeArgs(name="database", config_map=ConfigMapVolumeSourceArgs(name=DATABASE_CONFIG))
+        return [volume], [VolumeMountArgs(name="database", mount_path=folder, read_only=True)]
 
     def _labels(self) -> dict[str, str]:
         return platform_labels(self._args.environment, OPENBAO)

@@ -1,4 +1,4 @@
-"""OpenBao's own configuration file."""
+"""The configuration file of the server that holds the secrets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import JsonValue
 
+from components.secrets.kinds import Kind
 from components.secrets.names import API_PORT, CLUSTER_PORT, HOST, METRICS_PORT, NAMESPACE, OPENBAO
 from groundwork.errors import UserError
 
@@ -16,7 +17,7 @@ CONFIG = "/etc/openbao"
 FILE = "openbao.json"
 TLS = "/run/tls"
 RAFT = "/var/lib/openbao"
-AUDIT = "/var/log/openbao"
+DATABASE_AUTHORITY = PurePosixPath("/etc/openbao-database/ca.crt")
 METRICS_PATH = "/v1/sys/metrics"
 SCRIPT = Path(__file__).with_name("serve.sh")
 RENEWED_SECONDS = 10
@@ -44,28 +45,30 @@ class KmsSeal:
     pod_identity: bool = False
 
 
-def configuration(replicas: int, seal: KmsSeal | None) -> str:
+def configuration(replicas: int, seal: KmsSeal | None, kind: Kind) -> str:
     """The file, which is the same on every node: a node's own name comes from its environment.
 
-    With no `seal` the key is split into shares (Shamir's way).
+    With no `seal` the key is split into shares (Shamir's way). Raises UserError.
     """
     if replicas % 2 == 0 or not 1 <= replicas <= 7:
         raise UserError(
-            what=f"{replicas} nodes of OpenBao", allowed="1, 3, 5 or 7: a majority must be left when one is gone"
+            what=f"{replicas} nodes of {kind.called}", allowed="1, 3, 5 or 7: a majority must be left when one is gone"
         )
     written: dict[str, JsonValue] = {
         "ui": False,
         "storage": {"raft": _raft(replicas)},
-        "listener": [{"tcp": _api()}, {"tcp": _metrics()}],
+        "listener": [{"tcp": _api(kind)}, {"tcp": _metrics(kind)}],
         "service_registration": {"kubernetes": {}},
         "telemetry": {"prometheus_retention_time": "24h", "disable_hostname": True},
-        # Two: OpenBao answers nothing that it cannot write down, so that one that fails must not stop it.
-        "audit": [
-            {"type": "file", "path": "volume/", "options": {"file_path": f"{AUDIT}/audit.log", "mode": "0600"}},
-            {"type": "file", "path": "output/", "options": {"file_path": "stdout"}},
-        ],
+        **kind.file,
     }
     if seal is not None:
+        if seal.plugin is not None and not kind.plugin:
+            raise UserError(
+                what=f"a plugin for KMS: {str(seal.plugin.path)!r}",
+                where="secrets.kms.plugin",
+                allowed=f"none: {kind.called} speaks to KMS by itself",
+            )
         written["seal"] = {"awskms": {"kms_key_id": seal.key_id, "region": seal.region}}
         if seal.plugin is not None:
             written["plugin_directory"] = str(seal.plugin.path.parent)
@@ -73,21 +76,28 @@ def configuration(replicas: int, seal: KmsSeal | None) -> str:
     return json.dumps(written, indent=2)
 
 
-def environment(pod_name: str = "$(POD_NAME)") -> Mapping[str, str]:
+def environment(kind: Kind, pod_name: str = "$(POD_NAME)") -> Mapping[str, str]:
     """What differs between nodes."""
     own = f"{pod_name}.{OPENBAO}-nodes.{NAMESPACE}.svc.cluster.local"
-    return {
-        "BAO_RAFT_NODE_ID": pod_name,
-        "BAO_API_ADDR": f"https://{own}:{API_PORT}",
-        "BAO_CLUSTER_ADDR": f"https://{own}:{CLUSTER_PORT}",
-        "BAO_K8S_POD_NAME": pod_name,
-        "BAO_K8S_NAMESPACE": NAMESPACE,
+    variables = {
+        "RAFT_NODE_ID": pod_name,
+        "API_ADDR": f"https://{own}:{API_PORT}",
+        "CLUSTER_ADDR": f"https://{own}:{CLUSTER_PORT}",
+        "K8S_POD_NAME": pod_name,
+        "K8S_NAMESPACE": NAMESPACE,
     }
+    return {f"{kind.prefix}{name}": value for name, value in variables.items()}
 
 
-def command(program: str = "bao") -> Sequence[str]:
+def command(kind: Kind) -> Sequence[str]:
     """What a node's container runs: the server, and who tells it that its certificate was renewed."""
-    return ["/bin/sh", f"{CONFIG}/{SCRIPT.name}", program, f"{CONFIG}/{FILE}", f"{TLS}/tls.crt", str(RENEWED_SECONDS)]
+    script, file, certificate = f"{CONFIG}/{SCRIPT.name}", f"{CONFIG}/{FILE}", f"{TLS}/tls.crt"
+    return ["/bin/sh", script, kind.program, file, certificate, str(RENEWED_SECONDS)]
+
+
+def program_of(command: Sequence[str]) -> str | None:
+    """The server's program in a container's command; None for another container."""
+    return command[2] if len(command) > 2 and command[1] == f"{CONFIG}/{SCRIPT.name}" else None
 
 
 def names(replicas: int) -> Sequence[str]:
@@ -108,23 +118,19 @@ def _raft(replicas: int) -> dict[str, JsonValue]:
     return own
 
 
-def _api() -> dict[str, JsonValue]:
+def _api(kind: Kind) -> dict[str, JsonValue]:
     return {
         "address": f"[::]:{API_PORT}",
         "cluster_address": f"[::]:{CLUSTER_PORT}",
-        "tls_cert_file": f"{TLS}/tls.crt",
-        "tls_key_file": f"{TLS}/tls.key",
-        "tls_min_version": "tls13",
-        # The threshold of shares is the last way in once root is revoked; it is only reached from within.
-        "disable_unauthed_generate_root_endpoints": False,
+        **_tls(),
+        **kind.listener,
     }
 
 
-def _metrics() -> dict[str, JsonValue]:
-    """Nothing but metrics, so that a scraper needs neither a token nor the way to the API."""
-    return {
-        "address": f"[::]:{METRICS_PORT}",
-        "cluster_address": "127.0.0.1:8299",
-        "tls_disable": True,
-        "telemetry": {"unauthenticated_metrics_access": True, "metrics_only": True},
-    }
+def _metrics(kind: Kind) -> dict[str, JsonValue]:
+    own: dict[str, JsonValue] = {"address": f"[::]:{METRICS_PORT}", "cluster_address": "127.0.0.1:8299"}
+    return {**own, **(_tls() if kind.tls_metrics else {}), **kind.metrics}
+
+
+def _tls() -> dict[str, JsonValue]:
+    return {"tls_cert_file": f"{TLS}/tls.crt", "tls_key_file": f"{TLS}/tls.key", "tls_min_version": "tls13"}

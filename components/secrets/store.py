@@ -13,8 +13,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pydantic import JsonValue
 
 from components.agents.manifest import Secret
-from components.data.names import DATABASE as DATABASE_NAME
-from components.data.names import POSTGRES_HOST, POSTGRES_PORT
+from components.data.place import PORT, DatabasePlace
 from components.mesh.traffic import seconds
 from components.secrets.names import (
     ADDRESS,
@@ -33,12 +32,15 @@ GROUP, GENERATORS = "external-secrets.io/v1", "generators.external-secrets.io/v1
 
 @dataclass(frozen=True, kw_only=True)
 class TenantStoreArgs:
-    """`authority`: PEM, what OpenBao's and the database's certificates are signed by; `labels`: of its objects."""
+    """`authority`: PEM, what OpenBao's certificate is signed by; `labels`: of its objects. `database`: None where the
+    environment has none.
+    """
 
     tenant: str
     namespace: pulumi.Input[str]
     labels: Mapping[str, str]
     authority: str
+    database: DatabasePlace | None = None
 
 
 class TenantStore(pulumi.ComponentResource):
@@ -110,9 +112,9 @@ def credentials_spec(args: TenantStoreArgs) -> dict[str, JsonValue]:
     }
 
 
-def secret_spec(args: DeliveredArgs) -> dict[str, JsonValue]:
+def secret_spec(args: DeliveredArgs) -> dict[str, pulumi.Input[object]]:
     """Of an ExternalSecret."""
-    spec: dict[str, JsonValue] = {"refreshInterval": seconds(args.secret.interval)}
+    spec: dict[str, pulumi.Input[object]] = {"refreshInterval": seconds(args.secret.interval)}
     if args.secret.path is not None:
         return spec | {
             "secretStoreRef": {"name": STORE, "kind": "SecretStore"},
@@ -121,7 +123,7 @@ def secret_spec(args: DeliveredArgs) -> dict[str, JsonValue]:
         }
     reference: JsonValue = {"apiVersion": GENERATORS, "kind": "VaultDynamicSecret", "name": args.target}
     return spec | {
-        "target": {"name": args.target, "creationPolicy": "Owner", "template": _database(args.store.authority)},
+        "target": {"name": args.target, "creationPolicy": "Owner", "template": _database(args.store)},
         "dataFrom": [{"sourceRef": {"generatorRef": reference}}],
     }
 
@@ -138,17 +140,18 @@ def provider(args: TenantStoreArgs) -> dict[str, JsonValue]:
     }
 
 
-def _database(authority: str) -> JsonValue:
+def _database(store: TenantStoreArgs) -> dict[str, pulumi.Input[object]]:
     """What a client needs beside the two that OpenBao makes."""
+    place = store.database or DatabasePlace.inside(store.authority)
     return {
         "engineVersion": "v2",
         "data": {
             "username": "{{ .username }}",
             "password": "{{ .password }}",
-            "host": POSTGRES_HOST,
-            "port": str(POSTGRES_PORT),
-            "database": DATABASE_NAME,
-            "ca.crt": authority,
+            "host": place.host,
+            "port": str(PORT),
+            "database": place.name,
+            "ca.crt": place.authority,
         },
     }
 

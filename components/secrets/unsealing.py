@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import kms
 
-from components.aws import Scope, child, document, statement
+from components.aws import Scope, document, statement
 from components.cluster.pod_identity import PodIdentityArgs, pod_identity
-from components.secrets.aws import COMPONENT, Purpose, key_policy
+from components.secrets.aws import COMPONENT, Purpose, alias, key_for
 from components.secrets.names import NAMESPACE, OPENBAO
 
 # All that OpenBao's seal calls: its documentation, "AWS KMS seal", authentication.
@@ -19,7 +18,7 @@ PURPOSE = Purpose(description="OpenBao's seal")
 
 def key_alias(scope: Scope) -> str:
     """What OpenBao's configuration calls the key, known before the key is made."""
-    return f"alias/{scope.name(OPENBAO)}"
+    return alias(scope, OPENBAO)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +39,7 @@ class Unsealing(pulumi.ComponentResource):
     def __init__(self, name: str, args: UnsealingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:secrets:Unsealing", name, None, opts)
         scope = args.scope
-        key = kms.Key(
-            name,
-            description=f"{scope.environment}: {PURPOSE.description}",
-            enable_key_rotation=True,
-            deletion_window_in_days=args.deletion_days,
-            policy=key_policy(scope, PURPOSE),
-            tags=scope.tags(COMPONENT, name=OPENBAO),
-            opts=child(self),
-        )
-        kms.Alias(name, name=key_alias(scope), target_key_id=key.key_id, opts=child(self))
+        key = key_for(self, name, scope, PURPOSE, OPENBAO, args.deletion_days)
         identity = PodIdentityArgs(
             scope=scope,
             component=COMPONENT,
@@ -57,7 +47,7 @@ class Unsealing(pulumi.ComponentResource):
             cluster_name=args.cluster_name,
             namespace=NAMESPACE,
             account=OPENBAO,
-            policy=key.arn.apply(rights),
+            policy=key.apply(rights),
         )
         pod_identity(name, identity, self)
         self.register_outputs({})

@@ -20,6 +20,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components.agents.agent import Agent, AgentArgs, candidate_name
 from components.agents.manifest import AgentManifest
+from components.data.place import DatabasePlace
 from components.domains.custom import CustomDomain, CustomDomainArgs
 from components.gateway.route import Share, TenantRoute, TenantRouteArgs
 from components.labels import Owner, labels, pod_security
@@ -91,7 +92,7 @@ class TenantArgs:
     `spec`: the tenant as the gateway sees it, its first host the one below the environment's domain; a tenant that is
     suspended has everything but pods. `custom_hosts`: names of its own, to be proven. `traced`: its agents
     send their spans to the environment's collector. `authority`: PEM, what the secret store's certificate is signed by;
-    None where the environment has no store.
+    None where the environment has no store. `database`: None where it has none for agents.
     """
 
     owner: Owner
@@ -102,6 +103,7 @@ class TenantArgs:
     custom_hosts: Sequence[str] = ()
     traced: bool = False
     authority: str | None = None
+    database: DatabasePlace | None = None
 
     @property
     def versions(self) -> list[AgentManifest]:
@@ -147,7 +149,12 @@ class Tenant(pulumi.ComponentResource):
         guards: list[pulumi.Resource] = [
             TenantMesh(
                 name,
-                TenantMeshArgs(owner=args.owner, namespace=namespace.metadata.name, egress=egress),
+                TenantMeshArgs(
+                    owner=args.owner,
+                    namespace=namespace.metadata.name,
+                    egress=egress,
+                    databases=_databases(args),
+                ),
                 opts=child,
             ),
             ResourceQuota(name, metadata=inside, spec=_quota(args.quota or needed(args.agents)), opts=child),
@@ -207,6 +214,7 @@ class Tenant(pulumi.ComponentResource):
             namespace=namespace.metadata.name,
             labels=labels(args.owner),
             authority=args.authority,
+            database=args.database,
         )
         guards.append(TenantStore(name, store, pulumi.ResourceOptions(parent=self)))
         return store
@@ -222,6 +230,12 @@ class Tenant(pulumi.ComponentResource):
             spec=args.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True),
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def _databases(args: TenantArgs) -> Sequence[str]:
+    """Networks outside the cluster that a database of some agent's is in."""
+    asked = any(secret.database for manifest in args.versions for secret in manifest.spec.secrets.values())
+    return args.database.networks if asked and args.database is not None else ()
 
 
 def _shares(agents: Sequence[TenantAgent]) -> dict[str, Share]:

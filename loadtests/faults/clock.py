@@ -59,9 +59,8 @@ def right_clock(namespace: str, deployment: str, container: str) -> bool:
 
 def clock_is_off(namespace: str, app: str, container: str, minutes: int) -> bool:
     """Whether each pod of an app sees a time of day that is so many minutes from this machine's."""
-    cluster = ground.here()
     pods = ground.pods(namespace, app)
-    offs = [float(cluster.execute(pod.name, namespace, container, _QUESTION)) - time.time() for pod in pods]
+    offs = [float(ground.inside(pod.containers[container], *_QUESTION)) - time.time() for pod in pods]
     return bool(offs) and all(abs(off - 60 * minutes) < NEAR_SECONDS for off in offs)
 
 

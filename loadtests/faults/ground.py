@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.domains.names import NAMESPACE as DOMAINS
-from components.mesh.names import GATEWAY_NAMESPACE, OBSERVABILITY_NAMESPACE
+from components.mesh.names import GATEWAY_NAMESPACE, OBSERVABILITY_NAMESPACE, PROXY
 from components.mesh.names import NAMESPACE as MESH
 from components.secrets.names import NAMESPACE as SECRETS
 from groundwork.errors import ExitCode, UserError
@@ -24,6 +24,7 @@ MARK = "groundwork-fault"
 TENANTS = ("acme", "globex", "demo-dev", "demo-staging", "demo-prod")
 OURS = (*TENANTS, GATEWAY_NAMESPACE, DOMAINS, MESH, OBSERVABILITY_NAMESPACE, SECRETS)
 _STATES = Path("/run/groundwork/runc/k8s.io")
+_ASK = "import sys, urllib.request as u; sys.stdout.buffer.write(u.urlopen(sys.argv[1], timeout=20).read())"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +106,25 @@ def process_of(container: str) -> int:
         ) from None
 
 
+def proxy(pod: Pod, question: str) -> str:
+    """What the administration of a pod's sidecar says, such as of `clusters`. Raises UserError.
+
+    Asked by this machine from inside the pod's network: admission lets nobody run anything in a tenant's pod.
+    """
+    process = process_of(pod.containers[PROXY])
+    words = (sys.executable, "-c", _ASK, f"http://127.0.0.1:15000/{question}")
+    return run(("nsenter", "--target", str(process), "--net", *words))
+
+
+def inside(container: str, *command: str) -> str:
+    """What a program says that this machine runs among a container's files, with its environment. Raises UserError."""
+    process = process_of(container)
+    rows = Path(f"/proc/{process}/environ").read_text("utf-8").split("\0")
+    # Not as arguments, which everybody on this machine can read.
+    environment = {name: value for name, found, value in (row.partition("=") for row in rows) if found}
+    return run(("nsenter", "--target", str(process), "--mount", *command), environment)
+
+
 def supervisord() -> Supervisord:
     """What keeps the real node's services."""
     return Supervisord(
@@ -115,9 +135,9 @@ def supervisord() -> Supervisord:
     )
 
 
-def run(command: Sequence[str]) -> str:
+def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
     """What a program of this machine writes. Raises UserError where it fails, or takes a minute."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode != 0:
         raise UserError(what=f"{' '.join(command[:4])} …: {done.stderr.strip()}", code=ExitCode.ERROR)
     return done.stdout

@@ -20,7 +20,7 @@ KNOWN_SECONDS = 60.0
 MOST_MILLISECONDS = 30_000
 _KIND = "envoyfilters.networking.istio.io"
 _MANAGER = "envoy.filters.network.http_connection_manager"
-_CONFIGURATION = ("pilot-agent", "request", "GET", "config_dump?resource=dynamic_listeners")
+_CONFIGURATION = "config_dump?resource=dynamic_listeners"
 
 
 def slow_answers(namespace: str, app: str, milliseconds: int, percent: int = 100) -> list[str]:
@@ -89,7 +89,7 @@ def _wait(namespace: str, app: str, *, there: bool) -> list[str]:
 
 
 def _has_fault(pod: Pod) -> bool:
-    listeners = json.loads(ground.here().execute(pod.name, pod.namespace, PROXY, _CONFIGURATION) or "{}")
+    listeners = json.loads(ground.proxy(pod, _CONFIGURATION) or "{}")
     return json.dumps([each.get("active_state") for each in listeners.get("configs", [])]).find(f'"{MARK}"') >= 0
 
 

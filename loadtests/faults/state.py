@@ -62,10 +62,10 @@ def stuck(namespace: str, deployment: str, seconds: int = 60) -> bool:
     return wait_until(seen, seconds)
 
 
-def door_answers(tenant: str, seconds: int = 30) -> bool:
-    """Whether the gateway and its authoriser answer for a tenant within a time. Asks nothing of the API server.
+def door_answers(tenant: str, agent: str, seconds: int = 30) -> bool:
+    """Whether the gateway and its authoriser send who has no key away from an agent, within a time.
 
-    But the first time: whom to trust is read from the cluster.
+    Asks nothing of the API server, but the first time: whom to trust is read from the cluster.
     """
     import httpx
 
@@ -77,7 +77,7 @@ def door_answers(tenant: str, seconds: int = 30) -> bool:
         try:
             with httpx.Client(verify=trust, timeout=5) as client:
                 answer = client.get(
-                    f"https://{GATEWAY}/agents/", headers={"host": host}, extensions={"sni_hostname": host}
+                    f"https://{GATEWAY}/agents/{agent}/", headers={"host": host}, extensions={"sni_hostname": host}
                 )
         except httpx.HTTPError:
             return False

@@ -9,19 +9,29 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from groundwork.console import Progress, Step
 from groundwork.errors import ExitCode, UserError
 from groundwork.garbage import look_rarely
 from local.cluster import Cluster
-from local.engine.recovery import Find, PendingCreate, forget_files, is_made, mend_files, settle, was_interrupted
+from local.engine.outputs import public
+from local.engine.recovery import (
+    Find,
+    PendingCreate,
+    forget_files,
+    is_disordered,
+    is_made,
+    mend_files,
+    settle,
+    was_interrupted,
+)
 from local.engine.report import Report
 from local.engine.workspace import Engine
 from local.paths import CHECKOUT
 
 if TYPE_CHECKING:
-    from pulumi.automation import OutputMap, Stack
+    from pulumi.automation import Stack
 
 # Each has an engine and a provider of its own, a few hundred MB; the rest wait their turn.
 AT_ONCE = 4
@@ -32,11 +42,15 @@ PACKS = (str(CHECKOUT / "policies" / "pack"),)
 
 
 class Operation(StrEnum):
-    """What the engine is asked to do. `route`: what the program says of a tenant's routes, and nothing else."""
+    """What the engine is asked to do.
+
+    `route`: what the program says of a tenant's routes, and nothing else. `drift`: what is no longer as the state says.
+    """
 
     UP = "up"
     ROUTE = "route"
     PREVIEW = "preview"
+    DRIFT = "drift"
     DESTROY = "destroy"
 
 
@@ -44,7 +58,8 @@ class Operation(StrEnum):
 class StackOutcome:
     """What the engine did. `outputs`: of an `up`, secrets left out; `changed`: how many resources, `touched`: which.
 
-    `advice`: breaches of policies that do not stop it; `unseen`: checks that met a value not known yet.
+    `advice`: breaches of policies that do not stop it; `unseen`: checks that met a value not known yet. `drifted`: what
+    is no longer as the state says, asked for by itself.
     """
 
     stack: str
@@ -55,6 +70,19 @@ class StackOutcome:
     touched: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
     unseen: int = 0
+    drifted: tuple[str, ...] = ()
+
+
+class Runs(Protocol):
+    """What runs an operation of the engine: `Operator` does. Both raise UserError with the engine's own words."""
+
+    def run(self, operation: Operation, stack: str) -> StackOutcome:
+        """On one stack."""
+        ...
+
+    def run_all(self, operation: Operation, stacks: Iterable[str]) -> list[StackOutcome]:
+        """On several that have nothing to do with each other."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,13 +177,10 @@ class Operator:
             if interrupted:
                 settle(stack, self._find, self.progress.say)
             made = operation is Operation.UP and not interrupted and is_made(self.engine.backend, name)
-            if made and nothing_to_do(stack, step):
-                outputs = _public(stack.outputs())
-            else:
-                outputs = _run(stack, operation, report)
-            if operation is Operation.UP:
-                # By now every value is known.
-                _hold_to_policies(stack)
+            seen = look(stack, step) if made else Seen.UNKNOWN
+            if seen is not Seen.UNCHANGED:
+                _run(stack, operation, report, refresh=seen is Seen.UNKNOWN)
+            outputs = _judged(stack) if operation is Operation.UP else {}
         except CommandError as error:
             raise (refused[0] if refused else report.error(operation, str(error))) from None
         return StackOutcome(
@@ -167,6 +192,7 @@ class Operator:
             touched=tuple(report.touched),
             advice=tuple(report.advice),
             unseen=report.unseen,
+            drifted=tuple(report.stale) if operation is Operation.DRIFT else (),
         )
 
     def _tell(self, outcome: StackOutcome) -> None:
@@ -186,20 +212,23 @@ class Operator:
 
     def _mend(self, name: str) -> None:
         mend_files(self.engine.backend, name, self.progress.say)
+        # What a run with a target writes can be in an order that the next one refuses (engine 3.259).
+        if is_disordered(self.engine.backend, name):
+            self.progress.say(f"putting the state of {name} in order, which the engine's last run left in none")
+            self.engine.repair(name)
 
 
-def _run(stack: Stack, operation: Operation, report: Report) -> Mapping[str, object]:
+def _run(stack: Stack, operation: Operation, report: Report, *, refresh: bool) -> None:
     match operation:
         case Operation.UP:
             # The refresh mends drift, and a state that knows of a cluster that is gone.
-            done = stack.up(
+            stack.up(
                 on_event=report.on_event,
                 color="never",
                 suppress_outputs=True,
-                refresh=True,
+                refresh=refresh,
                 policy_packs=list(PACKS),
             )
-            return _public(done.outputs)
         case Operation.ROUTE:
             # No refresh: requests are moved away from what fails, at once. The `up` that follows looks at everything.
             stack.up(
@@ -211,24 +240,40 @@ def _run(stack: Stack, operation: Operation, report: Report) -> Mapping[str, obj
             )
         case Operation.PREVIEW:
             stack.preview(on_event=report.on_event, color="never", policy_packs=list(PACKS))
+        case Operation.DRIFT:
+            # The program is not asked: what it would change since is no drift.
+            stack.preview_refresh(on_event=report.on_event, color="never", show_secrets=False, run_program=False)
         case Operation.DESTROY:
             stack.destroy(on_event=report.on_event, color="never")
-    return {}
 
 
-def _hold_to_policies(stack: Stack) -> None:
-    """Raise UserError where the state breaks a policy that stops an update."""
+def _judged(stack: Stack) -> Mapping[str, object]:
+    """The outputs of a stack that is up. Raises UserError where its state breaks a policy that stops an update: by now
+    every value is known.
+    """
     from policies.analysis import Findings
 
-    Findings.of_state(stack.export_stack().deployment or {}).refuse(stack.name)
+    deployment = stack.export_stack().deployment or {}
+    Findings.of_state(deployment).refuse(stack.name)
+    return public(deployment)
 
 
-def nothing_to_do(stack: Stack, step: Step) -> bool:
-    """Whether the state is what is there, and the program changes nothing, the stack's outputs neither: other stacks
-    read them.
+class Seen(StrEnum):
+    """What a look at a stack found, before an `up` of it.
 
-    Asked first, as a preview writes no state: `up` writes the whole of it for every resource, also for those that stay
-    as they are. Where the preview fails, `up` says why, or succeeds.
+    `unchanged`: the state is what is there, and the program changes nothing, the stack's outputs neither: other stacks
+    read them. `current`: the program changes something, and the state is what is there. `unknown`: the state may be
+    another, or nobody can tell.
+    """
+
+    UNCHANGED = "unchanged"
+    CURRENT = "current"
+    UNKNOWN = "unknown"
+
+
+def look(stack: Stack, step: Step) -> Seen:
+    """Asked first, as a preview writes no state: `up` writes the whole of it for every resource, for those that stay as
+    they are too, and twice where it refreshes. Where the preview fails, `up` says why, or succeeds.
     """
     from pulumi.automation import CommandError
 
@@ -236,12 +281,10 @@ def nothing_to_do(stack: Stack, step: Step) -> bool:
     try:
         stack.preview(on_event=seen.on_event, color="never", suppress_outputs=True, refresh=True)
     except CommandError:
-        return False
-    return seen.changed == 0 and seen.stale == 0 and not seen.new_outputs
-
-
-def _public(outputs: OutputMap) -> Mapping[str, object]:
-    return {key: output.value for key, output in outputs.items() if not output.secret}
+        return Seen.UNKNOWN
+    if seen.stale or seen.outdated:
+        return Seen.UNKNOWN
+    return Seen.CURRENT if seen.changed or seen.new_outputs else Seen.UNCHANGED
 
 
 def _load_components() -> None:

@@ -134,6 +134,29 @@ def was_interrupted(backend: str, stack: str) -> bool:
     return _state_may_have(b'"pending_operations"', backend, stack)
 
 
+def is_disordered(backend: str, stack: str) -> bool:
+    """Whether the stack's state lists a resource before what it needs: the engine refuses it, and says so in it. Of a
+    `file://` backend only.
+    """
+    state = _folder(backend)
+    if state is None or not _state_may_have(b'"integrity_error"', backend, stack):
+        return False
+    found = [json.loads(file.read_text("utf-8")) for file in state.glob(f"stacks/**/{stack}.json")]
+    return not all(_in_order(each["checkpoint"]["latest"].get("resources") or []) for each in found)
+
+
+def _in_order(resources: Iterable[Mapping[str, object]]) -> bool:
+    known: set[object] = set()
+    for resource in resources:
+        needed = resource.get("dependencies")
+        if not known.issuperset(
+            [*(needed if isinstance(needed, list) else []), *filter(None, [resource.get("parent")])]
+        ):
+            return False
+        known.add(resource["urn"])
+    return True
+
+
 def is_made(backend: str, stack: str) -> bool:
     """Whether the stack's state may list resources that exist."""
     return _state_may_have(b'"resources"', backend, stack)

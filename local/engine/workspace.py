@@ -63,6 +63,8 @@ class Engine:
             # The engine would take the home of /etc/passwd, which need not be the one that this user has.
             "PULUMI_HOME": os.environ.get("PULUMI_HOME") or str(self._home),
             "PULUMI_BACKEND_URL": self.backend,
+            # The engine is there for seconds, and collects garbage for a good part of them (docs/performance.md).
+            "GOGC": os.environ.get("GOGC") or "400",
         }
         if not (os.environ.get("PULUMI_CONFIG_PASSPHRASE") or os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")):
             found["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(self.paths.passphrase)
@@ -99,6 +101,18 @@ class Engine:
         """The stack's state as it stands, secrets encrypted."""
         self.make_folders()
         return self._workspace(name).export_stack(name).deployment or {}
+
+    def repair(self, name: str) -> None:
+        """Put the stack's resources in an order in which each comes after what it needs. Raises UserError."""
+        from pulumi.automation import CommandError
+
+        self.make_folders()
+        workspace = self._workspace(name)
+        command = ["state", "repair", "--yes", "--non-interactive", "--color", "never", "--stack", name]
+        try:
+            self._command.run(command, workspace.work_dir, dict(workspace.env_vars), None)
+        except CommandError as error:
+            raise UserError(what=f"pulumi state repair: {error}", where=name, code=ExitCode.ERROR) from None
 
     def forget(self, name: str) -> None:
         """Remove the stack's state and its copy of the settings, whatever the state lists."""

@@ -15,12 +15,19 @@ from local.images.store import Recipe
 from local.paths import CHECKOUT
 
 BUILDER = "builder"  # what other images install their packages in; no pod runs it
+# Built where settings choose it or a person names it, and by nothing else: its licence is not everybody's.
+ON_DEMAND = ("vault",)
 
 
 def names(root: Path = CHECKOUT) -> tuple[str, ...]:
     """The images that pods can run, in alphabetical order."""
     folders = (file.parent.name for file in (root / "images").glob("*/Dockerfile"))
     return tuple(sorted(name for name in folders if name != BUILDER))
+
+
+def usual(root: Path = CHECKOUT) -> tuple[str, ...]:
+    """Those that are built where nobody names any."""
+    return tuple(name for name in names(root) if name not in ON_DEMAND)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from groundwork.console import Progress
 from groundwork.errors import UserError
 from local.images.build import Place
+from local.images.catalogue import ON_DEMAND
 from local.images.registries import Registries
 from local.images.survey import State, Status, survey
 from stacks.image_lock import BUILT, FIX, Catalog, Lock, Locked
@@ -39,7 +40,7 @@ class Locking:
 
         Raises UserError: one is not built of the present inputs, a registry does not answer or has no such tag.
         """
-        built = survey(self.place)
+        built = [one for one in survey(self.place) if one.built or one.name not in ON_DEMAND]
         stale = " ".join(one.name for one in built if one.state is not State.CURRENT)
         if stale:
             raise UserError(what=f"not built of the present inputs: {stale}", fix=f"groundwork images build {stale}")

@@ -50,7 +50,9 @@ def list_(json_: Json = False) -> None:
 
 
 @app.command()
-def build(names: Annotated[list[str] | None, typer.Argument(help="Images; all if none is named.")] = None) -> None:
+def build(
+    names: Annotated[list[str] | None, typer.Argument(help="Images; the usual if none is named.")] = None,
+) -> None:
     """Build images whose inputs changed, and load them into the node when it runs.
 
     Examples:
@@ -61,7 +63,7 @@ def build(names: Annotated[list[str] | None, typer.Argument(help="Images; all if
     from local import images, toolchain
 
     shown = progress()
-    wanted = names or images.names()
+    wanted = names or images.usual()
     _references(images.build(wanted, toolchain.ensure(["ctr"], progress=shown), shown))
 
 
@@ -79,7 +81,7 @@ def refresh() -> None:
     shown = progress()
     before, after = refresh_base(Place(), shown)
     shown.say("The base has the packages it had" if before == after else "The base has new packages")
-    _references(images.build(images.names(), toolchain.ensure(["ctr"], progress=shown), shown))
+    _references(images.build(images.usual(), toolchain.ensure(["ctr"], progress=shown), shown))
 
 
 @app.command("lock")

@@ -21,7 +21,7 @@ from local.node.events import Run, error_of, follow
 from local.paths import CHECKOUT
 
 PLAYBOOKS = CHECKOUT / "playbooks"
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 300.0
 
 
 def run_playbook(name: str, variables: Mapping[str, object], step: Step | None, lock: int) -> Run:

@@ -73,7 +73,10 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings:
-    """One node. `address`: where its API server listens; `config`, `data`, `runtime` and `logs` are its alone."""
+    """One node. `address`: where its API server listens; `config`, `data`, `runtime` and `logs` are its alone.
+
+    `egress`: a file of Kubernetes' EgressSelectorConfiguration, where the API server reaches Services in its own way.
+    """
 
     kind: Kind
     manager: Manager
@@ -86,6 +89,7 @@ class NodeSettings:
     logs: Path
     kubeconfig: Path
     name: str = NAME
+    egress: Path | None = None
 
     @classmethod
     def real(cls, paths: Paths) -> NodeSettings:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from components.labels import ZONE
 from components.units import parse_bytes
-from groundwork.errors import UserError
 from groundwork.waiting import wait_until
 from local.aws_plugin.account import Account
 from local.cluster import Cluster
-from local.plugin.errors import PluginError
-from local.rehearsal.nodes import ZONE
+from local.rehearsal.beside import again
 
 DRIVER = "ebs.csi.aws.com"
 # What the scheduler writes to a claim whose class waits for the first pod.
@@ -122,24 +120,14 @@ class Seen:
 @contextmanager
 def following(account: Account, cluster: Cluster) -> Iterator[None]:
     """Make disks as claims ask for them, and delete those whose claims are gone, for as long as the block lasts."""
-    stopped = threading.Event()
 
-    def follow() -> None:
-        while not stopped.wait(_LOOK_SECONDS):
-            try:
-                seen = Seen.of(cluster)
-                provision(seen, account, cluster)
-                reclaim(seen, account, cluster)
-            except (PluginError, UserError):  # asked again
-                continue
+    def look() -> None:
+        seen = Seen.of(cluster)
+        provision(seen, account, cluster)
+        reclaim(seen, account, cluster)
 
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
-    try:
+    with again(look, _LOOK_SECONDS):
         yield
-    finally:
-        stopped.set()
-        thread.join()
 
 
 def unbound(cluster: Cluster) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from local.rehearsal.beside import again
 
 _SAMPLE_SECONDS = 1.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -37,18 +38,9 @@ def _is_ours(process: int, parents: dict[int, int]) -> bool:
 def peak() -> Iterator[list[int]]:
     """The highest of samples taken each second; its one value is the bytes so far."""
     highest = [0]
-    stopped = threading.Event()
 
     def sample() -> None:
-        while True:
-            highest[0] = max(highest[0], resident())
-            if stopped.wait(_SAMPLE_SECONDS):
-                return
+        highest[0] = max(highest[0], resident())
 
-    thread = threading.Thread(target=sample, daemon=True)
-    thread.start()
-    try:
+    with again(sample, _SAMPLE_SECONDS):
         yield highest
-    finally:
-        stopped.set()
-        thread.join()

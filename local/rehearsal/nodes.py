@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from components.labels import HOST, ZONE
 from local.aws_plugin.account import Account
 from local.cluster import Cluster
-from local.plugin.errors import PluginError
+from local.rehearsal.beside import again
 
 _LOOK_SECONDS = 1.0
 _EFFECTS = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute", "PREFER_NO_SCHEDULE": "PreferNoSchedule"}
 # What the kubelet and the system keep for themselves on a small machine of EKS, roughly.
 _RESERVED_MEMORY_MIB, _RESERVED_CPU_MILLI = 900, 100
 _PODS = 110
-HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 
 @dataclass(frozen=True)
@@ -102,28 +101,17 @@ def _group(account: Account, row: Mapping[str, object]) -> Group:
 def following(account: Account, cluster: Cluster) -> Iterator[list[str]]:
     """Make the nodes as soon as their groups are there, for as long as the block lasts. Gives the nodes' names."""
     made: list[str] = []
-    stopped = threading.Event()
 
-    def follow() -> None:
-        while not stopped.wait(_LOOK_SECONDS):
-            try:
-                wanted = [node for group in groups(account) for node in group.nodes()]
-            except PluginError:  # asked again
-                continue
-            for node in wanted:
-                metadata = node["metadata"]
-                assert isinstance(metadata, dict)  # noqa: S101 - made above
-                if metadata["name"] not in made:
-                    cluster.apply(node)
-                    made.append(str(metadata["name"]))
+    def look() -> None:
+        for node in [node for group in groups(account) for node in group.nodes()]:
+            metadata = node["metadata"]
+            assert isinstance(metadata, dict)  # noqa: S101 - made above
+            if metadata["name"] not in made:
+                cluster.apply(node)
+                made.append(str(metadata["name"]))
 
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
-    try:
+    with again(look, _LOOK_SECONDS):
         yield made
-    finally:
-        stopped.set()
-        thread.join()
 
 
 def drop_own(cluster: Cluster, kubectl: str, name: str) -> None:

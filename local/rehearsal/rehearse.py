@@ -7,20 +7,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
+from components.labels import ZONE
 from groundwork.console import Progress
 from groundwork.waiting import wait_until
 from local.aws_plugin.account import Account
 from local.cluster import Cluster
-from local.engine.operation import Operation, Operator, StackOutcome
+from local.engine.operation import Operation, Operator, Runs, StackOutcome
 from local.paths import CHECKOUT, Paths
-from local.rehearsal import disks, nodes, services
-from local.rehearsal.account import EmulatedAccount
+from local.rehearsal import disks, gatekeeper, nodes, refusals, services
+from local.rehearsal.account import EmulatedAccount, variables
 from local.rehearsal.memory import peak
 from local.rehearsal.stage import Stage, stage
+from local.up import bring_layers, take_layers
 
 _PLACED_SECONDS = 120.0
+# The engine writes the state of a stack once, at the end, and not at every step: nobody goes on with a rehearsal that
+# was killed, as its account and cluster are gone with it (docs/decisions/0001-checkpoints-stay-on.md).
+_UNSAVED = {"PULUMI_SKIP_CHECKPOINTS": "true"}
 
 
 @dataclass
@@ -55,27 +59,22 @@ class Report:
 
 def rehearse(environment: str, user: Paths, progress: Progress) -> Report:
     """Apply, look, change by hand, mend, destroy. Raises UserError where one of the steps does not run at all."""
-    with peak() as highest, stage(environment, user, progress) as made:
+    with peak() as highest, variables(_UNSAVED), stage(environment, user, progress) as made:
         report = Report(environment, made.place.tenants, made.place.layers)
         stacks = [environment, *(f"{environment}.{part}" for part in (*report.layers, *report.tenants))]
         policies = partial(breaches, made.operator, stacks, user)
-        go_through(
-            made.operator, made.account, made.cluster, report, policies, prepare=partial(prepare, made, progress)
-        )
+        with gatekeeper.following(made.gatekeeper) if made.gatekeeper else nullcontext():
+            go_through(
+                made.operator,
+                made.account,
+                made.cluster,
+                report,
+                policies,
+                prepare=partial(prepare, made, progress),
+                asked=partial(_ask_admission, made, report),
+            )
     report.memory = highest[0]
     return report
-
-
-class Runs(Protocol):
-    """What runs an operation of the engine: `Operator` does. Both raise UserError with the engine's own words."""
-
-    def run(self, operation: Operation, stack: str) -> StackOutcome:
-        """On one stack."""
-        ...
-
-    def run_all(self, operation: Operation, stacks: Iterable[str]) -> list[StackOutcome]:
-        """On several that have nothing to do with each other."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class _Play:
         with self._timed(Operation.UP):
             own = self._run(Operation.UP, [self.report.environment])
             self.prepare()
-            layers = self._run(Operation.UP, self._layers)
+            layers = bring_layers(self.operator, self._layers)
             return [*own, *layers, *self._run(Operation.UP, self._tenants)]
 
     def preview(self) -> list[StackOutcome]:
@@ -106,7 +105,7 @@ class _Play:
         """Tenants first: they stand on what the environment and its layers have."""
         with self._timed(Operation.DESTROY):
             self._run(Operation.DESTROY, self._tenants)
-            self._run(Operation.DESTROY, self._layers)
+            take_layers(self.operator, self._layers)
             self.clear()
             self._run(Operation.DESTROY, [self.report.environment])
 
@@ -142,6 +141,13 @@ def prepare(made: Stage, progress: Progress) -> None:
     Layers(settings, record, made.cluster, made.paths, progress).prepare(made.place.layers)
 
 
+def _ask_admission(made: Stage, report: Report) -> Iterator[str]:
+    """What the process in Gatekeeper's place does wrong, where the environment has it."""
+    if made.cluster is not None and made.gatekeeper is not None:
+        yield from made.gatekeeper.wrong()
+        yield from refusals.wrong(made.cluster, report.agents, made.gatekeeper.silent())
+
+
 def breaches(operator: Operator, stacks: Sequence[str], user: Paths) -> list[str]:
     """What stops by the whole gate of policies, asked of the state of stacks that are up, the environment's first."""
     from policies.analysis import from_state
@@ -163,9 +169,10 @@ def go_through(  # noqa: PLR0913 – what a rehearsal plays on, and what is done
     policies: Callable[[], list[str]],
     *,
     prepare: Callable[[], None] = lambda: None,
+    asked: Callable[[], Iterable[str]] = tuple,
 ) -> None:
     """All steps; what does not hold is added to the report. `policies`: what they refuse of what is up. `prepare`: what
-    is done by hand before the layers.
+    is done by hand before the layers. `asked`: what admission does wrong.
     """
     before = account.inventory()
     clear = partial(disks.take_away, cluster) if cluster else lambda: None
@@ -181,6 +188,7 @@ def go_through(  # noqa: PLR0913 – what a rehearsal plays on, and what is done
                 report.nodes = len(made)
         if account.inventory() == before:
             report.problems.append("nothing was made in the account")
+        report.problems += asked()
         _judge(policies, report)
         for seen in play.preview():
             if seen.changed:
@@ -213,7 +221,7 @@ def _look_at_pods(cluster: Cluster, report: Report) -> None:
     if not wait_until(lambda: not nodes.unplaced(cluster), _PLACED_SECONDS):
         report.problems += [f"pod is not placed: {pod}" for pod in nodes.unplaced(cluster)]
     report.problems += [f"all pods on one node: {name}" for name in nodes.crowded(cluster)]
-    report.problems += [f"all pods in one zone: {name}" for name in nodes.crowded(cluster, nodes.ZONE)]
+    report.problems += [f"all pods in one zone: {name}" for name in nodes.crowded(cluster, ZONE)]
     report.problems += [f"claim has no disk: {claim}" for claim in disks.unbound(cluster)]
     report.problems += [f"agent has no pod: {agent}" for agent in nodes.without_pods(cluster, report.agents)]
     report.pods = len(cluster.items("pods"))

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -21,9 +21,14 @@ from local.cluster import Cluster
 from local.engine.operation import Operator
 from local.engine.recovery import Find, PendingCreate
 from local.engine.workspace import OUR_AWS_PLUGIN, OUR_PLUGIN, Engine
+from local.layers import ADMISSION
 from local.paths import CHECKOUT, Paths
 from local.rehearsal import nodes
 from local.rehearsal.account import EmulatedAccount, emulated, variables
+from local.rehearsal.gatekeeper import Ports, Standin
+from local.rehearsal.passage import configuration, passage
+
+GATEKEEPER = "gatekeeper-manager"
 
 
 @dataclass(frozen=True)
@@ -71,13 +76,16 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """What a rehearsal plays on, and nothing else uses. `cluster`: None where the environment has none."""
+    """What a rehearsal plays on, and nothing else uses. `cluster`: None where the environment has none; `gatekeeper`:
+    where it has the layer `admission`.
+    """
 
     place: Place
     paths: Paths
     account: EmulatedAccount
     cluster: Cluster | None
     operator: Operator
+    gatekeeper: Standin | None = None
 
     @property
     def journal(self) -> Path:
@@ -101,9 +109,16 @@ def stage(environment: str, user: Paths, progress: Progress) -> Iterator[Stage]:
                 "GROUNDWORK_IMAGES": "simulated",
                 "GROUNDWORK_PYTHON": sys.executable,
             }
-            with variables(given), _cluster(place, paths, progress) as cluster:
+            with variables(given), _cluster(place, paths, progress) as (cluster, gatekeeper):
                 operator = operator_in(paths, progress, cluster)
-                yield Stage(place=place, paths=paths, account=account, cluster=cluster, operator=operator)
+                yield Stage(
+                    place=place,
+                    paths=paths,
+                    account=account,
+                    cluster=cluster,
+                    operator=operator,
+                    gatekeeper=gatekeeper,
+                )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -113,23 +128,41 @@ def _journal(paths: Paths) -> Path:
 
 
 @contextmanager
-def _cluster(place: Place, paths: Paths, progress: Progress) -> Iterator[Cluster | None]:
-    """A scratch control plane whose only nodes are those that the account's node groups ask for."""
+def _cluster(
+    place: Place, paths: Paths, progress: Progress
+) -> Iterator[tuple[Cluster, Standin | None] | tuple[None, None]]:
+    """A scratch control plane whose only nodes are those that the account's node groups ask for; and what answers for
+    Gatekeeper, where the environment has it.
+    """
     if not place.eks:
-        yield None
+        yield None, None
         return
     from local import node, record, toolchain
     from local.record import Record, Way
 
-    tools = toolchain.ensure((*toolchain.SIMULATED, *toolchain.ENGINE, *toolchain.CHARTS), progress=progress)
-    settings = node.NodeSettings.simulated(paths.data / "node", free_ports(6), paths.kubeconfig)
+    asked = (GATEKEEPER,) if ADMISSION in place.layers else ()
+    tools = toolchain.ensure((*toolchain.SIMULATED, *toolchain.ENGINE, *toolchain.CHARTS, *asked), progress=progress)
+    ports, socket_file, egress = free_ports(9), paths.data / "passage", paths.data / "egress.json"
+    egress.write_text(configuration(socket_file), "utf-8")
+    settings = replace(node.NodeSettings.simulated(paths.data / "node", ports, paths.kubeconfig), egress=egress)
     try:
         node.up(settings, tools, progress)
         record.write(paths, Record(way=Way.SIMULATED, stack="rehearsal", kubeconfig=settings.kubeconfig.resolve()))
         cluster = Cluster(kubectl=tools.path("kubectl"), kubeconfig=settings.kubeconfig)
         nodes.drop_own(cluster, str(tools.path("kubectl")), settings.name)
-        with variables({"GROUNDWORK_KUBECONFIG": str(settings.kubeconfig.resolve())}):
-            yield cluster
+        with variables({"GROUNDWORK_KUBECONFIG": str(settings.kubeconfig.resolve())}), passage(socket_file) as way:
+            standin = (
+                Standin(
+                    cluster=cluster,
+                    program=tools.path(GATEKEEPER),
+                    folder=paths.data / "gatekeeper",
+                    passage=way,
+                    ports=Ports(webhook=ports + 6, health=ports + 7, metrics=ports + 8),
+                )
+                if asked
+                else None
+            )
+            yield cluster, standin
     finally:
         node.down(settings, progress)
 

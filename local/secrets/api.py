@@ -1,4 +1,4 @@
-"""OpenBao's HTTP API, as far as it is used here. Nothing of a request or an answer is ever logged."""
+"""The HTTP API of OpenBao and its like, as far as it is used here. Nothing of a request or an answer is logged."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import BinaryIO
 import httpx
 from pydantic import JsonValue
 
+from components.secrets.kinds import OPENBAO, Kind
 from groundwork.errors import ExitCode, UserError
 
 SECONDS = 60.0
@@ -22,7 +23,7 @@ Body = Mapping[str, JsonValue]
 
 @dataclass(kw_only=True)
 class Refused(UserError):  # noqa: N818 – what it is: the server's answer
-    """OpenBao answered with an error. `status`: of HTTP."""
+    """The server answered with an error. `status`: of HTTP."""
 
     status: int
 
@@ -30,20 +31,24 @@ class Refused(UserError):  # noqa: N818 – what it is: the server's answer
 class Api:
     """One server, reached at `address`; `authority` (PEM) signs its certificate, and `token` says who asks.
 
+    `kind`: which server it is.
+
     Every method raises `Refused` for an error that the server names and UserError where it does not answer.
     """
 
-    def __init__(self, address: str, authority: str | None = None, token: str | None = None) -> None:
+    def __init__(
+        self, address: str, authority: str | None = None, token: str | None = None, kind: Kind = OPENBAO
+    ) -> None:
         context = ssl.create_default_context(cadata=authority) if authority is not None else True
         headers = {"X-Vault-Request": "true"} | ({"X-Vault-Token": token} if token is not None else {})
-        self.address, self._authority = address, authority
+        self.address, self.kind, self._authority = address, kind, authority
         self._client = httpx.Client(
             base_url=f"{address}/v1/", headers=headers, verify=context, timeout=SECONDS, trust_env=False
         )
 
     def as_(self, token: str) -> Api:
         """The same server, asked by another."""
-        return Api(self.address, self._authority, token)
+        return Api(self.address, self._authority, token, self.kind)
 
     def read(self, path: str) -> dict[str, JsonValue]:
         """GET."""
@@ -72,9 +77,9 @@ class Api:
         """POST."""
         return self._ask("POST", path, body or {}, seconds)
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, body: Body | None = None) -> None:
         """DELETE."""
-        self._ask("DELETE", path)
+        self._ask("DELETE", path, body)
 
     @contextmanager
     def stream(self, path: str) -> Iterator[Iterator[bytes]]:
@@ -113,8 +118,9 @@ class Api:
         except ValueError:
             errors = []
         reason = "; ".join(str(error).strip().replace("\n", " ") for error in errors) or answer.reason_phrase
+        asked = answer.request.url.path.removeprefix("/v1/")
         return Refused(
-            what=f"OpenBao refuses {answer.request.url.path.removeprefix('/v1/')}: {reason} ({answer.status_code})",
+            what=f"{self.kind.called} refuses {asked}: {reason} ({answer.status_code})",
             fix="groundwork vault status",
             code=ExitCode.ERROR,
             status=answer.status_code,
@@ -122,7 +128,7 @@ class Api:
 
     def _silent(self, error: httpx.HTTPError) -> UserError:
         return UserError(
-            what=f"OpenBao does not answer: {type(error).__name__}",
+            what=f"{self.kind.called} does not answer: {type(error).__name__}",
             where=self.address,
             fix="groundwork vault status",
             code=ExitCode.ERROR,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from types import MappingProxyType
 
 from pydantic import JsonValue
 
@@ -15,6 +14,7 @@ from components.data.names import DATABASE as DATABASE_NAME
 from components.data.names import POSTGRES_HOST, POSTGRES_PORT
 from components.domains.names import NAME as DOMAINS
 from components.domains.names import NAMESPACE as DOMAINS_NAMESPACE
+from components.secrets.kinds import Audit, Kind
 from components.secrets.names import (
     AUDIENCE,
     DATABASE,
@@ -25,8 +25,10 @@ from components.secrets.names import (
     OPERATOR,
     PKI,
     ROTATOR,
+    SNAPSHOTS,
     TENANT_ACCOUNT,
     TRANSIT,
+    forgetting_role,
     tenant_role,
 )
 from components.secrets.server import TLS
@@ -41,15 +43,6 @@ MOUNT_SECONDS = 30.0
 LOGIN_TTL = "15m"
 # Its own token and the cluster's authority stand in its pod, and are read again when they change.
 REVIEWER: dict[str, JsonValue] = {"kubernetes_host": "https://kubernetes.default.svc"}
-# Who root lets in, by the one name of account, role and policy: where the account is, and what it may.
-ACCOUNTS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        OPERATOR: (NAMESPACE, rules.OPERATOR_POLICY),
-        ROTATOR: (NAMESPACE, rules.ROTATOR_POLICY),
-        MESH_AUTHORITY: (NAMESPACE, rules.MESH_AUTHORITY_POLICY),
-        DOMAINS: (DOMAINS_NAMESPACE, rules.DOMAINS_POLICY),
-    }
-)
 # An agent is handed a new user a quarter of an hour before its last one ends (components/agents/secrets.py).
 CREDENTIAL_TTL, CREDENTIAL_MAX_TTL = "1h", "2h"
 
@@ -59,14 +52,52 @@ class Database:
     """The role that makes roles, and its password of the moment, which OpenBao changes as soon as it has it."""
 
     username: str
-    password: str
+    password: str = field(repr=False)
 
 
-def fingerprint() -> str:
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """How OpenBao reaches a database. `authority`: a file in its pod, that the database's certificate is checked by."""
+
+    host: str
+    port: int
+    name: str
+    authority: str
+
+    def config(self, given: Database, roles: Iterable[str]) -> dict[str, JsonValue]:
+        """Of OpenBao's connection. `roles`: what it is for."""
+        return {
+            "plugin_name": "postgresql-database-plugin",
+            "allowed_roles": [*roles],
+            "connection_url": "postgresql://{{username}}:{{password}}"
+            f"@{self.host}:{self.port}/{self.name}?sslmode=verify-full&sslrootcert={self.authority}",
+            "username": given.username,
+            "password": given.password,
+            "password_authentication": "scram-sha-256",
+        }
+
+
+# Signed by the authority that signs OpenBao's own.
+INSIDE = Connection(host=POSTGRES_HOST, port=POSTGRES_PORT, name=DATABASE_NAME, authority=f"{TLS}/ca.crt")
+
+
+def accounts(kind: Kind) -> Mapping[str, tuple[str, str]]:
+    """Who root lets in, by the one name of account, role and policy: where the account is, and what it may."""
+    return {
+        OPERATOR: (NAMESPACE, rules.operator_policy(kind)),
+        ROTATOR: (NAMESPACE, rules.ROTATOR_POLICY),
+        SNAPSHOTS: (NAMESPACE, rules.SNAPSHOTS_POLICY),
+        MESH_AUTHORITY: (NAMESPACE, rules.MESH_AUTHORITY_POLICY),
+        DOMAINS: (DOMAINS_NAMESPACE, rules.DOMAINS_POLICY),
+    }
+
+
+def fingerprint(kind: Kind) -> str:
     """Another for any other set-up by root."""
     text = (
-        "".join(policy for _, policy in ACCOUNTS.values())
+        "".join(policy for _, policy in accounts(kind).values())
         + inspect.getsource(base)
+        + inspect.getsource(audits)
         + inspect.getsource(mounts)
         + inspect.getsource(_role)
         + pki.LIFE
@@ -77,18 +108,35 @@ def fingerprint() -> str:
 def is_current(asking: Api) -> bool:
     """Whether root's part is what this version wants. `asking`: the operator."""
     found = data(asking.find(MARK) or {}).get("data")
-    return isinstance(found, dict) and found.get("fingerprint") == fingerprint()
+    set_up = isinstance(found, dict) and found.get("fingerprint") == fingerprint(asking.kind)
+    return set_up and not _without(asking)
 
 
 def base(asking: Api) -> None:
-    """Root's part: mounts, the way in by service account, the operator and the rotator."""
+    """Root's part: audit devices, mounts, the way in by service account, the operator and the rotator."""
+    audits(asking)
     mounts(asking)
     if f"{KUBERNETES}/" not in data(asking.read("sys/auth")):
         asking.write(f"sys/auth/{KUBERNETES}", {"type": "kubernetes"})
     asking.write(f"auth/{KUBERNETES}/config", REVIEWER)
-    for name, (namespace, policy) in ACCOUNTS.items():
+    for name, (namespace, policy) in accounts(asking.kind).items():
         asking.write(f"sys/policies/acl/{name}", {"policy": policy})
         asking.write(f"auth/{KUBERNETES}/role/{name}", _role(name, namespace, name))
+
+
+def audits(asking: Api) -> None:
+    """Have both audit devices write, where the server's file does not name them. Before all else: what was asked before
+    is written nowhere.
+    """
+    for device in _without(asking):
+        asking.write(f"sys/audit/{device.path.rstrip('/')}", device.body())
+
+
+def _without(asking: Api) -> list[Audit]:
+    """The audit devices that are to be enabled yet."""
+    wanted = asking.kind.audits
+    known = data(asking.read("sys/audit")) if wanted else {}
+    return [device for device in wanted if device.path not in known]
 
 
 def mounts(asking: Api) -> None:
@@ -102,7 +150,7 @@ def mounts(asking: Api) -> None:
 
 def mark(asking: Api) -> None:
     """Say that root's part is done. Written last."""
-    asking.write(MARK, {"data": {"fingerprint": fingerprint()}})
+    asking.write(MARK, {"data": {"fingerprint": fingerprint(asking.kind)}})
 
 
 def has_database(asking: Api) -> bool:
@@ -110,22 +158,9 @@ def has_database(asking: Api) -> bool:
     return asking.find(f"{DATABASE}/config/{CONNECTION}") is not None
 
 
-def database(asking: Api, given: Database) -> None:
+def database(asking: Api, given: Database, connection: Connection = INSIDE) -> None:
     """Let OpenBao make the database's users; from here on it alone knows the password."""
-    asking.write(
-        f"{DATABASE}/config/{CONNECTION}",
-        {
-            "plugin_name": "postgresql-database-plugin",
-            "allowed_roles": ["tenant-*"],
-            "connection_url": "postgresql://{{username}}:{{password}}"
-            f"@{POSTGRES_HOST}:{POSTGRES_PORT}/{DATABASE_NAME}"
-            # Signed by the authority that signs OpenBao's own.
-            f"?sslmode=verify-full&sslrootcert={TLS}/ca.crt",
-            "username": given.username,
-            "password": given.password,
-            "password_authentication": "scram-sha-256",
-        },
-    )
+    asking.write(f"{DATABASE}/config/{CONNECTION}", connection.config(given, ["tenant-*"]))
     asking.write(f"{DATABASE}/rotate-root/{CONNECTION}")
 
 
@@ -144,12 +179,17 @@ def tenants(asking: Api, wanted: Iterable[str], *, all_: bool = False) -> list[s
     return new
 
 
-def forget(asking: Api, tenant: str) -> None:
-    """Take away a tenant's way in, its database users, its key and all versions of its secrets."""
+def forget(asking: Api, tenant: str, *, database: bool) -> None:
+    """Take away a tenant's way in, its database users, its key and all versions of its secrets.
+
+    `database`: there is one; all that the tenant's agents made in it goes too.
+    """
     role = tenant_role(tenant)
     asking.delete(f"auth/{KUBERNETES}/role/{role}")
     # While the role still says how its users end.
     asking.write(f"sys/leases/revoke-prefix/{DATABASE}/creds/{role}")
+    if database:
+        once(asking, forgetting_role(tenant), [_removal(database_owner(tenant))], CONNECTION)
     key = f"{TRANSIT}/keys/{role}"
     if asking.find(key) is not None:
         asking.write(f"{key}/config", {"deletion_allowed": True})
@@ -161,6 +201,39 @@ def forget(asking: Api, tenant: str) -> None:
     ):
         asking.delete(path)
     _forget_below(asking, f"tenants/{tenant}/")
+
+
+def once(asking: Api, role: str, statements: Sequence[str], connection: str) -> None:
+    """Have the database do something through OpenBao, as whom it connects. `role`: of the database engine, for the
+    moment; it makes no user.
+    """
+    place = f"{DATABASE}/roles/{role}"
+    told: dict[str, JsonValue] = {
+        "db_name": connection,
+        "creation_statements": [*statements],
+        # There is no user that could be taken back.
+        "revocation_statements": ["SELECT 1;"],
+        "default_ttl": "1m",
+        "max_ttl": "1m",
+    }
+    try:
+        asking.write(place, told)
+        asking.read(f"{DATABASE}/creds/{role}")
+    finally:
+        asking.write(f"sys/leases/revoke-prefix/{DATABASE}/creds/{role}")
+        asking.delete(place)
+
+
+def _removal(owner: str) -> str:
+    """A tenant's role with all that it owns, where it is there."""
+    return f"""
+DO $$ BEGIN
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{owner}') THEN
+    EXECUTE 'DROP OWNED BY {owner} CASCADE';
+    EXECUTE 'DROP ROLE {owner}';
+  END IF;
+END $$;
+"""
 
 
 def _forget_below(asking: Api, folder: str) -> None:
@@ -240,7 +313,7 @@ def _settled(asking: Api) -> None:
         return True
 
     if not wait_until(taken, MOUNT_SECONDS):
-        raise UserError(what="OpenBao's store does not become ready", fix="groundwork vault status")
+        raise UserError(what=f"{asking.kind.called}'s store does not become ready", fix="groundwork vault status")
 
 
 def _mount(asking: Api, path: str, body: dict[str, JsonValue]) -> None:

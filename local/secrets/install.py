@@ -77,7 +77,8 @@ class Place:
     @property
     def reach(self) -> Reach:
         """The way to its API."""
-        return Reach(cluster=self.cluster, authority=tls.Keeper(folder=self.folder).authority(_now()).certificate)
+        authority = tls.Keeper(folder=self.folder).authority(_now()).certificate
+        return Reach(cluster=self.cluster, authority=authority, kind=self.settings.kind)
 
 
 def place_here(named: tuple[Path, ...] = ()) -> Place:
@@ -94,11 +95,12 @@ def place_here(named: tuple[Path, ...] = ()) -> Place:
 
 def prepare(place: Place, way: Way, progress: Progress) -> None:
     """Before the layer's stack: certificates, and the node's folders for volumes."""
+    place.reach.refuse_another()
     now = _now()
-    with progress.step("OpenBao's certificates") as step:
+    with progress.step(f"{place.settings.kind.called}'s certificates") as step:
         authority = tls.Keeper(folder=place.folder).authority(now)
         own = [tls.Served(secret=TLS_SECRET, namespace=NAMESPACE, names=served_names(place.settings.replicas))]
-        if place.settings.postgres:
+        if place.settings.postgres is True:
             hosts = [data.POSTGRES_HOST, f"{data.POSTGRES}.{data.NAMESPACE}.svc", f"{data.POSTGRES}.{data.NAMESPACE}"]
             own.append(tls.Served(secret=data.POSTGRES_TLS, namespace=data.NAMESPACE, names=hosts))
         made = [tls.ensure(place.cluster, authority, each, now) for each in own]
@@ -116,8 +118,9 @@ def settle(place: Place, tenants: Sequence[str], progress: Progress) -> str:
 
     Where a person keeps the shares elsewhere, a sealed OpenBao is an error that says what to run.
     """
-    with progress.step("OpenBao") as step:
+    with progress.step(place.settings.kind.called) as step:
         reach = place.reach
+        reach.refuse_another()
         reach.wait_running()
         first, *others = reach.pods()
         with reach.node(first) as api:
@@ -130,7 +133,7 @@ def settle(place: Place, tenants: Sequence[str], progress: Progress) -> str:
                 with root(api, place.shares, token) as by_root:
                     configure.base(by_root)
                     if place.settings.postgres and not configure.has_database(by_root):
-                        configure.database(by_root, _administrator(place))
+                        _database(place, by_root)
                     configure.mark(by_root)
                 asking = reach.operator(api)
                 configure.tenants(asking, tenants, all_=True)
@@ -154,7 +157,7 @@ def allow_hosts(place: Place) -> None:
 
 def bring_tenants(place: Place, tenants: Sequence[str], progress: Progress) -> None:
     """Before a tenant's stack that is brought up alone."""
-    with progress.step("OpenBao") as step:
+    with progress.step(place.settings.kind.called) as step:
         reach = place.reach
         with reach.any() as api:
             done = configure.tenants(reach.operator(api), tenants)
@@ -163,15 +166,12 @@ def bring_tenants(place: Place, tenants: Sequence[str], progress: Progress) -> N
 
 def forget_tenants(place: Place, tenants: Sequence[str], progress: Progress) -> None:
     """After a tenant's stack is gone: nothing of it stays in OpenBao, and nothing in the database."""
-    with progress.step("OpenBao") as step:
+    with progress.step(place.settings.kind.called) as step:
         reach = place.reach
         with reach.any() as api:
             asking = reach.operator(api)
             for tenant in tenants:
-                configure.forget(asking, tenant)
-        if place.settings.postgres:
-            for tenant in tenants:
-                _as_superuser(place, _removed(configure.database_owner(tenant)), data.DATABASE)
+                configure.forget(asking, tenant, database=bool(place.settings.postgres))
         step.update(f"forgot {', '.join(tenants)}")
 
 
@@ -236,16 +236,15 @@ REVOKE CONNECT ON DATABASE postgres FROM PUBLIC;
     return Database(username=_ADMINISTRATOR, password=password)
 
 
-def _removed(owner: str) -> str:
-    """A tenant's role with all that it owns, where it is there."""
-    return f"""
-DO $$ BEGIN
-  IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{owner}') THEN
-    EXECUTE 'DROP OWNED BY {owner} CASCADE';
-    EXECUTE 'DROP ROLE {owner}';
-  END IF;
-END $$;
-"""
+def _database(place: Place, by_root: Api) -> None:
+    """Tell OpenBao of the database, by a role of its own in it."""
+    if place.settings.postgres != "rds":
+        configure.database(by_root, _administrator(place))
+        return
+    from local.secrets import rds
+
+    told = rds.Told.by(place.cluster)
+    configure.database(by_root, rds.administrator(by_root, told.connection, rds.master(told)), told.connection)
 
 
 def _as_superuser(place: Place, text: str, database: str) -> None:
@@ -257,7 +256,7 @@ def _as_superuser(place: Place, text: str, database: str) -> None:
 def _volumes(place: Place) -> list[Path]:
     base = place.paths.volumes
     found = [base / OPENBAO / f"{part}-{n}" for n in range(place.settings.replicas) for part in ("data", "audit")]
-    return [*found, base / data.POSTGRES / "data-0"] if place.settings.postgres else found
+    return [*found, base / data.POSTGRES / "data-0"] if place.settings.postgres is True else found
 
 
 def _now() -> dt.datetime:

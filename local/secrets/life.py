@@ -1,4 +1,4 @@
-"""The life of an OpenBao: init, unseal, root's end, rekey, snapshot, restore. Each can be run twice."""
+"""The life of an OpenBao or its like: init, unseal, root's end, rekey, snapshot, restore. Each can be run twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from groundwork.waiting import wait_until
 from local.secrets.api import PATIENT_SECONDS, Api, Refused, data
 from local.secrets.shares import NEW, Shares
 
-ACTIVE_SECONDS = 30.0
+ACTIVE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ def initialise(api: Api, shares: Shares) -> str | None:
     left = next((file for file in shares.files if file.exists()), None)
     if left is not None:
         raise UserError(
-            what="there is a share of another OpenBao", where=str(left), fix="move it away; restore needs it"
+            what=f"there is a share of another {api.kind.called}", where=str(left), fix="move it away; restore needs it"
         )
     kind = "recovery" if seal.auto else "secret"
     body: dict[str, JsonValue] = {f"{kind}_shares": len(shares.files), f"{kind}_threshold": shares.threshold}
@@ -81,7 +81,7 @@ def unseal(api: Api, shares: Shares) -> bool:
     if not seal.sealed:
         return False
     if not seal.initialized:
-        raise UserError(what="OpenBao is not initialised", fix="groundwork vault init", code=ExitCode.ERROR)
+        raise UserError(what=f"{api.kind.called} is not initialised", fix="groundwork vault init", code=ExitCode.ERROR)
     if seal.auto:
         raise UserError(
             what="its key service has not unsealed it", fix="check the key and the right to use it", code=ExitCode.ERROR
@@ -92,16 +92,16 @@ def unseal(api: Api, shares: Shares) -> bool:
         api.write("sys/unseal", {"key": key})
     # A node that joins others is unsealed when they have taken it in.
     if not wait_until(lambda: not seal_of(api).sealed, ACTIVE_SECONDS):
-        raise UserError(
-            what="the shares do not unseal it", fix="use the shares of this OpenBao's last rekey", code=ExitCode.ERROR
-        )
+        raise UserError(what="the shares do not unseal it", fix="use the shares of its last rekey", code=ExitCode.ERROR)
     return True
 
 
 def wait_active(api: Api) -> None:
     """Wait until requests are served. Raises UserError after half a minute."""
     if not wait_until(lambda: _refuses(api), ACTIVE_SECONDS):
-        raise UserError(what="OpenBao is unsealed and serves nothing", fix="kubectl logs", code=ExitCode.ERROR)
+        raise UserError(
+            what=f"{api.kind.called} is unsealed and serves nothing", fix="kubectl logs", code=ExitCode.ERROR
+        )
 
 
 def _refuses(asking: Api) -> bool:
@@ -133,7 +133,7 @@ def revoke(asking: Api) -> None:
         if error.status == HTTPStatus.FORBIDDEN:
             return
         raise
-    raise UserError(what="a revoked token is still taken", fix="seal OpenBao and ask its makers", code=ExitCode.ERROR)
+    raise UserError(what="a revoked token is still taken", fix="seal it and ask its makers", code=ExitCode.ERROR)
 
 
 def revoke_roots(api: Api, shares: Shares) -> int:
@@ -163,7 +163,7 @@ def rekey(api: Api, shares: Shares, new: Shares) -> None:
 
     The new shares are written, read back and proven before the old ones stop to count.
     """
-    kind = "rotate/recovery" if seal_of(api).auto else "rotate/root"
+    kind = api.kind.recover if seal_of(api).auto else api.kind.rekey
     old = shares.enough()
     new.discard()
     _cancel(api, kind)
@@ -198,7 +198,9 @@ def snapshot(api: Api, file: Path) -> int:
             os.fsync(target.fileno())
         size = temporary.stat().st_size
         if size == 0:
-            raise UserError(what="OpenBao gave an empty snapshot", fix="groundwork vault status", code=ExitCode.ERROR)
+            raise UserError(
+                what=f"{api.kind.called} gave an empty snapshot", fix="groundwork vault status", code=ExitCode.ERROR
+            )
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
@@ -244,8 +246,8 @@ def restore(api: Api, file: Path, shares: Shares) -> None:
 
     if not (wait_until(taken, ACTIVE_SECONDS) and wait_until(serves, ACTIVE_SECONDS)):
         raise UserError(
-            what="OpenBao has taken the snapshot and serves nothing",
-            allowed="a snapshot of an OpenBao with the same nodes and audit devices",
+            what=f"{api.kind.called} has taken the snapshot and serves nothing",
+            allowed=f"a snapshot of {api.kind.called} with the same nodes and audit devices",
             fix=f"kubectl logs -n groundwork-secrets, and restore {file} again",
             code=ExitCode.ERROR,
         )
@@ -266,10 +268,11 @@ def _generate_root(api: Api, shares: Shares) -> str:
 
 
 def _cancel(api: Api, kind: str) -> None:
-    """End a rekey that was begun and not ended."""
+    """End a rekey that was begun and not ended: who knows its number may."""
     for part in ("verify", "init"):
         try:
-            api.delete(f"sys/{kind}/{part}")
+            begun = _inner(api.find(f"sys/{kind}/{part}") or {})
+            api.delete(f"sys/{kind}/{part}", {"nonce": begun["nonce"]} if begun.get("nonce") else None)
         except Refused as error:
             if error.status not in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
                 raise
@@ -284,5 +287,5 @@ def _inner(answer: dict[str, JsonValue]) -> dict[str, JsonValue]:
 def _keys(answer: dict[str, JsonValue], name: str) -> list[str]:
     found = answer.get(name)
     if not isinstance(found, list) or not found:
-        raise UserError(what="OpenBao gave no shares", code=ExitCode.ERROR)
+        raise UserError(what="the server gave no shares", code=ExitCode.ERROR)
     return [str(key) for key in found]

@@ -56,7 +56,7 @@ def refuse_earlier(pod: str, found: str, newest: str) -> None:
     """Raise UserError for a node of an earlier version. While it is sealed it has changed nothing of its data."""
     if numbers(found) < numbers(newest):
         raise UserError(
-            what=f"{pod} is of version {found}, the others are or were of {newest}: OpenBao does not go back",
+            what=f"{pod} is of version {found}, the others are or were of {newest}: it does not go back",
             where=f"{pod} is left sealed",
             fix="name the image of the later version again, up, then groundwork vault upgrade",
             code=ExitCode.ERROR,

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue, TypeAdapter
 
+from components.secrets import server
+from components.secrets.kinds import KINDS, Kind
+from components.secrets.kinds import OPENBAO as OPENBAO_ITSELF
 from components.secrets.names import API_PORT, AUDIENCE, KUBERNETES, NAMESPACE, OPENBAO, OPERATOR
 from groundwork.errors import ExitCode, UserError
 from groundwork.waiting import wait_until
@@ -25,10 +28,11 @@ _Object = TypeAdapter(dict[str, JsonValue])
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """OpenBao of a cluster. `authority`: PEM, what its certificate must be signed by."""
+    """The server of a cluster. `authority`: PEM, what its certificate must be signed by. `kind`: which one it is."""
 
     cluster: Cluster
     authority: str
+    kind: Kind = OPENBAO_ITSELF
 
     def pods(self) -> list[str]:
         """Its nodes, in order."""
@@ -58,7 +62,7 @@ class Reach:
                         fix=f"kubectl get pods -n {NAMESPACE}",
                         code=ExitCode.ERROR,
                     )
-                yield Api(f"https://localhost:{port[1]}", self.authority)
+                yield Api(f"https://localhost:{port[1]}", self.authority, kind=self.kind)
             finally:
                 process.terminate()
 
@@ -101,6 +105,23 @@ class Reach:
                 code=ExitCode.ERROR,
             )
 
+    def programs(self) -> dict[str, str]:
+        """What each node runs, by its program's name."""
+        commands = {_name(pod): _command(pod) for pod in self.cluster.items("pods", NAMESPACE)}
+        return {pod: found for pod, command in commands.items() if (found := server.program_of(command)) is not None}
+
+    def refuse_another(self) -> None:
+        """Raise UserError where a node runs another server than is wanted: neither opens what the other has written."""
+        for pod, program in self.programs().items():
+            if program != self.kind.program:
+                own = next((kind for kind in KINDS.values() if kind.program == program), None)
+                raise UserError(
+                    what=f"{pod} is {own.called if own else program}, and {self.kind.called} opens nothing of its data",
+                    where=f"groundwork:secrets.server is {self.kind.name}",
+                    allowed=own.name if own else ", ".join(KINDS),
+                    fix="set it back; or begin anew, in an environment without secrets (docs/secrets.md)",
+                )
+
     def outdated(self) -> list[str]:
         """The nodes that run by another template than is wanted now: an earlier version or configuration."""
         found = self.cluster.get("statefulset", OPENBAO, NAMESPACE) or {}
@@ -141,6 +162,14 @@ def login(api: Api, role: str, token: str) -> Api:
 def _name(pod: object) -> str:
     meta = pod.get("metadata") if isinstance(pod, dict) else None
     return str(meta.get("name", "")) if isinstance(meta, dict) else ""
+
+
+def _command(pod: object) -> list[str]:
+    spec = pod.get("spec") if isinstance(pod, dict) else None
+    containers = spec.get("containers") if isinstance(spec, dict) else None
+    first = containers[0] if isinstance(containers, list) and containers else None
+    found = first.get("command") if isinstance(first, dict) else None
+    return [str(word) for word in found] if isinstance(found, list) else []
 
 
 def _ready(pod: object) -> bool:

@@ -1,19 +1,34 @@
-"""OpenBao's policies: who may do what, in its own language."""
+"""The server's policies: who may do what, in its own language."""
 
 from __future__ import annotations
 
-from components.secrets.names import DATABASE, GATEWAYS, KUBERNETES, KV, PKI, TRANSIT, tenant_path, tenant_role
+from components.secrets.kinds import Kind
+from components.secrets.names import (
+    DATABASE,
+    FORGETTING,
+    GATEWAYS,
+    KUBERNETES,
+    KV,
+    PKI,
+    TRANSIT,
+    tenant_path,
+    tenant_role,
+)
 
-# People and playbooks: they bring tenants and write their secrets, and read none. What root set up they cannot change.
-OPERATOR_POLICY = f"""
+
+def operator_policy(kind: Kind) -> str:
+    """People and playbooks: they bring tenants and write their secrets, and read none. What root set up they cannot
+    change.
+    """
+    return f"""
 path "sys/health" {{ capabilities = ["read", "sudo"] }}
 path "sys/seal" {{ capabilities = ["update", "sudo"] }}
 path "sys/step-down" {{ capabilities = ["update", "sudo"] }}
 path "sys/storage/raft/configuration" {{ capabilities = ["read"] }}
 path "sys/storage/raft/snapshot" {{ capabilities = ["read"] }}
 path "sys/storage/raft/autopilot/state" {{ capabilities = ["read"] }}
-path "sys/rotate/root/*" {{ capabilities = ["create", "read", "update", "delete", "sudo"] }}
-path "sys/rotate/recovery/*" {{ capabilities = ["create", "read", "update", "delete", "sudo"] }}
+path "sys/{kind.rekey}/*" {{ capabilities = ["create", "read", "update", "delete", "sudo"] }}
+path "sys/{kind.recover}/*" {{ capabilities = ["create", "read", "update", "delete", "sudo"] }}
 path "sys/auth" {{ capabilities = ["read"] }}
 path "sys/audit" {{ capabilities = ["read", "sudo"] }}
 path "sys/policies/acl/tenant-*" {{ capabilities = ["create", "read", "update", "delete"] }}
@@ -23,6 +38,7 @@ path "auth/{KUBERNETES}/role/tenant-*" {{ capabilities = ["create", "read", "upd
 path "identity/entity/name/tenant-*" {{ capabilities = ["create", "read", "update", "delete"] }}
 path "identity/entity-alias" {{ capabilities = ["create", "update"] }}
 path "{DATABASE}/roles/tenant-*" {{ capabilities = ["create", "read", "update", "delete"] }}
+path "{DATABASE}/creds/{FORGETTING}*" {{ capabilities = ["read"] }}
 path "{TRANSIT}/keys/tenant-*" {{ capabilities = ["create", "read", "update", "delete"] }}
 path "sys/leases/revoke-prefix/{DATABASE}/creds/tenant-*" {{ capabilities = ["update", "sudo"] }}
 path "{KV}/data/tenants/*" {{ capabilities = ["create", "update", "patch"] }}
@@ -31,6 +47,7 @@ path "{KV}/metadata/tenants/*" {{ capabilities = ["create", "read", "update", "p
 path "{KV}/data/platform/configuration" {{ capabilities = ["read"] }}
 path "{PKI}/roles/{GATEWAYS}" {{ capabilities = ["create", "read", "update"] }}
 """
+
 
 # Brings OpenBao's own certificate, whose key is made inside and cannot be asked for, and has the mesh's intermediates
 # signed. What may stand in one is said here: no name but its own, none below it, no more life than the mount gives.
@@ -66,6 +83,12 @@ path "{PKI}/sign/{GATEWAYS}" {{
 ROTATOR_POLICY = f"""
 path "{KV}/data/tenants/*" {{ capabilities = ["create", "read", "update"] }}
 path "{KV}/metadata/tenants/*" {{ capabilities = ["read", "list", "update", "patch"] }}
+"""
+
+
+# Takes snapshots: they are sealed with OpenBao's own key, and it can bring none back.
+SNAPSHOTS_POLICY = """
+path "sys/storage/raft/snapshot" { capabilities = ["read"] }
 """
 
 

@@ -28,6 +28,7 @@ def upgrade(place: Place, progress: Progress) -> Iterator[str]:
     and its data untouched, where what is wanted is an earlier version than runs.
     """
     reach = place.reach
+    reach.refuse_another()
     left = reach.outdated()
     # One that was replaced by a run that was killed stands sealed.
     for pod, done in unseal_all(reach, place.shares, [pod for pod in reach.pods() if pod not in left]):
@@ -70,7 +71,7 @@ def _newest(reach: Reach) -> str:
     serving = [version for pod in pods if (version := serves(reach, pod)) is not None]
     if len(serving) <= len(pods) // 2:
         raise UserError(
-            what=f"{len(serving)} of {len(pods)} nodes of OpenBao serve: no majority",
+            what=f"{len(serving)} of {len(pods)} nodes of {reach.kind.called} serve: no majority",
             fix="groundwork vault unseal, then run it again",
             code=ExitCode.ERROR,
         )

@@ -118,7 +118,17 @@ def _patched(pin: Pin, shop: Workshop, work: Path) -> Path:
         folder.chmod(0o755)
     for path, own in pin.patches:
         shutil.copyfile(pin.folder / own, copy / path)
-    return copy
+    return _below(pin, copy) if pin.listed else copy
+
+
+def _below(pin: Pin, copy: Path) -> Path:
+    """The pin's go.mod and go.sum, by which the copy stands in for the module."""
+    own = copy.with_name("listed")
+    own.mkdir()
+    text = (pin.folder / "go.mod").read_text(encoding="utf-8")
+    (own / "go.mod").write_text(f"{text}\nreplace {pin.module} => ../{copy.name}\n", encoding="utf-8")
+    shutil.copyfile(pin.folder / "go.sum", own / "go.sum")
+    return own
 
 
 def _keep(pin: Pin, shop: Workshop, work: Path) -> None:

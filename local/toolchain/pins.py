@@ -76,7 +76,7 @@ def key(pin: Pin) -> str:
     recipe = [*BUILD_FLAGS, ldflags(pin), pin.tags, *packages, *kept, *target()]
     own = {*(path.name for path in pin.folder.glob("*.go")), *(file for _, file in pin.patches)}
     files = [(pin.folder / name).read_bytes() for name in ("go.mod", "go.sum", *sorted(own))]
-    recipe += [path for path, _ in sorted(pin.patches)]
+    recipe += [path for path, _ in sorted(pin.patches)] + ["listed"] * pin.listed
     return digest([*files, *(part.encode() for part in recipe)])
 
 

@@ -19,7 +19,8 @@ class Pin:
     `sources_mb`, `cache_mb`: what a cold build adds to Go's module cache and build cache, in MiB, measured. `files`:
     what is kept beside the programs, by its path there: files or folders of the module. `patches`: files of the module,
     by their path in it, in whose place stand files beside go.mod; the module is then built from a copy, with the
-    requirements of its own go.mod and go.sum.
+    requirements of its own go.mod and go.sum, or (`listed`) with those of the pin's: its own name folders that are not
+    published with it.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Pin:
     cache_mb: int
     files: tuple[tuple[str, str], ...] = ()
     patches: tuple[tuple[str, str], ...] = ()
+    listed: bool = False
 
     @property
     def folder(self) -> Path:
@@ -178,6 +180,17 @@ _EXTERNAL_SECRETS = Pin(
     ),
     sources_mb=500,
     cache_mb=900,
+)
+# HashiCorp's smallest build, and the two parts beside it that this project uses. Its licence: docs/secrets.md.
+_VAULT = Pin(
+    name="hashicorp-vault",
+    module="github.com/hashicorp/vault",
+    files=(("LICENSE", "LICENSE"),),
+    tags="minimal",
+    patches=(("helper/builtinplugins/registry_min.go", "plugins.go"),),
+    listed=True,
+    sources_mb=2870,
+    cache_mb=2290,
 )
 _CHARTS = "manifests/charts"
 _ISTIO = Pin(
@@ -360,6 +373,7 @@ _ALL = (
         seconds=203,
         size_mb=50,
     ),
+    Program(name="vault", pin=_VAULT, package=_VAULT.module, fit=Fit.SAME_MINOR, seconds=240, size_mb=133),
 )
 
 PROGRAMS = {program.name: program for program in _ALL}
@@ -377,3 +391,5 @@ CHARTS = ("pilot-agent", "external-secrets")
 MIRROR = ("syft", "cosign")
 # What the engine tier runs as processes of its own.
 TESTS = ("coredns", "gator", "opa", "pebble")
+# What holds the secrets where settings say so, in OpenBao's place.
+VAULT = ("vault",)

@@ -9,7 +9,7 @@ import typer
 
 from groundwork.console import progress
 from local.paths import Paths
-from local.toolchain.programs import CHARTS, ENGINE, IMAGES, LOCAL_NODE, PROGRAMS, SIMULATED, TESTS
+from local.toolchain.programs import CHARTS, ENGINE, IMAGES, LOCAL_NODE, PROGRAMS, SIMULATED, TESTS, VAULT
 
 app = typer.Typer(help="The programs this project runs: where each comes from.", no_args_is_help=True)
 
@@ -21,6 +21,7 @@ class Part(StrEnum):
     NODE = "node"
     SIMULATED = "simulated"
     TESTS = "tests"
+    VAULT = "vault"
     ALL = "all"
 
     @property
@@ -31,6 +32,7 @@ class Part(StrEnum):
             Part.NODE: (*LOCAL_NODE, *IMAGES),
             Part.SIMULATED: (*SIMULATED, *CHARTS),
             Part.TESTS: TESTS,
+            Part.VAULT: VAULT,
             Part.ALL: tuple(PROGRAMS),
         }[self]
 

@@ -20,7 +20,7 @@ def main() -> None:
             "access": {"type": "dict", "required": True},
             "objects": {"type": "list", "elements": "dict", "default": []},
             "nodes": {"type": "list", "elements": "str", "default": []},
-            "seconds": {"type": "int", "default": 60},
+            "seconds": {"type": "int", "default": 180},
         }
     )
     given = module.params

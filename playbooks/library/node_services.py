@@ -33,7 +33,7 @@ def main() -> None:
             "runtime": {"type": "path", "required": True},
             "logs": {"type": "path", "required": True},
             "services": {"type": "list", "elements": "dict", "options": SERVICE, "default": []},
-            "seconds": {"type": "int", "default": 60},
+            "seconds": {"type": "int", "default": 180},
         }
     )
     given = module.params

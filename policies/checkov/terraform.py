@@ -83,6 +83,7 @@ _TYPES = {
     "route53/zone:Zone": "route53_zone",
     "s3/bucket:Bucket": "s3_bucket",
     "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "s3_bucket_lifecycle_configuration",
+    "s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": "s3_bucket_object_lock_configuration",
     "s3/bucketOwnershipControls:BucketOwnershipControls": "s3_bucket_ownership_controls",
     "s3/bucketPolicy:BucketPolicy": "s3_bucket_policy",
     "s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "s3_bucket_public_access_block",

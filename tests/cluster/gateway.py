@@ -23,6 +23,7 @@ from components.platform.keys import Key
 from components.platform.specs import API_VERSION
 from groundwork.waiting import wait_until
 from tests.cluster.node import kubectl
+from tests.cluster.probes import await_account
 from tests.load import Plan
 
 DOMAIN = "groundwork.test"
@@ -208,6 +209,7 @@ def guests(
         for guest in made.values():
             apply(guest_objects(guest, target.format(namespace=guest.name)))
             if "{namespace}" in target:
+                await_account(guest.name)
                 apply(own(guest.name))
                 kubectl("wait", "-n", guest.name, "--for=condition=Ready", "--timeout=120s", "pod", "-l", "app=echo")
         for guest in made.values():

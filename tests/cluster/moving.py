@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from groundwork.console import PlainProgress
+from loadtests.plan import PLANS
 from loadtests.result import Result
 from loadtests.store import Store
 from local.paths import Paths
@@ -19,17 +20,27 @@ from promotion.analysis import LoadAnalyser
 from promotion.here import LocalApplier
 from promotion.moving import Mover, Outcomes
 from promotion.office import PROMOTED
-from promotion.settings import Shift
+from promotion.settings import Move, Shift
 from tests.command import commit, repository_of_checkout, up
 from tests.promotion.made import MOVE, World
 
 MOVED = MOVE.model_copy(update={"shift": Shift(percents=(50,), hold=timedelta(seconds=6))})
 
 
-class Here:
-    """The environment that is up, and bills for it. The first is what runs already."""
+def without_times(folder: Path) -> Move:
+    """`MOVED`, held to errors alone: times are left to `make bench`, as other tests take the machine's processors."""
+    plan = yaml.safe_load((PLANS / f"{MOVED.analysis}.yaml").read_text("utf-8"))
+    file = folder / f"{MOVED.analysis}.yaml"
+    file.write_text(yaml.safe_dump({**plan, "limits": {"errors": plan["limits"]["errors"]}}), "utf-8")
+    shift = Shift(percents=(50,), hold=timedelta(seconds=6), limits={"errors": Shift().limits["errors"]})
+    return MOVED.model_copy(update={"analysis": str(file), "shift": shift})
 
-    def __init__(self, folder: Path) -> None:
+
+class Here:
+    """The environment that is up, and bills for it. The first is what runs already. `move`: how they are moved."""
+
+    def __init__(self, folder: Path, move: Move) -> None:
+        self.move = move
         self.paths, shown = Paths.for_user(), PlainProgress()
         self.checkout = repository_of_checkout(folder / "checkout")
         self.world = World(folder / "promotion")
@@ -63,12 +74,12 @@ class Here:
 
     def promote(self, bill: str) -> tuple[Outcomes, Result]:
         """How it ended, and what callers got meanwhile."""
-        ended = self.mover.promote(MOVED, bill, "ci")
+        ended = self.mover.promote(self.move, bill, "ci")
         return ended, self._last_load()
 
     def back(self) -> tuple[Outcomes, Result, float]:
         """The same of the way back, and its seconds."""
-        with self.analyser.watching("local", self.first, MOVED.analysis):
+        with self.analyser.watching("local", self.first, self.move.analysis):
             begun = time.monotonic()
             ended = self.mover.rollback("local", None, "alice", "wrong answers")
             took = time.monotonic() - begun
@@ -83,9 +94,9 @@ class Here:
 
 
 @contextmanager
-def here(folder: Path) -> Iterator[Here]:
+def here(folder: Path, move: Move = MOVED) -> Iterator[Here]:
     """Of this checkout, which is up again afterwards."""
     try:
-        yield Here(folder)
+        yield Here(folder, move)
     finally:
         up()

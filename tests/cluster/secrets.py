@@ -23,15 +23,17 @@ from groundwork.waiting import wait_until
 from local.secrets.install import Place
 from tests.cluster.node import kubectl
 
-SYNC_SECONDS = 90.0
+SYNC_SECONDS = 240.0
 CLIENT = "client"
-# Each line: how the request went. What psql says of one that failed is kept, and never holds a password.
+# Each line: how the request went. What psql says of one that failed is kept, and never holds a password. The kubelet
+# replaces all files by one link: user and password count where that was the same before and after they were read.
 _LOOP = """
 cd /run/secrets/agent/database
 while true; do
-  u=$(cat username); echo "*:*:*:$u:$(cat password)" > /tmp/pass; chmod 600 /tmp/pass
+  read_from=$(readlink ..data); u=$(cat username); echo "*:*:*:$u:$(cat password)" > /tmp/pass; chmod 600 /tmp/pass
+  [ "$read_from" = "$(readlink ..data)" ] || continue
   if PGPASSFILE=/tmp/pass psql -q -X -At "host=$(cat host) port=$(cat port) dbname=$(cat database) user=$u \
-      sslmode=verify-full sslrootcert=$PWD/ca.crt connect_timeout=5" \
+      sslmode=verify-full sslrootcert=$PWD/ca.crt connect_timeout=15" \
       -c 'CREATE TABLE IF NOT EXISTS seen (n int); INSERT INTO seen VALUES (1); SELECT count(*) FROM seen' \
       > /tmp/out 2>&1; then echo "ok $u"; else echo "failed $u $(tail -1 /tmp/out)"; fi
   sleep 0.2

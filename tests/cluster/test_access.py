@@ -17,7 +17,7 @@ import pytest
 from components.mesh.names import GATEWAY_NAMESPACE
 from groundwork.waiting import wait_until
 from tests.cluster.authority import authority
-from tests.cluster.gateway import CHEAP, OWN_ECHO, Caller, Guest, guests
+from tests.cluster.gateway import CHEAP, OWN_ECHO, SETTLED, Caller, Guest, guests
 from tests.cluster.inside import inside
 from tests.cluster.node import SETTINGS, kubectl
 from tests.command import groundwork, succeeded
@@ -40,7 +40,7 @@ def tenants(ca: Path) -> Iterator[dict[str, Guest]]:
     with guests({"access": 1000, "other": 1000}, ca, OWN_ECHO) as made:
         issuer = {"issuer": ISSUER, "audiences": ["agents"], "jwks": key_set(SIGNER)}
         change_tenant(made["access"], {"issuers": [issuer]})
-        assert wait_until(lambda: bearer(made["access"], SIGNER.token()).status_code == 200, 30)
+        assert wait_until(partial(everywhere, made["access"], SIGNER.token(), 200), SETTLED)
         yield made
 
 
@@ -113,25 +113,35 @@ def test_another_tenants_key_and_token_are_none_here(tenants: dict[str, Guest]) 
 def test_a_leaked_key_is_refused_within_five_seconds(guest: Guest) -> None:
     """docs/runbooks/leaked-api-key.md"""
     leaked = key(guest, "create", "--agent", "concierge")
-    assert wait_until(partial(everywhere, guest, leaked["key"], 200), 30)
+    assert wait_until(partial(everywhere, guest, leaked["key"], 200), SETTLED)
     key(guest, "revoke", leaked["id"], "--reason", "in a public log")
     began = time.monotonic()
-    assert wait_until(lambda: everywhere(guest, leaked["key"], 401), 30)
-    assert time.monotonic() - began < HEARD_SECONDS
+    passed = [began]  # when the requests were sent that were not refused
+
+    def refused() -> bool:
+        """As `everywhere`: what counts is when a request is sent, not how long a slow machine takes for ten."""
+        for _ in range(10):
+            sent = time.monotonic()
+            if bearer(guest, leaked["key"]).status_code != 401:
+                passed.append(sent)
+                return False
+        return True
+
+    assert wait_until(refused, SETTLED)
+    assert passed[-1] - began < HEARD_SECONDS
     assert reason(bearer(guest, leaked["key"])) == "revoked_key"
-    logs = kubectl(
-        "logs", "-n", GATEWAY_NAMESPACE, "-l", "app.kubernetes.io/name=authorizer", "-c", "authorizer"
-    ).stdout
+    pods = ("-l", "app.kubernetes.io/name=authorizer", "-c", "authorizer")
+    logs = kubectl("logs", "-n", GATEWAY_NAMESPACE, *pods, "--tail=-1").stdout  # with -l, ten lines if nothing is said
     assert any(f'"credential":"key:{leaked["id"]}"' in line and "revoked_key" in line for line in logs.splitlines())
     assert leaked["key"].rpartition("_")[2] not in logs
 
 
 def test_a_rotated_key_works_in_its_grace_and_not_after_it(guest: Guest) -> None:
     old = key(guest, "create")
-    assert wait_until(partial(everywhere, guest, old["key"], 200), 30)
+    assert wait_until(partial(everywhere, guest, old["key"], 200), SETTLED)
     ends = datetime.now(UTC) + timedelta(seconds=15)
     new = key(guest, "rotate", old["id"], "--grace", "15s")
-    assert wait_until(partial(everywhere, guest, new["key"], 200), 30)
+    assert wait_until(partial(everywhere, guest, new["key"], 200), SETTLED)
     if datetime.now(UTC) < ends:
         assert bearer(guest, old["key"]).status_code == 200
     assert wait_until(partial(everywhere, guest, old["key"], 401), 60)
@@ -142,27 +152,27 @@ def test_a_rotated_key_works_in_its_grace_and_not_after_it(guest: Guest) -> None
 
 def test_a_key_opens_only_its_agents(guest: Guest) -> None:
     made = key(guest, "create", "--agent", "analyst")
-    assert wait_until(partial(everywhere, guest, made["key"], 403), 30)
+    assert wait_until(partial(everywhere, guest, made["key"], 403), SETTLED)
     assert reason(bearer(guest, made["key"])) == "out_of_scope"
 
 
 def test_uses_are_counted(guest: Guest) -> None:
     made = key(guest, "create")
-    assert wait_until(lambda: bearer(guest, made["key"]).status_code == 200, 30)
-    before = int(key(guest, "show", made["id"])["requests"])
+    assert wait_until(partial(everywhere, guest, made["key"], 200), SETTLED)
     for _ in range(20):
-        bearer(guest, made["key"])
-    assert wait_until(lambda: int(key(guest, "show", made["id"])["requests"]) >= before + 20, 60)
+        assert bearer(guest, made["key"]).status_code == 200
+    # These, and the ten by which both authorizers were seen to know the key.
+    assert wait_until(lambda: int(key(guest, "show", made["id"])["requests"]) >= 30, 60)
 
 
 def test_a_suspended_tenant_says_why_and_comes_back(tenants: dict[str, Guest]) -> None:
     guest = tenants["other"]
     with suspended(guest, "the bill of May is open"):
-        assert wait_until(partial(everywhere, guest, guest.key.text, 403), 30)
+        assert wait_until(partial(everywhere, guest, guest.key.text, 403), SETTLED)
         answer = guest.caller.ask(CHEAP)
         assert reason(answer) == "tenant_suspended"
         assert answer.json()["error"]["message"] == "the bill of May is open"
-    assert wait_until(partial(everywhere, guest, guest.key.text, 200), 30)
+    assert wait_until(partial(everywhere, guest, guest.key.text, 200), SETTLED)
 
 
 @contextmanager

@@ -10,40 +10,36 @@ import httpx
 import pytest
 import yaml
 
-from local import record
-from local.answer import AgentRow, agents
+from local.answer import agents
+from local.cluster import Cluster
 from local.front_door import FrontDoor, front_door
-from local.paths import Paths
-from local.up import cluster_of
 from tests.command import copy_of_checkout, up
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
 
 REQUESTS_AT_MOST = 20_000
+# Tenant → where its agent answers, as `up` says.
+ADDRESSES = {
+    "acme": "https://acme.groundwork.test/agents/concierge",
+    "globex": "https://globex.groundwork.test/agents/analyst",
+}
 
 
 @pytest.fixture(scope="module")
-def rows() -> dict[str, AgentRow]:
-    return {f"{row.tenant}/{row.agent}": row for row in agents(up()["outputs"])}
-
-
-@pytest.fixture(scope="module")
-def door(rows: dict[str, AgentRow]) -> Iterator[FrontDoor]:
-    made = record.read(Paths.for_user())
-    assert made is not None
-    with front_door(cluster_of(made, Paths.for_user()), [row.tenant for row in rows.values()]) as opened:
+def door(cluster: Cluster) -> Iterator[FrontDoor]:
+    with front_door(cluster, ADDRESSES) as opened:
         yield opened
 
 
-@pytest.mark.parametrize("key", ["acme/concierge", "globex/analyst"])
-def test_every_agent_answers_for_its_tenant(rows: dict[str, AgentRow], door: FrontDoor, key: str) -> None:
-    response = door.post(rows[key].tenant, f"{rows[key].address}/v1/invoke", {"input": "Good morning"})
+@pytest.mark.parametrize("tenant", ADDRESSES)
+def test_every_agent_answers_for_its_tenant(door: FrontDoor, tenant: str) -> None:
+    response = door.post(tenant, f"{ADDRESSES[tenant]}/v1/invoke", {"input": "Good morning"})
     assert response.status_code == 200
     assert "Good morning" in response.json()["output"]
 
 
-def test_a_wrong_request_is_refused(rows: dict[str, AgentRow], door: FrontDoor) -> None:
-    response = door.post("acme", f"{rows['acme/concierge'].address}/v1/invoke", {"inptu": "x"})
+def test_a_wrong_request_is_refused(door: FrontDoor) -> None:
+    response = door.post("acme", f"{ADDRESSES['acme']}/v1/invoke", {"inptu": "x"})
     assert response.status_code in {400, 422}
     assert response.json()["error"]["message"]
 
@@ -51,9 +47,9 @@ def test_a_wrong_request_is_refused(rows: dict[str, AgentRow], door: FrontDoor) 
 class Asker(threading.Thread):
     """Asks one agent without pause until told to stop; keeps what was not a success. Bounded in count."""
 
-    def __init__(self, row: AgentRow, door: FrontDoor) -> None:
+    def __init__(self, tenant: str, door: FrontDoor) -> None:
         super().__init__(daemon=True)
-        self.row, self.door, self.stop = row, door, threading.Event()
+        self.tenant, self.door, self.stop = tenant, door, threading.Event()
         self.answered, self.failures = 0, list[str]()
 
     def run(self) -> None:
@@ -61,7 +57,7 @@ class Asker(threading.Thread):
             if self.stop.is_set():
                 return
             try:  # a new connection each time, as the next caller would make it
-                response = self.door.post(self.row.tenant, f"{self.row.address}/v1/invoke", {"input": "x"})
+                response = self.door.post(self.tenant, f"{ADDRESSES[self.tenant]}/v1/invoke", {"input": "x"})
             except httpx.HTTPError as error:
                 self.failures.append(repr(error))
             else:
@@ -82,10 +78,8 @@ def changed_checkout(tmp_path: Path) -> Iterator[Path]:
     up()
 
 
-def test_a_changed_manifest_rolls_out_with_no_failed_request(
-    rows: dict[str, AgentRow], door: FrontDoor, changed_checkout: Path
-) -> None:
-    asker = Asker(rows["acme/concierge"], door)
+def test_a_changed_manifest_rolls_out_with_no_failed_request(door: FrontDoor, changed_checkout: Path) -> None:
+    asker = Asker("acme", door)
     asker.start()
     try:
         outcome = up(checkout=changed_checkout)
@@ -93,5 +87,6 @@ def test_a_changed_manifest_rolls_out_with_no_failed_request(
         asker.stop.set()
         asker.join()
     assert outcome["changed"]
+    assert {row.tenant: row.address for row in agents(outcome["outputs"])} == ADDRESSES
     assert asker.answered > 0
     assert asker.failures == []

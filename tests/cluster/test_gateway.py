@@ -60,7 +60,7 @@ def handshake(context: ssl.SSLContext, host: str) -> str | None:
 
 
 def test_plain_http_is_only_sent_to_https(guest: Guest) -> None:
-    answer = httpx.get(f"http://{ADDRESS}{CHEAP}", headers={"host": guest.host, **guest.headers})
+    answer = httpx.get(f"http://{ADDRESS}{CHEAP}", headers={"host": guest.host, **guest.headers}, timeout=15)
     assert answer.status_code == 301
     assert answer.headers["location"] == f"https://{guest.host}{CHEAP}"
 

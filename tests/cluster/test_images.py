@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +67,11 @@ def _names(tools: toolchain.Toolchain, place: Place) -> list[str]:
     return _ctr(tools, place, "images", "list", "--quiet", "name~=^localhost/groundwork/hello@").split()
 
 
+def processor() -> float:
+    """Seconds of processor that this process and its children took: on a busy machine the clock says little."""
+    return sum(os.times()[:4])
+
+
 def _running(word: str) -> list[str]:
     listed = subprocess.run(["ps", "-ww", "-e", "-o", "args"], check=True, capture_output=True, text=True).stdout
     return [line for line in listed.splitlines() if word in line]
@@ -79,9 +84,9 @@ def test_unchanged_inputs_build_and_load_nothing(
     assert "Building image hello" in capsys.readouterr().err
     assert _names(tools, place) == list(first.values())
     written = archive_file(place.paths, "hello").stat().st_mtime_ns
-    started = time.monotonic()
+    before = processor()
     assert build(["hello"], tools, PlainProgress(), place=place) == first
-    assert time.monotonic() - started < 5
+    assert processor() - before < 5
     assert archive_file(place.paths, "hello").stat().st_mtime_ns == written
     assert capsys.readouterr().err == ""
 

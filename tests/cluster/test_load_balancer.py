@@ -18,6 +18,8 @@ pytestmark = pytest.mark.cluster
 PORT, TAKEN, UNTAKEN = 18443, 18444, 18445
 HERE = "127.0.0.1"
 SYSTEM = "kube-system"
+# Seconds till the node's agent has done what is asked of it.
+DONE = 60.0
 NAMES = ("one", "first", "second", "late", "other", "ours", "turned")
 
 
@@ -52,45 +54,45 @@ def warnings(home: str, name: str) -> str:
 @pytest.mark.parametrize("policy", ["Cluster", "Local"])
 def test_it_answers_on_loopback_and_nowhere_else(home: str, policy: str) -> None:
     apply(home, service("one", PORT, externalTrafficPolicy=policy))
-    assert wait_until(lambda: addresses(home, "one") == [HERE], 20)
-    assert wait_until(lambda: node_reaches(HERE, PORT), 20)
+    assert wait_until(lambda: addresses(home, "one") == [HERE], DONE)
+    assert wait_until(lambda: node_reaches(HERE, PORT), DONE)
     assert not node_reaches(SETTINGS.address, PORT)
     assert not probes.reaches(home, "server", SETTINGS.address, PORT)
     kubectl("delete", "service", "-n", home, "one")
-    assert wait_until(lambda: not node_reaches(HERE, PORT), 20)
+    assert wait_until(lambda: not node_reaches(HERE, PORT), DONE)
 
 
 def test_the_second_on_a_port_waits_and_says_for_whom_until_the_first_is_gone(home: str) -> None:
     apply(home, service("first", PORT))
-    assert wait_until(lambda: addresses(home, "first") == [HERE], 20)
+    assert wait_until(lambda: addresses(home, "first") == [HERE], DONE)
     apply(home, service("second", PORT))
-    assert wait_until(lambda: f"is served for {home}/first" in warnings(home, "second"), 20)
+    assert wait_until(lambda: f"is served for {home}/first" in warnings(home, "second"), DONE)
     assert addresses(home, "second") == []
     kubectl("delete", "service", "-n", home, "first")
-    assert wait_until(lambda: addresses(home, "second") == [HERE], 20)
-    assert wait_until(lambda: node_reaches(HERE, PORT), 20)
+    assert wait_until(lambda: addresses(home, "second") == [HERE], DONE)
+    assert wait_until(lambda: node_reaches(HERE, PORT), DONE)
     kubectl("delete", "service", "-n", home, "second")
 
 
 def test_a_port_of_a_program_of_this_machine_is_left_alone_until_it_is_free(home: str) -> None:
     with socket.create_server((HERE, TAKEN)):
         apply(home, service("late", TAKEN))
-        assert wait_until(lambda: "in use by a program of this machine" in warnings(home, "late"), 20)
+        assert wait_until(lambda: "in use by a program of this machine" in warnings(home, "late"), DONE)
         assert addresses(home, "late") == []
-    assert wait_until(lambda: addresses(home, "late") == [HERE], 30)
+    assert wait_until(lambda: addresses(home, "late") == [HERE], DONE)
     kubectl("delete", "service", "-n", home, "late")
 
 
 def test_another_load_balancers_services_are_left_alone(home: str) -> None:
     apply(home, service("other", UNTAKEN, loadBalancerClass="groundwork.test/other"), service("ours", PORT))
-    assert wait_until(lambda: addresses(home, "ours") == [HERE], 20)
+    assert wait_until(lambda: addresses(home, "ours") == [HERE], DONE)
     assert addresses(home, "other") == []
     kubectl("delete", "service", "-n", home, "other", "ours")
 
 
 def test_a_service_that_is_no_load_balancer_any_more_loses_its_address(home: str) -> None:
     apply(home, service("turned", PORT))
-    assert wait_until(lambda: addresses(home, "turned") == [HERE], 20)
+    assert wait_until(lambda: addresses(home, "turned") == [HERE], DONE)
     apply(home, service("turned", PORT, kind="ClusterIP"))
-    assert wait_until(lambda: addresses(home, "turned") == [] and not node_reaches(HERE, PORT), 20)
+    assert wait_until(lambda: addresses(home, "turned") == [] and not node_reaches(HERE, PORT), DONE)
     kubectl("delete", "service", "-n", home, "turned")

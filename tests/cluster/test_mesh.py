@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment", "space
 
 A, B = Space(name="gwm-a"), Space(name="gwm-b")
 STOPPED_SECONDS = 120
+# Till the proxies know what was asked for.
+KNOWN_SECONDS = 60.0
 # Certificates of a minute, renewed when 42 seconds are left.
 BRIEF = {"SECRET_TTL": "1m", "SECRET_GRACE_PERIOD_RATIO": "0.7", "SECRET_GRACE_PERIOD_RATIO_JITTER": "0"}
 SHORT = {"proxy.istio.io/config": yaml.safe_dump({"proxyMetadata": BRIEF})}
@@ -45,17 +47,25 @@ def spaces() -> Iterator[None]:
 
 
 def proxy_of(pod: str) -> Proxy:
-    return TRUST.proxy("gwm-a", pod)
+    """What the pod's proxy holds, as soon as it says so."""
+    said: list[Proxy] = []
+
+    def answers() -> bool:
+        said.append(TRUST.proxy("gwm-a", pod))
+        return said[-1].answers
+
+    assert wait_until(answers, KNOWN_SECONDS), f"the proxy of {pod} does not say what it holds"
+    return said[-1]
 
 
 def test_its_own_service_answers_and_knows_who_asked() -> None:
-    assert wait_until(lambda: A.ask("client", f"http://{A.host()}/").startswith("200"), 30)
+    assert wait_until(lambda: A.ask("client", f"http://{A.host()}/").startswith("200"), KNOWN_SECONDS)
     assert "URI=spiffe://cluster.local/ns/gwm-a/sa/default" in A.ask("client", f"http://{A.host()}/")
 
 
 def test_another_tenants_service_is_not_to_be_had() -> None:
     """Its name is not known to the caller's sidecar."""
-    assert wait_until(lambda: B.ask("client", f"http://{B.host()}/").startswith("200"), 30)
+    assert wait_until(lambda: B.ask("client", f"http://{B.host()}/").startswith("200"), KNOWN_SECONDS)
     assert A.ask("client", f"http://{B.host()}/").partition(" ")[0] in {"403", "502"}
 
 
@@ -72,7 +82,7 @@ def test_another_tenant_that_gets_as_far_as_the_pod_is_refused_by_its_certificat
     }
     kubectl("apply", "-f", "-", stdin=json.dumps(window))
     try:
-        assert wait_until(lambda: A.ask("client", f"http://{B.host()}/").startswith("403"), 30)
+        assert wait_until(lambda: A.ask("client", f"http://{B.host()}/").startswith("403"), KNOWN_SECONDS)
     finally:
         kubectl("delete", "sidecar", "open", "-n", "gwm-a")
 
@@ -196,9 +206,11 @@ def rotate() -> State:
 
 
 def restart_members() -> None:
-    """Replace the pods of every workload with sidecars, one after the other, as `rollout restart` does."""
+    """Replace the pods of every workload with sidecars, one namespace after the other."""
     names = "jsonpath={.items[*].metadata.name}"
     for namespace in kubectl("get", "namespaces", "-l", "istio-injection=enabled", "-o", names).split():
-        for workload in kubectl("get", "deployments,daemonsets", "-n", namespace, "-o", "name").split():
+        workloads = kubectl("get", "deployments,daemonsets", "-n", namespace, "-o", "name").split()
+        for workload in workloads:
             kubectl("rollout", "restart", workload, "-n", namespace)
+        for workload in workloads:
             kubectl("rollout", "status", workload, "-n", namespace, "--timeout=300s")

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.cluster
 TABLE = ("inet", "groundwork_policy")
 SERVER = {"matchLabels": {"app": "server"}}
 CLIENT = {"matchLabels": {"app": "client"}}
+# Seconds till the node's agent has done what it was told, also one that has just begun.
+DONE = 90.0
 KUBE_SYSTEM = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}
 
 
@@ -58,12 +60,12 @@ def policy(namespace: str, **spec: object) -> Iterator[None]:
     """In force while it lasts. It must have a rule: by its comment the test knows that it is there."""
     made = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "tried"}, "spec": spec}
     apply(namespace, made)
-    assert wait_until(lambda: f'"{namespace}/tried"' in rules(), 20)
+    assert wait_until(lambda: f'"{namespace}/tried"' in rules(), DONE)
     try:
         yield
     finally:
         kubectl("delete", "networkpolicy", "-n", namespace, "tried")
-        assert wait_until(lambda: f'"{namespace}/tried"' not in rules(), 20)
+        assert wait_until(lambda: f'"{namespace}/tried"' not in rules(), DONE)
 
 
 def rules() -> str:
@@ -131,7 +133,7 @@ def test_a_service_is_judged_by_the_pod_behind_it(lab: Lab) -> None:
     service = {"selector": {"app": "server"}, "ports": [{"port": 80, "targetPort": TCP}]}
     apply(lab.home, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "server"}, "spec": service})
     name = f"server.{lab.home}.svc.{SETTINGS.network.domain}"
-    assert wait_until(lambda: reaches(lab.home, "client", name, 80), 30)
+    assert wait_until(lambda: reaches(lab.home, "client", name, 80), DONE)
     allowed = [{"from": [{"podSelector": CLIENT}], "ports": [{"port": TCP}]}]
     with policy(lab.home, podSelector=SERVER, ingress=allowed):
         assert reaches(lab.home, "client", name, 80)
@@ -153,7 +155,7 @@ time.sleep(600)
 
 def attempts(namespace: str, name: str) -> list[str]:
     """What a pod that connects from its first moment on saw, 40 times."""
-    assert wait_until(lambda: len(kubectl("logs", "-n", namespace, name, check=False).stdout.split()) == 40, 90)
+    assert wait_until(lambda: len(kubectl("logs", "-n", namespace, name, check=False).stdout.split()) == 40, 180)
     return kubectl("logs", "-n", namespace, name).stdout.split()
 
 
@@ -176,7 +178,7 @@ def test_while_the_agent_is_stopped_what_is_closed_stays_closed_and_no_pod_start
         processes.send(stopped, signal.SIGSTOP)
         try:
             apply(lab.away, probes.pod("late", {"app": "client"}))
-            assert wait_until(lambda: "not in force" in events(lab.away, "late"), 60)
+            assert wait_until(lambda: "not in force" in events(lab.away, "late"), 120)
             assert kubectl("get", "pod", "-n", lab.away, "late", "-o", "jsonpath={.status.phase}").stdout == "Pending"
             assert lab.client_reaches()
             assert not lab.stranger_reaches()
@@ -198,16 +200,17 @@ def test_killed_it_leaves_the_rules_and_comes_back_to_keep_them(lab: Lab) -> Non
         processes.send(first, signal.SIGKILL)
         assert not lab.stranger_reaches()
         assert lab.client_reaches()
-        assert wait_until(lambda: status(SETTINGS).services.get("node-agent") not in {None, first}, 30)
+        assert wait_until(lambda: status(SETTINGS).services.get("node-agent") not in {None, first}, DONE)
         assert not lab.stranger_reaches()
-    assert wait_until(lab.stranger_reaches, 20)
-    assert wait_until(all_running, 30)
+    assert wait_until(lab.stranger_reaches, DONE)
+    assert wait_until(all_running, DONE)
 
 
 def test_rules_that_somebody_removed_come_back(lab: Lab) -> None:
     with policy(lab.home, podSelector=SERVER, ingress=[{"from": [{"podSelector": CLIENT}]}]):
         subprocess.run(["nft", "delete", "table", *TABLE], check=True)
-        assert wait_until(lambda: "chain received" in rules(), 45)
+        # It looks every half minute.
+        assert wait_until(lambda: "chain received" in rules(), 30 + DONE)
         assert not lab.stranger_reaches()
 
 

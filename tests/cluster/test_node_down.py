@@ -69,7 +69,7 @@ def others(tmp_path: Path) -> Iterator[None]:
 def start_pods() -> None:
     image = images.build(["pause"], tools(), Quiet())["pause"]
     kubectl("apply", "-f", "-", stdin=json.dumps(deployment(image)))
-    assert wait_until(lambda: ready_pods("default") == 2, 120)
+    assert wait_until(lambda: ready_pods("default") == 2, 240)
 
 
 @pytest.mark.usefixtures("others")

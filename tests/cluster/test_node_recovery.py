@@ -20,6 +20,8 @@ from tests.local.node.quiet import Quiet
 pytestmark = pytest.mark.cluster
 
 MADE_FROM = ["pause"]
+# Seconds till a service runs again and the node is Ready: of the API server's, most are its own start.
+AGAIN = 240.0
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -64,16 +66,18 @@ def restarts(namespace: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("service", SERVICES[SETTINGS.kind])
 def test_a_killed_service_comes_back_and_pods_stay(service: str, pods: str) -> None:
+    # Who lost the API server with the one that was killed before may end a moment later too.
+    assert wait_until(all_running, AGAIN)
     before, first = restarts(pods), status(SETTINGS).services[service]
     processes.send(first, signal.SIGKILL)
-    assert wait_until(lambda: status(SETTINGS).services.get(service) not in {None, first}, 60)
-    assert wait_until(all_running, 60)
-    kubectl("rollout", "status", "-n", pods, "deployment/kept", "--timeout=60s")
+    assert wait_until(lambda: status(SETTINGS).services.get(service) not in {None, first}, AGAIN)
+    assert wait_until(all_running, AGAIN)
+    kubectl("rollout", "status", "-n", pods, "deployment/kept", "--timeout=180s")
     assert restarts(pods) == before
 
 
 def test_a_second_run_changes_nothing() -> None:
-    assert wait_until(all_running, 60)
+    assert wait_until(all_running, AGAIN)
     assert bring_up() == []
 
 
@@ -83,20 +87,20 @@ def test_a_restart_of_all_services_keeps_data_and_pods(pods: str) -> None:
     services = [p for p in processes.of_node(SETTINGS.runtime) if not p.program.startswith("containerd-shim")]
     for process in services:  # the supervisor with them: as after the end of a session
         processes.send(process.pid, signal.SIGKILL)
-    assert wait_until(lambda: not any(processes.is_alive(process.pid) for process in services), 30)
+    assert wait_until(lambda: not any(processes.is_alive(process.pid) for process in services), 60)
     assert "Run the control plane" in bring_up()
     assert kubectl("get", "configmap", "-n", pods, "kept", "-o", "jsonpath={.data.a}").stdout == "b"
-    kubectl("rollout", "status", "-n", pods, "deployment/kept", "--timeout=60s")
+    kubectl("rollout", "status", "-n", pods, "deployment/kept", "--timeout=180s")
     assert restarts(pods) == before
 
 
 def test_after_everything_was_killed_the_next_up_brings_the_pods_back(pods: str) -> None:
     for process in processes.of_node(SETTINGS.runtime):  # shims and all: mounts, links and rules stay behind
         processes.send(process.pid, signal.SIGKILL)
-    assert wait_until(lambda: not processes.of_node(SETTINGS.runtime), 30)
+    assert wait_until(lambda: not processes.of_node(SETTINGS.runtime), 60)
     bring_up()
-    assert wait_until(all_running, 60)
-    assert wait_until(lambda: ready_pods(pods) == 2, 180)
+    assert wait_until(all_running, AGAIN)
+    assert wait_until(lambda: ready_pods(pods) == 2, AGAIN)
 
 
 def ready_pods(namespace: str) -> int:
@@ -111,9 +115,10 @@ def test_a_half_written_key_is_mended_and_its_service_restarted() -> None:
     changed = bring_up()
     assert "Make or renew certificates and keys" in changed
     assert bring_up() == []
-    assert all_running()
+    assert wait_until(all_running, AGAIN)
 
 
 def test_kubectl_logs_works(pods: str) -> None:
     name = next(iter(restarts(pods)))
-    assert kubectl("logs", "-n", pods, name).returncode == 0
+    # Its container may be on its way back yet.
+    assert wait_until(lambda: kubectl("logs", "-n", pods, name, check=False).returncode == 0, 120)

@@ -13,6 +13,7 @@ import pytest
 
 from local import images
 from tests.cluster.node import PKI, SETTINGS, bring_up, kubectl, kubectl_with, tools
+from tests.cluster.probes import await_account
 from tests.local.node.quiet import Quiet
 
 pytestmark = pytest.mark.cluster
@@ -29,8 +30,11 @@ def node() -> None:
 def namespace() -> Iterator[str]:
     name = f"node-test-{uuid4().hex[:6]}"
     kubectl("create", "namespace", name)
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
+    try:
+        await_account(name)  # or a pod is refused for that, and for nothing else
+        yield name
+    finally:
+        kubectl("delete", "namespace", name, "--wait=false")
 
 
 def anonymous(address: str, port: int, path: str) -> int:

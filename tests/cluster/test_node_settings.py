@@ -156,7 +156,7 @@ def test_kubelet_runs_with_the_configuration_the_benchmark_asks_for(control: str
 @pytest.mark.parametrize("port", [SETTINGS.ports.controller_manager, SETTINGS.ports.scheduler])
 def test_1_3_7_1_4_2_whoever_shows_no_token_gets_no_numbers(port: int) -> None:
     # Who it is is not checked: nothing is told to it, and nothing believed.
-    with httpx.Client(verify=False) as client:  # noqa: S501 – see above
+    with httpx.Client(verify=False, timeout=30) as client:  # noqa: S501 – see above
         for path in ("/metrics", "/configz", "/debug/pprof/"):
             assert client.get(f"https://{SETTINGS.address}:{port}{path}").status_code in {401, 403}
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +19,8 @@ from pydantic import JsonValue
 from components.mesh.names import GATEWAY_NAMESPACE
 from components.observability.names import NAMESPACE
 from components.observability.scraping import Scraping
+from components.secrets.names import SNAPSHOTS
+from groundwork.errors import UserError
 from groundwork.waiting import wait_until
 from local.cluster import Cluster
 from local.observability import Sight, Target, connect, prometheus
@@ -33,8 +36,10 @@ pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
 
 ASK = "/agents/concierge/v1/invoke"
 QUESTION = json.dumps({"input": "Hello"}).encode()
-# More than one scrape of every target.
-SCRAPED = 90.0
+# More than one scrape of every target, some of which a busy machine answers too late.
+SCRAPED = 180.0
+# Till what was written or traced can be asked for, by way of a server that may have just begun.
+SEEN = 240.0
 BURST_SECONDS = 120.0
 
 
@@ -57,12 +62,22 @@ def guest(ca: Path) -> Iterator[Guest]:
 
 @pytest.fixture(scope="module")
 def targets(sight: Sight) -> Sequence[Target]:
-    """What is scraped, once all of it was asked."""
-    wait_until(lambda: all(one.health == "up" for one in sight.prometheus.targets()), SCRAPED)
-    return sight.prometheus.targets()
+    """What is scraped, as it was when all of it had been asked: an autoscaler may make more at any time."""
+    seen: list[Target] = []
+
+    def all_asked() -> bool:
+        seen[:] = sight.prometheus.targets()
+        return {one.job for one in seen} >= set(JOBS) and all(one.health == "up" for one in seen)
+
+    wait_until(all_asked, SCRAPED)
+    return seen
 
 
-@pytest.mark.parametrize("job", Scraping(own_node=True).names())
+# What keeps snapshots in a bucket is there on EKS alone.
+JOBS = [name for name in Scraping(own_node=True).names() if name != SNAPSHOTS]
+
+
+@pytest.mark.parametrize("job", JOBS)
 def test_every_target_is_scraped(job: str, targets: Sequence[Target]) -> None:
     mine = [one for one in targets if one.job == job]
     assert mine, "nothing of this job was found"
@@ -70,7 +85,7 @@ def test_every_target_is_scraped(job: str, targets: Sequence[Target]) -> None:
 
 
 def test_no_target_is_scraped_that_no_job_names(targets: Sequence[Target]) -> None:
-    assert {one.job for one in targets} == set(Scraping(own_node=True).names())
+    assert {one.job for one in targets} == set(JOBS)
 
 
 def test_every_pod_in_the_mesh_has_its_sidecar_scraped(sight: Sight) -> None:
@@ -95,19 +110,18 @@ def test_one_request_is_followed_from_the_gateway_to_its_logs_and_its_exemplar(s
         return {span.service.partition(".")[0] for span in sight.traces.get(trace)}
 
     def one_is_traced() -> bool:
-        for _ in range(20):
-            assert guest.caller.ask(ASK, QUESTION).status_code == 200
+        answered = all(guest.caller.ask(ASK, QUESTION).status_code == 200 for _ in range(20))
         found = sight.prometheus.exemplars(expression, began, time.time())
         traced[:] = [one.labels["trace_id"] for one in found if one.time >= began]
-        return bool(traced)
+        return answered and bool(traced)
 
-    assert wait_until(one_is_traced, SCRAPED), "no exemplar"
+    assert wait_until(one_is_traced, SCRAPED), "no answer, or no exemplar"
     trace = traced[0]
 
-    assert wait_until(lambda: {"gateway", "concierge"} <= services(trace), 30), services(trace)
+    assert wait_until(lambda: {"gateway", "concierge"} <= services(trace), SEEN), services(trace)
     for namespace, word in (("acme", '"route":"/v1/invoke"'), (GATEWAY_NAMESPACE, '"status":200')):
         question = f'{{k8s_namespace_name="{namespace}"}} | trace_id="{trace}"'
-        assert wait_until(partial(said, sight, question, word), 30), question
+        assert wait_until(partial(said, sight, question, word), SEEN), question
 
 
 def said(sight: Sight, question: str, word: str) -> bool:
@@ -134,31 +148,51 @@ def test_requests_are_served_while_a_server_is_in_trouble_and_its_data_go_on(
         over()
         if server == "prometheus":
             ended = time.time()
-            assert wait_until(lambda: resumed(cluster, ended), SCRAPED)
+            assert wait_until(lambda: resumed(cluster, ended), SEEN)
             return
         question = f'{{k8s_namespace_name="acme"}} |= "{answer.headers["x-request-id"]}"'
         with connect(cluster) as sight:
-            assert wait_until(lambda: bool(sight.logs.query(question)), 90), "what was written meanwhile is lost"
+            assert wait_until(lambda: kept(sight, question), SEEN), "what was written meanwhile is lost"
+
+
+def kept(sight: Sight, question: str) -> bool:
+    """Whether Loki has a line; one that has just come back may not answer yet."""
+    try:
+        return bool(sight.logs.query(question))
+    except UserError:
+        return False
 
 
 def resumed(cluster: Cluster, since: float) -> bool:
     """Whether agents were asked since, and what they said was kept."""
-    with prometheus(cluster) as opened:
-        return any(sample.value > since for sample in opened.query('timestamp(up{job="agents"} == 1)'))
+    try:
+        with prometheus(cluster) as opened:
+            return any(sample.value > since for sample in opened.query('timestamp(up{job="agents"} == 1)'))
+    except UserError:  # it comes back just now
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """An alert that the webhook heard of. `at`: when (`time.monotonic`)."""
+
+    at: float
+    labels: dict[str, str]
 
 
 @contextmanager
-def webhook() -> Iterator[list[dict[str, str]]]:
-    """The labels of every alert that Alertmanager tells this environment's webhook while it listens."""
+def webhook() -> Iterator[list[Told]]:
+    """Every alert that Alertmanager tells this environment's webhook of while it listens."""
     settings = from_file(CHECKOUT / "Pulumi.local.yaml").observability
     assert settings.webhook is not None
     host, port = settings.webhook.removeprefix("http://").partition("/")[0].split(":")
-    told: list[dict[str, str]] = []
+    told: list[Told] = []
 
     class Hook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            told.extend(alert["labels"] for alert in body["alerts"] if alert["status"] == "firing")
+            alerts = json.loads(self.rfile.read(int(self.headers["content-length"])))["alerts"]
+            now = time.monotonic()
+            told.extend(Told(at=now, labels=alert["labels"]) for alert in alerts if alert["status"] == "firing")
             self.send_response(200)
             self.send_header("content-length", "0")
             self.end_headers()
@@ -226,18 +260,24 @@ def broken_objects(namespace: str) -> list[Object]:
     return [{"apiVersion": version, "kind": kind, "metadata": meta, key: value} for version, kind, key, value in parts]
 
 
-def test_a_tenant_whose_requests_fail_is_told_of_in_two_minutes_and_nobody_else(guest: Guest, ca: Path) -> None:
+def test_a_tenant_whose_requests_fail_is_told_of_in_two_minutes_and_nobody_else(
+    guest: Guest, ca: Path, cluster: Cluster
+) -> None:
+    # The test before has taken Prometheus away.
+    assert wait_until(lambda: resumed(cluster, 0.0), SEEN)
     with guests({"burst": 1000}, ca, "broken.{namespace}.svc.cluster.local", broken_objects) as made, webhook() as told:
         failing, began = made["burst"], time.monotonic()
+
+        def paged(each: Told) -> bool:
+            return (each.labels.get("tenant"), each.labels["severity"]) == (failing.name, "page")
 
         def heard() -> bool:
             for _ in range(5):
                 assert failing.caller.ask(ASK, QUESTION).status_code >= 500
                 assert guest.caller.ask(ASK, QUESTION).status_code == 200
-            return any(labels.get("tenant") == failing.name for labels in told)
+            return any(paged(each) for each in told)
 
-        assert wait_until(heard, BURST_SECONDS), "the webhook heard nothing"
-        assert time.monotonic() - began <= BURST_SECONDS
-    pages = [labels for labels in told if labels.get("tenant") == failing.name]
-    assert {labels["severity"] for labels in pages} >= {"page"}
-    assert [labels for labels in told if labels.get("tenant") not in {failing.name, None}] == []
+        # A ticket may come first: where requests are slow, so few have failed at first that nobody is woken by it.
+        assert wait_until(heard, 2 * BURST_SECONDS), "the webhook heard of no page"
+    assert min(each.at for each in told if paged(each)) - began <= BURST_SECONDS
+    assert [each.labels for each in told if each.labels.get("tenant") not in {failing.name, None}] == []

@@ -9,7 +9,7 @@ import pytest
 from components.mesh.names import service_host
 from local.cluster import Cluster
 from promotion.machine import State
-from tests.cluster.moving import here
+from tests.cluster.moving import here, without_times
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
 
@@ -31,7 +31,7 @@ def test_a_bill_takes_anothers_place_and_the_first_is_back_with_no_failed_reques
 ) -> None:
     cluster.apply(STRANGER)
     try:
-        with here(tmp_path) as made:
+        with here(tmp_path, without_times(tmp_path)) as made:
             moved, load = made.promote(made.changed())
             assert moved.state is State.PROMOTED, moved.verdict
             assert "50 % to the candidates" in made.stages()

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.observability.names import NAMESPACE
+from groundwork.waiting import wait_until
 from loadtests.faults.disk import fill_disk, free_disk
 from tests.cluster.node import kubectl
 
-READY = 120.0
+READY = 240.0
 
 Over = Callable[[], None]
 
@@ -41,11 +42,20 @@ def full(server: str) -> Iterator[Over]:
         yield Path(fill_disk(server)).unlink
     finally:
         free_disk()
-        _rolled_out(server)
+        # Not a rollout's status: the Deployment has not changed, and may count the pod that was taken from it yet.
+        assert wait_until(lambda: _is_ready(server), READY), f"{server} does not come back"
 
 
 def _delete(server: str) -> None:
-    kubectl("delete", "pod", "-n", NAMESPACE, "-l", f"app.kubernetes.io/name={server}", "--force", "--grace-period=0")
+    # One that has ended by itself between being listed and deleted is as good.
+    words = ("--force", "--grace-period=0", "--ignore-not-found")
+    kubectl("delete", "pod", "-n", NAMESPACE, "-l", f"app.kubernetes.io/name={server}", *words)
+
+
+def _is_ready(server: str) -> bool:
+    path = 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}'
+    found = kubectl("get", "pods", "-n", NAMESPACE, "-l", f"app.kubernetes.io/name={server}", "-o", path)
+    return "True" in found.stdout.split()
 
 
 def _rolled_out(server: str) -> None:

@@ -18,7 +18,8 @@ from tests.cluster.trouble import full, killed
 
 SERVERS = ("collector", "loki", "prometheus")
 TROUBLES = {"killed": killed, "out of space": full}
-RATE, SECONDS, WARM = 40, 32, 4
+# Of 1,120 samples two runs without any trouble differed by up to 13 %.
+RATE, SECONDS, WARM = 40, 90, 4
 MOST = 1.1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,11 +13,13 @@ import pytest
 
 from components.agents.ecs import EcsAgent, EcsAgentArgs
 from components.agents.ecs_platform import EcsPlatform, TokenIssuer
-from components.agents.ecs_task import WRITE_FILES, Collector
+from components.agents.ecs_task import FOLDER, WRITE_FILES, Collector
 from components.agents.fargate import MIB, SIZES, TaskSize, task_size
 from components.agents.manifest import AgentManifest, dump, parse_manifest
 from components.aws import Scope
+from components.workload import USER
 from groundwork.errors import UserError
+from local.paths import CHECKOUT
 from stacks.graph import Node, ResourceGraph
 from stacks.listening import listen
 from tests.components.samples import DIGEST, FULL, manifest
@@ -83,7 +86,7 @@ def test_every_container_is_confined_and_writes_its_log(full: ResourceGraph) -> 
         assert container["linuxParameters"] == {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}}
         assert container["image"] == DIGEST
         assert container["logConfiguration"]
-    assert found["agent"]["user"] == found["telemetry"]["user"] == "65532:65532"
+    assert {container["user"] for container in found.values()} == {"65532:65532"}
     assert found["agent"]["dependsOn"] == [{"containerName": "files", "condition": "SUCCESS"}]
 
 
@@ -155,7 +158,7 @@ def test_a_whole_secret_comes_as_a_folder_of_files() -> None:
 def test_the_writer_writes_each_field_and_nothing_outside(
     tmp_path: Path, text: str, wanted: dict[str, str] | None
 ) -> None:
-    """The program itself, with another folder; /tmp is left alone."""
+    """The program itself, with another folder."""
     given = {
         "FOLDER": str(tmp_path),
         "MANIFEST": "m",
@@ -163,9 +166,7 @@ def test_the_writer_writes_each_field_and_nothing_outside(
         "FOLDERS": '{"keys": "FOLDER_0"}',
         "FOLDER_0": text,
     }
-    program = WRITE_FILES.replace('os.chmod("/tmp", 0o1777)', "")
-    assert program != WRITE_FILES
-    done = subprocess.run([sys.executable, "-c", program], env=given, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", WRITE_FILES], env=given, capture_output=True, text=True, check=False)
     folder = tmp_path / "secrets" / "keys"
     assert (done.returncode == 0) == (wanted is not None)
     if wanted is None:
@@ -173,6 +174,21 @@ def test_the_writer_writes_each_field_and_nothing_outside(
         assert text not in done.stderr
     else:
         assert {file.name: file.read_text() for file in folder.iterdir()} == wanted
+        assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.rglob("*") if file.is_file()} == {0o600}
+
+
+def test_shared_folders_are_the_agents_users_by_the_image_that_mounts_them_first() -> None:
+    """Fargate gives a volume to root, but where the image declares it at just the path where it is mounted."""
+    graph = made(manifest())
+    listed = containers(graph)["files"]["mountPoints"]
+    assert isinstance(listed, list)
+    lines = (CHECKOUT / "images/agent-runtime/Dockerfile").read_text().splitlines()
+    (declared,) = [json.loads(line.removeprefix("VOLUME ")) for line in lines if line.startswith("VOLUME ")]
+    assert [mount["containerPath"] for mount in listed] == declared
+    # A later step would be lost: what a build writes into a volume after it was declared is thrown away.
+    after = lines[[line.startswith("VOLUME ") for line in lines].index(True) + 1 :]
+    assert not [line for line in after if line.startswith(("RUN", "COPY", "ADD"))]
+    assert f"-o {USER} -g {USER} -m 0755 {FOLDER}" in "\n".join(lines)
 
 
 def test_nobody_comes_in_without_a_token(full: ResourceGraph) -> None:

@@ -13,7 +13,7 @@ from components.gateway.key_verbs import app
 from components.platform.keys import Key
 from groundwork.errors import UserError
 from tests.images.authorizer.api_server import Objects, kubeconfig, serving
-from tests.images.authorizer.samples import domain_object, key_object, tenant_object
+from tests.images.authorizer.samples import Object, domain_object, key_object, tenant_object
 
 
 class Cluster:
@@ -114,6 +114,41 @@ def test_a_leaked_key_is_revoked_by_its_text_and_says_who_and_why(cluster: Clust
     assert cluster.spec(made["id"])["revoked"] == first
     with pytest.raises(UserError, match="the key is revoked"):
         cluster.run("rotate", made["id"])
+
+
+def meanwhile(
+    monkeypatch: pytest.MonkeyPatch, cluster: Cluster, part: str, change: dict[str, object], times: int
+) -> None:
+    """Before each of the next writes of a `spec`, somebody else writes a part of the same object."""
+    objects, patch = cluster.objects, cluster.objects.patch
+    left = iter(range(times))
+
+    def interrupted(place: tuple[str, str, str], written: str, body: Object) -> tuple[int, Object]:
+        if written == "spec" and next(left, None) is not None:
+            now = objects.list(*place)["items"][0]["metadata"]["resourceVersion"]
+            assert patch(place, part, {"metadata": {"resourceVersion": now}, part: change})[0] == 200
+        return patch(place, written, body)
+
+    monkeypatch.setattr(objects, "patch", interrupted)
+
+
+@pytest.mark.parametrize("verb", [["revoke", "--reason", "leaked"], ["rotate"]])
+def test_an_authorizer_that_notes_a_use_is_not_in_the_way(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, verb: list[str]
+) -> None:
+    made = cluster.json("create", "acme")
+    meanwhile(monkeypatch, cluster, "status", {"requests": 3}, times=2)
+    cluster.run(verb[0], made["id"], *verb[1:])
+    assert cluster.json("show", made["id"])["state"] in {"revoked", "grace"}
+
+
+def test_a_key_that_somebody_else_changed_is_left_as_it_is(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = cluster.json("create", "acme")
+    meanwhile(monkeypatch, cluster, "spec", {"note": "mine"}, times=1)
+    with pytest.raises(UserError, match="somebody else changed the key"):
+        cluster.run("revoke", made["id"], "--reason", "leaked")
+    assert cluster.spec(made["id"])["note"] == "mine"
+    assert "revoked" not in cluster.spec(made["id"])
 
 
 def test_a_list_can_be_of_one_tenant(cluster: Cluster) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pydantic import JsonValue
 
-from components.labels import Owner
+from components.labels import ZONE, Owner
 from components.mesh import (
     GATEWAY,
     SIDECAR,
@@ -33,7 +33,7 @@ from components.mesh import (
 )
 from components.mesh.charts import Istiod, base_values, istiod_values, size_own_volumes
 from components.mesh.egress import entries, window
-from components.mesh.traffic import DEFAULTS, RETRIES, destination, route, timeout
+from components.mesh.traffic import DEFAULTS, RETRIES, UNREACHED, destination, route, timeout, unreached_filter
 from components.units import HostPort
 from groundwork.errors import UserError
 from tests.components.recording import Graph, Value, at, record
@@ -92,7 +92,9 @@ def test_several_of_istiod_are_spread_and_one_is_put_where_there_is_room() -> No
     assert [each["topologyKey"] for each in constraints] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
     assert {at(each, "labelSelector", "matchLabels", "app") for each in constraints} == {"istiod"}
     assert at(several, "pdb", "maxUnavailable") == 1
-    assert at(istiod_values(ASKED), "topologySpreadConstraints") == []
+    preferred = "preferredDuringSchedulingIgnoredDuringExecution"
+    assert at(several, "affinity", "podAntiAffinity", preferred, 0, "podAffinityTerm", "topologyKey") == ZONE
+    assert {"topologySpreadConstraints", "affinity"}.isdisjoint(istiod_values(ASKED))
 
 
 def test_istiods_namespace_is_restricted_where_the_nodes_have_the_plugin() -> None:
@@ -243,11 +245,24 @@ def test_only_what_no_pod_began_is_sent_again() -> None:
     assert "5xx" not in str(RETRIES["retryOn"])
 
 
+def test_what_did_not_get_to_a_program_is_sent_to_another_pod() -> None:
+    called = at(route(manifest(), "acme", "concierge"), "http", 0)
+    assert "retriable-headers" in str(RETRIES["retryOn"]).split(",")
+    assert at(called, "retries", "retryIgnorePreviousHosts") is True, "also where an address chooses the pod"
+    assert at(called, "headers", "request", "set") == {"x-envoy-retriable-header-names": UNREACHED}
+    assert at(called, "headers", "response", "remove") == [UNREACHED]
+    text = json.dumps(unreached_filter())
+    assert f'"key": "{UNREACHED}"' in text
+    assert '"flags": ["UF"]' in text, "what failed on its way to the program, and nothing that it said"
+    assert '"context": "SIDECAR_INBOUND"' in text
+
+
 @pytest.mark.parametrize("tier", list(DEFAULTS))
 def test_every_tier_has_all_its_bounds(tier: str) -> None:
     policy = destination(manifest(tier=tier), "acme", "concierge")["trafficPolicy"]
     bounds = ("connectionPool", "outlierDetection", "retryBudget", "loadBalancer")
     assert all(at(policy, bound) for bound in bounds)
+    assert at(policy, "retryBudget", "minRetryConcurrency") == manifest().spec.limits.concurrency, "all that a pod took"
     assert at(policy, "loadBalancer", "localityLbSetting", "enabled") is True
     assert SIDECAR.cpu > 0
 

@@ -155,6 +155,18 @@ def test_every_job_behind_a_sidecar_shows_a_certificate_of_the_mesh() -> None:
         assert job.get("enable_http2") is (False if certificate else None)
 
 
+def test_openbao_s_port_is_asked_as_its_pod_says() -> None:
+    jobs = {str(job["job_name"]): job for job in rows(file("prometheus-config", "prometheus.yaml")["scrape_configs"])}
+    asked = {name for name, job in jobs.items() if "__scheme__" in json.dumps(job)}
+    assert asked == {"openbao"}
+    by_pod = {
+        "source_labels": ["__meta_kubernetes_pod_annotation_prometheus_io_scheme"],
+        "regex": "(https)",
+        "target_label": "__scheme__",
+    }
+    assert by_pod in rows(jobs["openbao"]["relabel_configs"])
+
+
 def test_a_token_is_only_shown_to_servers_whose_certificate_is_checked() -> None:
     for job in rows(file("prometheus-config", "prometheus.yaml")["scrape_configs"]):
         if at(job, "authorization"):

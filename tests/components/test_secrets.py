@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from components.agents.manifest import ManifestError
+from components.data.place import DatabasePlace
 from components.data.postgres import Postgres, PostgresArgs
 from components.labels import Owner
 from components.platform.specs import TenantSpec
 from components.secrets import server
+from components.secrets.kinds import OPENBAO, VAULT, Kind
 from components.secrets.openbao import OpenBao, OpenBaoArgs
 from components.secrets.rotator import Rotator, RotatorArgs
+from components.secrets.snapshots import Snapshots, SnapshotsArgs
 from components.storage import Storage
 from components.tenancy.tenant import Tenant, TenantAgent, TenantArgs
 from groundwork.errors import UserError
@@ -32,8 +36,8 @@ def storage(folder: str | None = "/volumes") -> Storage:
     return Storage(namespace="groundwork-secrets", size="1Gi", parts=("data", "audit"), folder=folder)
 
 
-def openbao(replicas: int = 3, folder: str | None = "/volumes") -> Graph:
-    args = OpenBaoArgs(environment="local", image=DIGEST, storage=storage(folder), replicas=replicas)
+def openbao(replicas: int = 3, folder: str | None = "/volumes", kind: Kind = OPENBAO) -> Graph:
+    args = OpenBaoArgs(environment="local", image=DIGEST, storage=storage(folder), replicas=replicas, kind=kind)
     return record(lambda: OpenBao("openbao", args))
 
 
@@ -43,6 +47,7 @@ def tenant(authority: str | None = AUTHORITY, **spec: object) -> Graph:
         spec=TenantSpec(hosts=["acme.groundwork.test"]),
         agents=[TenantAgent(manifest=manifest("concierge", **spec), image=DIGEST)],
         authority=authority,
+        database=DatabasePlace.inside(authority) if authority else None,
     )
     return record(lambda: Tenant("acme", args))
 
@@ -50,10 +55,15 @@ def tenant(authority: str | None = AUTHORITY, **spec: object) -> Graph:
 def test_every_pod_is_restricted() -> None:
     postgres = PostgresArgs(environment="local", image=DIGEST, storage=storage())
     rotator = RotatorArgs(environment="local", image=DIGEST)
+    snapshots = SnapshotsArgs(
+        environment="dev", image=DIGEST, bucket="b", region="eu-west-1", account="1", every=timedelta(hours=1)
+    )
     for graph, kind in (
         (openbao(), "StatefulSet"),
+        (openbao(kind=VAULT), "StatefulSet"),
         (record(lambda: Postgres("postgres", postgres)), "StatefulSet"),
         (record(lambda: Rotator("rotator", rotator)), "Deployment"),
+        (record(lambda: Snapshots("snapshots", snapshots)), "Deployment"),
     ):
         assert violations(graph.one(kind).at("spec", "template", "spec")) == []
 
@@ -80,20 +90,20 @@ def test_its_namespace_is_closed_and_only_its_own_pods_and_the_domains_operator_
 @pytest.mark.parametrize("replicas", [0, 2, 4, 9])
 def test_a_number_of_nodes_that_brings_nothing_is_refused(replicas: int) -> None:
     with pytest.raises(UserError, match="1, 3, 5 or 7"):
-        server.configuration(replicas, None)
+        server.configuration(replicas, None, OPENBAO)
 
 
 def test_the_configuration_says_how_it_is_unsealed_and_has_two_audit_devices() -> None:
-    shamir = json.loads(server.configuration(3, None))
+    shamir = json.loads(server.configuration(3, None, OPENBAO))
     assert "seal" not in shamir
     assert len(shamir["audit"]) == 2
     assert len(shamir["storage"]["raft"]["retry_join"]) == 3
     seal = server.KmsSeal(key_id="alias/openbao", region="eu-central-1", plugin=None)
-    kms = json.loads(server.configuration(3, seal))
+    kms = json.loads(server.configuration(3, seal, OPENBAO))
     assert kms["seal"] == {"awskms": {"kms_key_id": "alias/openbao", "region": "eu-central-1"}}
     assert "plugin" not in kms
     plugin = server.KmsPlugin(path=PurePosixPath("/plugins/kms-aws"), sha256="ab" * 32)
-    kms = json.loads(server.configuration(3, replace(seal, plugin=plugin)))
+    kms = json.loads(server.configuration(3, replace(seal, plugin=plugin), OPENBAO))
     assert kms["plugin"] == {"kms": {"awskms": {"command": "kms-aws", "sha256sum": "ab" * 32}}}
     assert kms["plugin_directory"] == "/plugins"
 
@@ -108,6 +118,48 @@ def test_a_node_runs_the_server_with_who_tells_it_of_a_renewed_certificate() -> 
     files = graph.one("ConfigMap").at("data")
     assert isinstance(files, dict)
     assert "kill -HUP" in files["serve.sh"]
+
+
+def test_hashicorp_vault_s_nodes_are_its_own_and_the_names_of_objects_stay() -> None:
+    graph = openbao(kind=VAULT)
+    template = graph.one("StatefulSet").at("spec", "template")
+    container = at(template, "spec", "containers", 0)
+    assert at(container, "command", 2) == "vault"
+    env = at(container, "env")
+    assert isinstance(env, list)
+    variables = ("RAFT_NODE_ID", "API_ADDR", "CLUSTER_ADDR", "K8S_POD_NAME", "K8S_NAMESPACE")
+    assert {str(at(each, "name")) for each in env} == {"POD_NAME", *(f"VAULT_{name}" for name in variables)}
+    assert at(container, "readinessProbe", "httpGet", "scheme") == "HTTPS"
+    assert at(template, "metadata", "annotations", "prometheus.io/scheme") == "https"
+    assert graph.one("Service", "openbao").at("spec", "selector") == {
+        "app.kubernetes.io/name": "openbao",
+        "vault-sealed": "false",
+    }
+    assert {each.name for each in graph.resources} == {each.name for each in openbao().resources}
+
+
+def test_hashicorp_vault_s_file_says_what_it_asks_for_and_has_no_port_without_tls() -> None:
+    found = json.loads(server.configuration(3, None, VAULT))
+    assert "audit" not in found, "it takes none from its file"
+    assert {each.path for each in VAULT.audits} == {"volume/", "output/"}
+    assert found["disable_mlock"] is True
+    assert found["enable_unauthenticated_access"] == ["generate-root"]
+    api, metrics = (each["tcp"] for each in found["listener"])
+    assert api["tls_min_version"] == metrics["tls_min_version"] == "tls13"
+    assert not {"tls_disable", "disable_unauthed_generate_root_endpoints"} & {*api, *metrics}
+    assert metrics["telemetry"] == {"unauthenticated_metrics_access": True}
+
+
+def test_a_plugin_for_kms_is_refused_where_the_server_needs_none() -> None:
+    plugin = server.KmsPlugin(path=PurePosixPath("/plugins/kms-aws"), sha256="ab" * 32)
+    seal = server.KmsSeal(key_id="alias/openbao", region="eu-central-1", plugin=plugin)
+    with pytest.raises(UserError, match="/plugins/kms-aws") as refused:
+        server.configuration(3, seal, VAULT)
+    assert (refused.value.where, refused.value.allowed) == (
+        "secrets.kms.plugin",
+        "none: HashiCorp Vault speaks to KMS by itself",
+    )
+    assert "awskms" in server.configuration(3, replace(seal, plugin=None), VAULT)
 
 
 def test_a_tenant_without_secrets_has_nothing_of_them() -> None:

@@ -181,6 +181,14 @@ TROUBLES: Mapping[str, Trouble] = {
         labels={"exported_namespace": "acme", "name": "a"},
         after=10,
     ),
+    "OpenBaoSnapshotOld": Trouble(
+        # One is due every ten minutes; promtool begins at 1970.
+        series={
+            "groundwork_openbao_snapshot_timestamp_seconds": (DAY, 0),
+            "groundwork_openbao_snapshot_interval_seconds": (600, 600),
+        },
+        after=60,
+    ),
     "SecretOverdue": Trouble(
         series={'groundwork_secret_expiry_timestamp_seconds{tenant="acme",secret="a"}': (ends(DAY), 60)},
         labels={"tenant": "acme", "secret": "a"},

@@ -12,7 +12,7 @@ import pytest
 
 from components.mesh.names import PROXY, SECRETS_QUESTION
 from groundwork.console import PlainProgress
-from groundwork.errors import UserError
+from groundwork.errors import ExitCode, UserError
 from local import toolchain
 from local.paths import Paths
 from policies.admission import own
@@ -20,7 +20,8 @@ from policies.admission.dry_run import refusals
 from policies.admission.templates import Manifest, held, kind_of, manifests
 from policies.checkov.environment import ensure
 from policies.checkov.scan import Scan, scan
-from policies.rule import Resource, at
+from policies.rule import Resource, Severity, at
+from tests.command import groundwork
 from tests.policies.parity import BESIDE, CASES, CHECKOV, PACK_ONLY, Form, as_manifest, forms
 
 pytestmark = pytest.mark.engine
@@ -189,6 +190,15 @@ def test_what_only_admission_sees_holds_by_gators_own_suites(gator: Path, tmp_pa
     _write_own(tmp_path / "nothing", list(own.manifests([]))[:2], {"nothing": (_pod(images["by tag"][0]), "yes")})
     ephemeral = _pod(f"localhost/groundwork/redis@{listed}", ephemeral=f"localhost/groundwork/sh@{other}")
     _write_own(tmp_path / "ephemeral", made[:2], {"beside it": (ephemeral, "yes")})
+    old, new = (f"localhost/groundwork/redis@{digest}" for digest in (other, listed))
+    updates = {
+        "written again as it is": (_updated(old, _pod(old)), "no"),
+        "changed to what the bill has": (_updated(old, _pod(new)), "no"),
+        "changed to what it has not": (_updated(new, _pod(old)), "yes"),
+        "beside one that stays": (_updated(old, _pod(old, ephemeral=f"localhost/groundwork/sh@{other}")), "yes"),
+        "made anew": (_updated(old, _pod(old), operation="CREATE"), "yes"),
+    }
+    _write_own(tmp_path / "updates", made[:2], updates)
     entries = {
         f"{kind} of {space}": (_connect(kind, space), "yes" if space == "acme" else "no")
         for kind in sorted(own.NO_EXEC.types)
@@ -209,7 +219,7 @@ def test_what_only_admission_sees_holds_by_gators_own_suites(gator: Path, tmp_pa
     _write_own(tmp_path / "exec", made[2:], entries)
     ended = subprocess.run([str(gator), "verify", f"{tmp_path}/..."], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert ended.stdout.count("ok\t") == 4
+    assert ended.stdout.count("ok\t") == 5
 
 
 def _pod(image: str, *, ephemeral: str | None = None) -> Mapping[str, object]:
@@ -217,6 +227,17 @@ def _pod(image: str, *, ephemeral: str | None = None) -> Mapping[str, object]:
     if ephemeral:
         spec["ephemeralContainers"] = [{"name": "beside", "image": ephemeral}]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "acme"}, "spec": spec}
+
+
+def _updated(before: str, after: Mapping[str, object], operation: str = "UPDATE") -> Mapping[str, object]:
+    """As the API server asks about a pod that is written over another."""
+    request = {
+        "uid": "1", "operation": operation, "name": "a", "namespace": "acme", "userInfo": {"username": "kim"},
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "object": after, "oldObject": _pod(before) if operation == "UPDATE" else None,
+    }  # fmt: skip
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
 
 
 def _connect(kind: str, namespace: str, options: Mapping[str, object] | None = None) -> Mapping[str, object]:
@@ -259,3 +280,12 @@ def test_an_object_that_admission_cannot_read_is_an_error(gator: Path) -> None:
     odd = Resource(type=form.resource.type, urn="urn:a", name="a", props={"apiVersion": "v1", "kind": ""})
     with pytest.raises(UserError):
         refusals(gator, [odd])
+
+
+def test_an_environment_that_is_not_up_breaks_nothing_that_is_known() -> None:
+    """Inconclusive, and no pass: AWS would have to compute values first. Rehearsals ask of what is up."""
+    done = groundwork("policy", "check", "staging", "--json")
+    assert done.returncode == ExitCode.INCONCLUSIVE, done.stderr
+    told = json.loads(done.stdout)
+    assert {check["outcome"] for check in told["verdict"]["checks"]} <= {"pass", "inconclusive"}
+    assert [each for each in told["findings"] if Severity(each["severity"]).stops and not each["excepted"]] == []

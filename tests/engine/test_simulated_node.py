@@ -54,7 +54,7 @@ def test_a_node_is_made_and_the_second_time_nothing_changes(settings: NodeSettin
 def test_a_deployment_becomes_available(settings: NodeSettings, tools: toolchain.Toolchain) -> None:
     up(settings, tools, Quiet())
     kubectl(settings, tools, "create", "deployment", "shown", "--image=none", "--replicas=3")
-    kubectl(settings, tools, "wait", "--for=condition=available", "deployment/shown", "--timeout=60s")
+    kubectl(settings, tools, "wait", "--for=condition=available", "deployment/shown", "--timeout=180s")
     pods = json.loads(kubectl(settings, tools, "get", "pods", "-o", "json"))["items"]
     assert len({pod["status"]["podIP"] for pod in pods}) == 3
 
@@ -63,7 +63,7 @@ def test_a_load_balancer_has_its_address(settings: NodeSettings, tools: toolchai
     up(settings, tools, Quiet())
     kubectl(settings, tools, "create", "service", "loadbalancer", "shown", "--tcp=18446:80")
     wanted = "--for=jsonpath={.status.loadBalancer.ingress[0].ip}=127.0.0.1"
-    kubectl(settings, tools, "wait", wanted, "service/shown", "--timeout=30s")
+    kubectl(settings, tools, "wait", wanted, "service/shown", "--timeout=120s")
 
 
 def test_a_run_that_was_killed_is_continued(settings: NodeSettings, tools: toolchain.Toolchain) -> None:
@@ -72,7 +72,7 @@ def test_a_run_that_was_killed_is_continued(settings: NodeSettings, tools: toolc
     (settings.config / "kube-scheduler.kubeconfig").unlink()
     for process in processes.of_node(settings.runtime):
         processes.send(process.pid, signal.SIGKILL)
-    assert wait_until(lambda: not processes.of_node(settings.runtime), 30)
+    assert wait_until(lambda: not processes.of_node(settings.runtime), 60)
     assert (settings.runtime / "supervisor.sock").exists()
     up(settings, tools, Quiet())
     assert status(settings).missing == ()
@@ -88,7 +88,7 @@ def test_a_playbook_killed_midway_is_no_obstacle(settings: NodeSettings, tools: 
         " toolchain.ensure(toolchain.SIMULATED, progress=Quiet()), Quiet())"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(settings.config.parent)], cwd=CHECKOUT) as first:
-        assert wait_until((settings.config / "pki" / "etcd" / "ca.key").exists, 60)
+        assert wait_until((settings.config / "pki" / "etcd" / "ca.key").exists, 240)
         first.kill()
     up(settings, tools, Quiet())
     assert status(settings).ready

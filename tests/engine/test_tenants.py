@@ -115,7 +115,7 @@ def test_suspended_is_without_pods_and_resumed_is_as_before(world: World) -> Non
     assert world.tenant("suspend", "initech", "--reason", "invoice 17")["changed"] == 0
     world.tenant("resume", "initech")
     assert world.states()["initech"] == "up"
-    world.kubectl("wait", "--for=condition=Available", "deployment", "--all", "-n", "initech", "--timeout=60s")
+    world.kubectl("wait", "--for=condition=Available", "deployment", "--all", "-n", "initech", "--timeout=180s")
     assert not (world.checkout / "Pulumi.local.initech.yaml").exists()
 
 

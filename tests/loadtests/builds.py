@@ -39,7 +39,7 @@ from tests.loadtests.seeded import Fault
 HAPROXY = Package(name="haproxy", purpose="balances and answers in tests", programs=("haproxy",))
 LEVEL, SECONDS, WARM_SECONDS = 70, 18, 2
 REPLACED_AT = 5.0
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 # The median is compared and the tail is not: on a busy machine that is not the same twice.
 LIMITS = {
     "errors": [{"limit": "rate < 0.3%", "abort": False}],
@@ -162,7 +162,7 @@ def _end_all(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 def _ready(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
             return int(answer.status) == 200
     except (URLError, OSError):
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -19,13 +19,15 @@ class Host:
 
     ran: list[tuple[str, ...]] = field(default_factory=list)
     says: dict[str, str] = field(default_factory=dict)
+    environments: list[dict[str, str]] = field(default_factory=list)
     running: dict[str, int | None] = field(
         default_factory=lambda: {"coredns": 71, "kubelet": 72, "kube-apiserver": 73, "containerd": 74}
     )
 
-    def run(self, command: Sequence[str]) -> str:
+    def run(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
         """As `ground.run`. What it says: by a word of the command that is in `says`."""
         self.ran.append(tuple(command))
+        self.environments.append(dict(environment or {}))
         return next((text for word, text in self.says.items() if word in command), "")
 
     def pid(self, name: str) -> int | None:
@@ -46,6 +48,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Recorded:
     numbers: dict[str, int] = {}
     monkeypatch.setattr(ground, "here", lambda: made)
     monkeypatch.setattr(ground, "process_of", lambda container: numbers.setdefault(container, 1000 + len(numbers)))
+    monkeypatch.setattr(ground, "proxy", lambda pod, question: made.says(pod.name, (question,)))
+    monkeypatch.setattr(ground, "inside", lambda container, *words: made.says(container, words))
     return made
 
 

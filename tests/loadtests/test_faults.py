@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given
@@ -17,6 +20,7 @@ from local.node.host import processes
 from tests.loadtests.conftest import Host
 from tests.loadtests.recorded import OBJECTS, Recorded
 
+REDIS = "groundwork-gateway/redis"
 AGENTS = [str(name) for each in OBJECTS["pods"] if "concierge" in (name := ground.name_of(each))]
 
 
@@ -33,14 +37,31 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Real processes in place of containers', each started when it is asked for."""
+    found: list[subprocess.Popen[bytes]] = []
+
+    def process_of(_: str) -> int:
+        found.append(subprocess.Popen(["sleep", "60"]))
+        return found[-1].pid
+
+    monkeypatch.setattr(ground, "process_of", process_of)
+    yield found
+    for each in found:
+        each.kill()
+        each.wait()
+
+
 @given(st.text().filter(lambda name: name not in OURS))
 def test_a_foreign_namespace_is_refused(namespace: str) -> None:
     faults = (
         lambda: pods.kill_pod(namespace, "anything"),
+        lambda: pods.crash(namespace, "anything", "agent"),
         lambda: pods.take_away(namespace, "anything"),
         lambda: pods.bring_back(namespace),
-        lambda: pods.set_image(namespace, "anything", "agent", "image"),
-        lambda: pods.undo_rollout(namespace, "anything", "agent", "image"),
+        lambda: pods.set_image_of(namespace, "anything", "agent", REDIS),
+        lambda: pods.undo_rollout(namespace, "anything", "agent", REDIS),
         lambda: pods.annotate_pods(namespace, "anything", "a", "b"),
         lambda: link.drop_packets(namespace, "anything", 20),
         lambda: link.restore_packets(namespace, "anything"),
@@ -54,7 +75,9 @@ def test_kube_system_and_default_are_foreign() -> None:
     assert not {"kube-system", "default"} & set(OURS)
 
 
-def test_every_process_of_the_pod_that_is_asked_is_killed(cluster: Recorded, killed: list[int]) -> None:
+def test_every_process_of_the_pod_that_is_asked_is_killed(
+    cluster: Recorded, running: list[subprocess.Popen[bytes]]
+) -> None:
     asked = iter([5, 7, 5, 40])
     words: list[Sequence[str]] = []
 
@@ -65,17 +88,29 @@ def test_every_process_of_the_pod_that_is_asked_is_killed(cluster: Recorded, kil
     object.__setattr__(cluster, "says", says)
     done = pods.kill_pod("acme", "concierge")
     assert done["pod"] == AGENTS[1], "the second has been asked more since"
-    assert len(killed) == 2, "the agent and its sidecar"
+    assert [each.wait(0) for each in running] == [-signal.SIGKILL] * 2, "the agent and its sidecar"
+    assert 0 < float(done["gone"]) - float(done["at"]) < pods.GONE_SECONDS
     ((verb, kind, name, *rest),) = cluster.orders
     assert (verb, kind, name) == ("delete", "pod", AGENTS[1])
     assert {"--force", "--grace-period=0", "acme"} <= set(rest)
 
 
-def test_no_pod_to_kill_is_an_error(cluster: Recorded, killed: list[int]) -> None:
+def test_a_crash_ends_one_container_and_leaves_the_pod(
+    cluster: Recorded, running: list[subprocess.Popen[bytes]]
+) -> None:
+    done = pods.crash("acme", "concierge", "agent")
+    assert done["pod"] in AGENTS
+    assert [each.wait(0) for each in running] == [-signal.SIGKILL]
+    assert not cluster.orders, "the kubelet starts it again"
+    with pytest.raises(UserError, match="no container nobody"):
+        pods.crash("acme", "concierge", "nobody")
+
+
+def test_no_pod_to_kill_is_an_error(cluster: Recorded, running: list[subprocess.Popen[bytes]]) -> None:
     cluster.objects["pods"] = []
     with pytest.raises(UserError, match="no pod of concierge"):
         pods.kill_pod("acme", "concierge")
-    assert not killed
+    assert not running
 
 
 def test_a_pod_on_its_way_out_is_none(cluster: Recorded) -> None:
@@ -111,7 +146,7 @@ def test_what_is_away_is_not_taken_away_again(cluster: Recorded) -> None:
 
 def test_bringing_back_and_undoing_do_nothing_where_nothing_was_done(cluster: Recorded, host: Host) -> None:
     assert pods.bring_back("groundwork-observability") == []
-    pods.undo_rollout("acme", "concierge", "agent", "localhost/groundwork/none@sha256:0")
+    pods.undo_rollout("acme", "concierge", "agent", REDIS)
     link.restore_packets("acme", "concierge")
     node.start_service("coredns")
     assert not cluster.orders
@@ -119,10 +154,19 @@ def test_bringing_back_and_undoing_do_nothing_where_nothing_was_done(cluster: Re
     assert all("-D" not in command for command in host.ran)
 
 
+def test_a_bad_deploy_has_an_image_of_the_environment(cluster: Recorded) -> None:
+    image = pods.set_image_of("acme", "concierge", "agent", REDIS)
+    assert image.startswith("localhost/groundwork/redis@sha256:")
+    assert cluster.orders == [("set", "image", "deployment/concierge", f"agent={image}", "-n", "acme")]
+    with pytest.raises(UserError, match="no Deployment nobody"):
+        pods.set_image_of("acme", "concierge", "agent", "groundwork-gateway/nobody")
+
+
 def test_a_bad_deploy_is_undone_where_it_is_declared(cluster: Recorded) -> None:
-    image = pods._image(cluster.one("deployments", "concierge"), "agent")
-    assert image is not None
-    pods.undo_rollout("acme", "concierge", "agent", image)
+    agent = cluster.one("deployments", "concierge")
+    text = json.dumps(agent["spec"]).replace("localhost/groundwork/agent-runtime", "localhost/groundwork/redis")
+    agent["spec"] = json.loads(re.sub(r"redis@sha256:[0-9a-f]+", pods._image_of(REDIS).rpartition("/")[2], text))
+    pods.undo_rollout("acme", "concierge", "agent", REDIS)
     assert cluster.orders == [("rollout", "undo", "deployment/concierge", "-n", "acme")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from pydantic import JsonValue
 from groundwork.errors import UserError
 from groundwork.waiting import wait_until
 from loadtests.faults import certificates, clock, disk, ground, pods, pressure, proxy, state
-from loadtests.faults.ground import MARK, OURS
+from loadtests.faults.ground import MARK, OURS, Pod
 from local.node.host import processes
 from tests.loadtests.conftest import Host
 from tests.loadtests.recorded import Recorded
@@ -271,3 +272,27 @@ def test_what_is_left_of_any_fault_is_asked(monkeypatch: pytest.MonkeyPatch, clu
     monkeypatch.setattr(state, "LEFT", (list,))
     assert state.all_settled(0)
     assert not cluster.orders
+
+
+def test_a_proxy_is_asked_in_the_pods_network(monkeypatch: pytest.MonkeyPatch, host: Host) -> None:
+    monkeypatch.setattr(ground, "process_of", {"containerd://b": 42}.__getitem__)
+    containers = {"agent": "containerd://a", "istio-proxy": "containerd://b"}
+    pod = Pod(name="one", namespace="acme", uid="u", containers=containers, ready=frozenset())
+    host.says = {"nsenter": "all is well"}
+    assert ground.proxy(pod, "clusters") == "all is well"
+    [words] = host.ran
+    assert words[:4] == ("nsenter", "--target", "42", "--net")
+    assert words[-1] == "http://127.0.0.1:15000/clusters"
+
+
+def test_what_runs_among_a_containers_files_has_its_environment_and_nobody_reads_it(
+    monkeypatch: pytest.MonkeyPatch, host: Host
+) -> None:
+    own = os.getpid()
+    monkeypatch.setattr(ground, "process_of", lambda _: own)
+    ground.inside("containerd://a", "python3", "-V")
+    assert host.ran == [("nsenter", "--target", str(own), "--mount", "python3", "-V")]
+    [environment] = host.environments
+    began_with = Path(f"/proc/{own}/environ").read_text("utf-8")
+    assert environment
+    assert all(f"{name}={value}" in began_with for name, value in environment.items())

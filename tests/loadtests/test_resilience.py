@@ -240,16 +240,18 @@ def test_a_tail_of_too_few_answers_is_good_in_one_and_bad_in_the_other() -> None
     assert tail_back(run.samples, 10, 60, 0.1) == (0, 50)
 
 
-def killed_at(experiment: Experiment, second: float, failing: Mapping[float, int]) -> Check:
-    """Requests that fail: when they were to be sent → how long they took, µs."""
-    run = made.run(made.plan(duration="60s"))
+def killed_at(
+    experiment: Experiment, second: float, failing: Mapping[float, int], *, took: float = 0.0, warm: str = "0s"
+) -> Check:
+    """Requests that fail: when they were to be sent → how long they took, µs. `took`: until it was gone, seconds."""
+    run = made.run(made.plan(duration="60s", warmUp=warm))
     run.samples.names.append("http 503")
-    for begin, took in failing.items():
+    for begin, lasted in failing.items():
         number = int(begin * 100)
         run.samples.late[number] = 0
-        run.samples.latency[number], run.samples.error[number] = took, 1
+        run.samples.latency[number], run.samples.error[number] = lasted, 1
     at = made.BEGAN.timestamp() + second
-    journal = {**JOURNAL, "run": [{**JOURNAL["run"][0], "output": {"pod": "a", "at": at}}]}
+    journal = {**JOURNAL, "run": [{**JOURNAL["run"][0], "output": {"pod": "a", "at": at, "gone": at + took}}]}
     wanted = replace(experiment, expects=experiment.expects.model_copy(update={"retried": True}))
     return of(outcome(wanted, run, Fault(began=at - 5, ended=at + 1, journal=journal)), "retry could save")
 
@@ -260,6 +262,14 @@ def test_only_what_was_under_way_at_the_kill_may_fail(experiment: Experiment) ->
     after = killed_at(experiment, 10.5, {10.48: 30_000, 10.51: 30_000})
     assert (after.outcome, after.measured) == (Outcome.FAIL, "1")
     assert killed_at(experiment, 10.5, {10.40: 30_000}).outcome is Outcome.FAIL, "it had failed before"
+    assert killed_at(experiment, 10.5, {10.51: 30_000}, took=0.02).outcome is Outcome.PASS, "it was not gone yet"
+    assert killed_at(experiment, 10.5, {10.53: 30_000}, took=0.02).outcome is Outcome.FAIL
+
+
+def test_what_is_sent_in_the_warm_up_is_not_held_against_it(experiment: Experiment) -> None:
+    failing = {1.0: 30_000, 3.0: 30_000}
+    assert killed_at(experiment, 10.5, failing).measured == "2"
+    assert killed_at(experiment, 10.5, failing, warm="2s").measured == "1"
 
 
 def test_who_does_not_say_when_it_killed_leaves_it_open(experiment: Experiment) -> None:

@@ -97,6 +97,17 @@ def test_the_knee() -> None:
     assert sum_up("one", "here", run, verdict).knee == 100
 
 
+def test_a_cold_start_is_not_what_steps_are_held_to() -> None:
+    run = made.run(made.plan(shape=STEPS, warmUp="2s"))
+    for number in range(len(run.samples)):
+        if run.samples.intended[number] < 2_000_000:
+            run.samples.latency[number] = 900_000
+    first = sum_up("one", "here", run, Verdict.of("load", "local", made.BEGAN, {}, [])).steps[0]
+    assert first.p95 is not None
+    assert first.p95 < 500
+    assert first.answered == pytest.approx(100, rel=0.05)
+
+
 def test_a_damaged_run_is_said(tmp_path: Path) -> None:
     store = Store(tmp_path)
     result = kept(store, "one", made.run(made.plan()))

@@ -7,9 +7,10 @@ import json
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from local.cluster import Cluster
-from local.front_door import front_door
+from local.front_door import KEY_HEARD_SECONDS, front_door, is_known
 
 HOST = "acme.groundwork.test"
 
@@ -71,12 +72,19 @@ class Pretended(Cluster):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers with what it was sent."""
+    """Answers with what it was sent, with the next status of `statuses` or else 200."""
+
+    statuses: ClassVar[Iterator[int]] = iter(())
+
+    def do_GET(self) -> None:
+        self._answer(b"null")
 
     def do_POST(self) -> None:
-        sent = self.rfile.read(int(self.headers["content-length"]))
+        self._answer(self.rfile.read(int(self.headers["content-length"])))
+
+    def _answer(self, sent: bytes) -> None:
         body = json.dumps({"path": self.path, "headers": dict(self.headers), "body": json.loads(sent)}).encode()
-        self.send_response(200)
+        self.send_response(next(self.statuses, 200))
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -123,6 +131,46 @@ def test_the_question_goes_under_the_tenants_name_with_a_key_that_is_gone_after(
     assert answer["headers"]["x-api-key"].startswith("gw_")
     assert answer["headers"]["x-api-key"].rpartition("_")[2] not in json.dumps(cluster.seen), "only its hash is stored"
     assert cluster.keys == {}
+
+
+def test_a_key_that_the_gateway_has_yet_to_hear_of_is_tried_again(
+    tmp_path: Path, gateway: tuple[int, str, list[str | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, authority, names = gateway
+    monkeypatch.setattr(Handler, "statuses", iter([401, 401]))
+    with front_door(pretended(tmp_path, authority), ["acme"]) as door:
+        assert door.post("acme", f"https://{HOST}:{port}/", {"input": "x"}).status_code == 200
+    assert len(names) == 3
+
+
+@pytest.mark.parametrize(("age", "status"), [(0.0, 403), (KEY_HEARD_SECONDS, 401)])
+def test_any_other_refusal_and_one_of_a_key_that_is_known_long_since_is_the_answer(
+    age: float, status: int, tmp_path: Path, gateway: tuple[int, str, list[str | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, authority, names = gateway
+    monkeypatch.setattr(Handler, "statuses", iter([status]))
+    with front_door(pretended(tmp_path, authority), ["acme"]) as door:
+        old = replace(door, opened=door.opened - age)
+        assert old.post("acme", f"https://{HOST}:{port}/", {"input": "x"}).status_code == status
+    assert len(names) == 1
+
+
+@pytest.mark.parametrize(("statuses", "known"), [([], True), ([503] * 10, True), ([200, 200, 401], False)])
+def test_a_key_is_known_where_it_is_let_in_ten_times_in_a_row(
+    statuses: list[int],
+    known: bool,
+    gateway: tuple[int, str, list[str | None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port, authority, names = gateway
+    monkeypatch.setattr(Handler, "statuses", iter(statuses))
+    assert is_known(authority, f"https://{HOST}:{port}/agents/concierge", "gw_key") is known
+    assert len(names) == (10 if known else 3)
+
+
+def test_no_key_is_known_to_a_gateway_that_does_not_answer(gateway: tuple[int, str, list[str | None]]) -> None:
+    port, _, _ = gateway
+    assert not is_known(certified(HOST)[0].decode(), f"https://{HOST}:{port}/agents/concierge", "gw_key")
 
 
 def test_a_gateway_that_another_authority_certifies_is_not_asked(

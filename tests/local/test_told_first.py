@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from local.engine.operation import Operation, Operator
-from local.up import bring_layers, told_first
+from local.up import bring_layers, take_layers, told_first
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,12 @@ def test_where_admission_is_new_other_layers_wait_until_it_answers(
     done = bring_layers(cast("Operator", SimpleNamespace(run_all=run_all)), stacks)
     assert [names for names in ran if names] == together
     assert sorted(map(str, done)) == sorted(stacks)
+
+
+def test_admission_goes_after_the_layers_that_it_was_asked_about() -> None:
+    ran: list[list[str]] = []
+    take_layers(
+        cast("Operator", SimpleNamespace(run_all=lambda _operation, names: ran.append(names))),
+        ["dev.admission", "dev.observability", "dev.secrets"],
+    )
+    assert ran == [["dev.observability", "dev.secrets"], ["dev.admission"]]

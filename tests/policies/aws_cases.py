@@ -46,14 +46,8 @@ def _task(**changes: Value) -> tuple[Path, Value]:
     return key("containerDefinitions", json.dumps([_CONTAINER | changes]))
 
 
-# Writes files before the other starts.
-_WRITER = {
-    **_CONTAINER,
-    "name": "files",
-    "user": "0",
-    "essential": False,
-    "linuxParameters": {"capabilities": {"drop": ["ALL"]}},
-}
+# Writes files before the other starts: no reason to be root either.
+_WRITER = {**_CONTAINER, "name": "files", "essential": False}
 _WAITS = _CONTAINER | {"dependsOn": [{"containerName": "files", "condition": "SUCCESS"}]}
 
 
@@ -71,6 +65,10 @@ AWS = (
     made("aws-s3-public", "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", dict.fromkeys(_BLOCKS, True),
           *(key(block, value) for block in _BLOCKS for value in (False, GONE))),
     made("aws-s3-parts", "aws:s3/bucket:Bucket", {"bucket": "data"}, beside=_OF_BUCKET),
+    made("aws-s3-object-lock", "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
+          {"bucket": "data", "rule": {"defaultRetention": {"mode": "COMPLIANCE", "days": 30}}},
+          (("rule", "defaultRetention", "mode"), "GOVERNANCE"), (("rule", "defaultRetention", "days"), 0),
+          key("rule", GONE), beside=(beside("aws:s3/bucket:Bucket", bucket="data", objectLockEnabled=True),)),
     made("aws-s3-versioning", "aws:s3/bucketVersioning:BucketVersioning",
           {"versioningConfiguration": {"status": "Enabled"}}, (("versioningConfiguration", "status"), "Suspended")),
     made("aws-s3-encryption",
@@ -156,9 +154,7 @@ AWS = (
           key("networkMode", "host"), key("pidMode", "host"), key("volumes", [{"name": "r", "hostPath": "/"}])),
     made("aws-ecs-task", "aws:ecs/taskDefinition:TaskDefinition",
           {**_TASK, "containerDefinitions": json.dumps([_WRITER, _WAITS])},
-          key("containerDefinitions", json.dumps([_WRITER, _CONTAINER])), _written(essential=True),
-          _written(linuxParameters={}), _written(portMappings=[{"containerPort": 80}]),
-          _written(linuxParameters={"capabilities": {"drop": ["ALL"], "add": ["SYS_PTRACE"]}})),
+          _written(user="0"), _written(user="0:65532"), _written(user=None)),
     made("aws-ecs-service", "aws:ecs/service:Service",
           {"networkConfiguration": {"assignPublicIp": False}, "deploymentCircuitBreaker": {"rollback": True}},
           (("networkConfiguration", "assignPublicIp"), True), key("enableExecuteCommand", True),
@@ -179,4 +175,10 @@ AWS = (
     Case(policy="aws-tags", type="aws:sqs/queue:Queue", good={"tags": _TAGS},
          bad=[key("tags", {}), key("tags", GONE)], beside=(beside("pulumi:providers:aws", region="eu-central-1"),)),
     made("aws-budget", "aws:budgets/budget:Budget", {"notifications": [{"threshold": 80}]}, key("notifications", [])),
+    made("aws-cost-ceiling", "aws:budgets/budget:Budget", {"limitAmount": "200.0"}, key("limitAmount", "199.0"),
+         beside=(beside("aws:ec2/subnet:Subnet", availabilityZone="eu-west-1b"),
+                 beside("aws:eks/nodeGroup:NodeGroup", instanceTypes=["m7g.xlarge", "m7g.large"],
+                        scalingConfig={"minSize": 3}))),
+    made("aws-quotas", "aws:ec2/natGateway:NatGateway", {"subnetId": "a"}, key("subnetId", "b"),
+         beside=tuple(beside("aws:ec2/natGateway:NatGateway", subnetId="b") for _ in range(5))),
 )  # fmt: skip

@@ -24,6 +24,7 @@ LEFT_OUT = frozenset(
         "aws:route53/hostedZoneDnsSec:HostedZoneDnsSec",
         "aws:route53/keySigningKey:KeySigningKey",
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+        "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
         "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
         "aws:s3/bucketPolicy:BucketPolicy",
         "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
@@ -121,7 +122,11 @@ FLIPS: Mapping[str, tuple[tuple[str, Value], ...]] = {
         ("accessConfig", GONE),
         ("deletionProtection", False),
     ),
-    "aws:eks/nodeGroup:NodeGroup": (("remoteAccess", {"ec2SshKey": "everybody"}), ("launchTemplate", GONE)),
+    "aws:eks/nodeGroup:NodeGroup": (
+        ("remoteAccess", {"ec2SshKey": "everybody"}),
+        ("launchTemplate", GONE),
+        ("scalingConfig.minSize", 1000),
+    ),
     "aws:elasticache/replicationGroup:ReplicationGroup": (
         ("atRestEncryptionEnabled", False),
         ("transitEncryptionEnabled", False),
@@ -174,6 +179,11 @@ FLIPS: Mapping[str, tuple[tuple[str, Value], ...]] = {
     "aws:route53/keySigningKey:KeySigningKey": (("status", "INACTIVE"),),
     "aws:route53/zone:Zone": (("forceDestroy", True),),
     "aws:s3/bucket:Bucket": (("forceDestroy", True),),
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": (
+        ("rule.defaultRetention.mode", "GOVERNANCE"),
+        ("rule.defaultRetention.days", 0),
+        ("rule.defaultRetention", GONE),
+    ),
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": (("rule.objectOwnership", "ObjectWriter"),),
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": tuple(
         (key, value)
@@ -359,11 +369,13 @@ def _of_container(container: dict[str, Value]) -> Iterator[dict[str, Value]]:
     yield {"environment": [{"name": "DB_PASSWORD", "value": "hunter2"}]}
     yield {"linuxParameters": {}}
     yield {"linuxParameters": {"capabilities": {"drop": ["ALL"], "add": ["SYS_PTRACE"]}}}
-    if container.get("user") != "0":
-        yield {"user": "0"}
-        yield {"user": None}
-    else:
-        yield {"essential": True}
+    yield {"user": "0"}
+    yield {"user": None}
+
+
+def _bucket(resource: Resource) -> Iterator[Change]:
+    if resource.at("objectLockEnabled") is True:
+        yield ("objectLockEnabled",), False
 
 
 OF_TYPE: Mapping[str, Callable[[Resource], Iterator[Change]]] = {
@@ -376,6 +388,7 @@ OF_TYPE: Mapping[str, Callable[[Resource], Iterator[Change]]] = {
     "aws:lb/listener:Listener": _listener,
     "aws:lb/targetGroup:TargetGroup": _target,
     "aws:rds/parameterGroup:ParameterGroup": _parameters,
+    "aws:s3/bucket:Bucket": _bucket,
     "aws:s3/bucketPolicy:BucketPolicy": _resource_policy,
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": _encryption,
     "aws:sns/topicPolicy:TopicPolicy": _resource_policy,

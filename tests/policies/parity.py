@@ -87,8 +87,6 @@ PACK_ONLY = frozenset(
         "aws-ecs-task 2 0-containerDefinitions",
         "aws-ecs-task 2 1-containerDefinitions",
         "aws-ecs-task 2 2-containerDefinitions",
-        "aws-ecs-task 2 3-containerDefinitions",
-        "aws-ecs-task 2 4-containerDefinitions",
         "aws-ecs-task 2-containerDefinitions",
         "aws-ecs-task 3-containerDefinitions",
         "aws-ecs-task 4-containerDefinitions",

@@ -13,6 +13,7 @@ from policies.rule import Resource
 from stacks.graph import graph_of
 from tests.components.test_ecs_channels import PACKER
 from tests.components.test_rotation import DESK, made
+from tests.stacks.record_urns import LAYERS
 
 NONE = Exceptions(listed=(), today=dt.date(2026, 1, 1))
 GROUP = "aws:cloudwatch/logGroup:LogGroup"
@@ -76,7 +77,7 @@ def test_a_chart_whose_objects_are_not_there_is_named() -> None:
 
 def test_an_environment_in_aws_breaks_nothing_that_stops_before_it_is_up() -> None:
     allowed = Exceptions.read(today=NONE.today)
-    layers = [f"{environment}.{layer}" for environment in ("dev", "prod") for layer in ("observability", "secrets")]
+    layers = [f"{environment}.{layer}" for environment in ("dev", "prod") for layer in LAYERS]
     for stack in ("dev", "staging", "prod", "ecs", *layers):
         found = Findings.of(from_program(graph_of(stack)), allowed)
         assert [(each.rule.id, each.urn, each.message) for each in found.stopping] == []
@@ -84,7 +85,7 @@ def test_an_environment_in_aws_breaks_nothing_that_stops_before_it_is_up() -> No
         assert {each.partition(" of ")[0] for each in found.unseen} <= {
             "aws-alarms", "aws-backup", "aws-ecs-exec", "aws-eks-nodes", "aws-elasticache-access",
                 "aws-iam-attachments", "aws-iam-wildcards", "aws-load-balancer-groups", "aws-log-group", "aws-queues",
-                "aws-rds-access", "aws-s3-parts", "aws-s3-tls",
+                "aws-quotas", "aws-rds-access", "aws-s3-object-lock", "aws-s3-parts", "aws-s3-tls",
             }  # fmt: skip
         assert [each.rule.id for each in found.listed if not each.excepted] == []
 

@@ -124,6 +124,8 @@ def test_load_asks_agents_that_run_whatever_this_checkout_has(monkeypatch: pytes
     kept: list[str] = []
     monkeypatch.setattr("local.up.require_up", lambda name, _: UP if name == "local" else None)
     monkeypatch.setattr("local.front_door.authority", lambda _: "PEM")
+    known = iter([False, True])
+    monkeypatch.setattr("local.front_door.is_known", lambda *_: next(known))
     monkeypatch.setattr(Cluster, "items", lambda _, __, namespace: deployments if namespace == "demo-dev" else [])
     monkeypatch.setattr(Cluster, "apply", lambda _, wanted: kept.append(wanted["metadata"]["name"]))
     monkeypatch.setattr(Cluster, "delete", lambda _, __, name, ___: kept.remove(name))
@@ -132,10 +134,19 @@ def test_load_asks_agents_that_run_whatever_this_checkout_has(monkeypatch: pytes
         assert [caller.tier for caller in target.callers] == ["heavy"]
         assert target.callers[0].address == "https://demo-dev.groundwork.test/agents/guide"
         assert len(kept) == 1
+        assert list(known) == [], "it waits for the gateway to hear of the key"
     assert kept == [], "keys last as long as the run"
     unknown = [{"tenant": "demo-dev", "agent": "nobody"}]
     with pytest.raises(UserError, match="has no agent"), of_environment(load.plan(users=unknown), "local.demo-dev"):
         pass
+    monkeypatch.setattr("local.front_door.is_known", lambda *_: False)
+    monkeypatch.setattr("local.front_door.KEY_HEARD_SECONDS", 0.0)
+    with (
+        pytest.raises(UserError, match="does not let in a key"),
+        of_environment(load.plan(users=users), "local.demo-dev"),
+    ):
+        pass
+    assert kept == []
 
 
 def test_a_shift_is_still_the_rule() -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from groundwork.files import write_atomically
 from stacks.graph import graph_of
 
+LAYERS = ("admission", "observability", "secrets")
 STACKS = (
     *("dev", "staging", "prod", "ecs", "dev.acme", "ecs.acme"),
-    *(f"{environment}.{layer}" for environment in ("dev", "staging", "prod") for layer in ("observability", "secrets")),
+    *(f"{environment}.{layer}" for environment in ("dev", "staging", "prod") for layer in LAYERS),
 )
 
 if __name__ == "__main__":

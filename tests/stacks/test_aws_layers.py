@@ -10,16 +10,22 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.labels import HOST, ZONE
+from components.secrets.snapshot_store import rights as may_put
 from components.secrets.unsealing import rights
 from groundwork.errors import UserError
+from stacks.admission_layer import images as may_run
+from stacks.aws_images import simulated
+from stacks.environment import Environment
 from stacks.graph import Node, ResourceGraph, graph_of
 from stacks.settings import from_file
 from tests.components.recording import at
+from tests.stacks.record_urns import LAYERS
 
 CHECKOUT = Path(__file__).parents[2]
 RECORDED = Path(__file__).parent
 EKS = ["dev", "staging", "prod"]
-ZONE = "topology.kubernetes.io/zone"
+DIGEST = "sha256:" + "a" * 64
 
 
 @functools.cache
@@ -39,9 +45,7 @@ def zones(pod: object) -> object:
     return next(each["whenUnsatisfiable"] for each in constraints if each["topologyKey"] == ZONE)
 
 
-@pytest.mark.parametrize(
-    "stack", [f"{environment}.{layer}" for environment in EKS for layer in ("secrets", "observability")]
-)
+@pytest.mark.parametrize("stack", [f"{environment}.{layer}" for environment in EKS for layer in LAYERS])
 def test_the_urns_are_those_on_record(stack: str) -> None:
     recorded = (RECORDED / f"urns.{stack}.txt").read_text("utf-8").splitlines()
     assert sorted(node.urn for node in graph(stack).nodes) == recorded
@@ -51,6 +55,23 @@ def test_the_urns_are_those_on_record(stack: str) -> None:
 def test_a_layer_is_made_in_the_cluster_that_the_environment_made(stack: str) -> None:
     (provider,) = [node for node in graph(stack).nodes if node.type == "pulumi:providers:kubernetes"]
     assert provider.inputs["kubeconfig"] == "<kubeconfig>"
+
+
+@pytest.mark.parametrize("stack", ["prod", "prod.observability", "prod.secrets"])
+def test_a_second_pod_goes_to_another_zone_before_all_else_that_speaks_for_a_node(stack: str) -> None:
+    several = [
+        node
+        for kind in ("Deployment", "StatefulSet")
+        for node in graph(stack).of(kind)
+        if at(node.inputs, "spec", "replicas") != 1
+    ]
+    assert several
+    preferred = "preferredDuringSchedulingIgnoredDuringExecution"
+    for node in several:
+        (asked,) = rows(at(node.inputs, "spec", "template", "spec", "affinity", "podAntiAffinity", preferred))
+        term = asked["podAffinityTerm"]
+        assert (asked["weight"], at(term, "topologyKey")) == (100, ZONE), node.name
+        assert at(term, "labelSelector") == at(node.inputs, "spec", "selector"), node.name
 
 
 @pytest.mark.parametrize("environment", EKS)
@@ -90,8 +111,9 @@ def test_the_role_of_openbao_may_use_that_key_and_do_nothing_else() -> None:
 def test_no_other_pod_of_the_layers_has_rights_in_the_account(environment: str) -> None:
     """The two add-ons of EKS have theirs by the add-on itself."""
     found = graph(environment)
-    (given,) = found.of("PodIdentityAssociation")
-    assert (given.inputs["namespace"], given.inputs["serviceAccount"]) == ("groundwork-secrets", "openbao")
+    given = {str(node.inputs["serviceAccount"]): node.inputs for node in found.of("PodIdentityAssociation")}
+    assert set(given) == {"openbao", "openbao-snapshots"}
+    assert {inputs["namespace"] for inputs in given.values()} == {"groundwork-secrets"}
     key, policy = one(environment, "Key", "unsealing"), one(environment, "Policy", "unsealing")
     assert policy.dependencies == {key.urn}
     (attached,) = [node for node in found.of("RolePolicyAttachment") if node.name == "unsealing"]
@@ -111,7 +133,9 @@ def test_openbao_reaches_the_agent_that_hands_out_its_rights_and_no_other_addres
     assert closed_but == [
         {"to": [{"ipBlock": {"cidr": "169.254.170.23/32"}}], "ports": [{"port": 80, "protocol": "TCP"}]}
     ]
-    others = [rule for name, rules in opened.items() if name != "openbao" for rule in rules]
+    agent = {"to": [{"ipBlock": {"cidr": "169.254.170.23/32"}}], "ports": [{"port": 80, "protocol": "TCP"}]}
+    assert opened["openbao-snapshots"].count(agent) == 1
+    others = [rule for name, rules in opened.items() if name != "openbao" for rule in rules if rule != agent]
     assert all("169.254.0.0/16" in str(at(rule, "to", 0, "ipBlock", "except")) for rule in others)
 
 
@@ -120,11 +144,101 @@ def rows(value: object) -> list[Mapping[str, object]]:
 
 
 @pytest.mark.parametrize("environment", EKS)
+def test_openbao_reaches_rds_where_its_subnets_are_and_checks_it_by_its_root(environment: str) -> None:
+    stack = f"{environment}.secrets"
+    policy = one(stack, "NetworkPolicy", "openbao").inputs
+    (way,) = [
+        rule for rule in rows(at(policy, "spec", "egress")) if at(rule, "ports", 0, "port") == 5432
+        and at(rule, "to", 0, "ipBlock")
+    ]  # fmt: skip
+    data = {
+        node.inputs["cidrBlock"]
+        for node in graph(environment).of("Subnet")
+        if at(node.inputs, "tags", "groundwork:tier") == "data" or "-data-" in node.name
+    }
+    assert {at(peer, "ipBlock", "cidr") for peer in rows(at(way, "to"))} == data
+    told = at(one(stack, "ConfigMap", "openbao-database").inputs, "data")
+    assert str(at(told, "ca.crt")).startswith("-----BEGIN CERTIFICATE-----")
+    assert at(told, "name") == one(environment, "Instance", "postgres").inputs["dbName"]
+    assert graph(stack).of("StatefulSet")[0].name == "openbao"
+    assert not [node for node in graph(stack).of("StatefulSet") if node.name == "postgres"]
+
+
+def test_the_role_of_snapshots_puts_them_below_one_prefix_and_can_do_nothing_else() -> None:
+    put, encrypt = json.loads(may_put("a-bucket", "arn:of-the-key", "eu-west-1"))["Statement"]
+    assert (put["Action"], put["Resource"]) == ("s3:PutObject", "arn:aws:s3:::a-bucket/openbao/*")
+    assert (encrypt["Action"], encrypt["Resource"]) == ("kms:GenerateDataKey", "arn:of-the-key")
+    assert encrypt["Condition"] == {"StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}}
+
+
+@pytest.mark.parametrize(("environment", "seconds", "days"), [("dev", 21600, 1), ("prod", 3600, 35)])
+def test_snapshots_go_to_the_environments_own_bucket_where_nobody_deletes_them(
+    environment: str, seconds: int, days: int
+) -> None:
+    bucket = one(environment, "Bucket", "snapshots")
+    pod = at(one(f"{environment}.secrets", "Deployment", "openbao-snapshots").inputs, "spec", "template", "spec")
+    variables = {row["name"]: row["value"] for row in rows(at(pod, "containers", 0, "env"))}
+    assert variables["S3_BUCKET"] == bucket.inputs["bucket"]
+    assert variables["SNAPSHOT_SECONDS"] == str(seconds)
+    assert bucket.inputs["objectLockEnabled"] is True
+    lock = one(environment, "BucketObjectLockConfiguration", "snapshots")
+    assert at(lock.inputs, "rule", "defaultRetention") == {"mode": "COMPLIANCE", "days": days}
+    encrypted = at(
+        one(environment, "BucketServerSideEncryptionConfiguration", "snapshots").inputs,
+        "rules", 0, "applyServerSideEncryptionByDefault",
+    )  # fmt: skip
+    assert at(encrypted, "sseAlgorithm") == "aws:kms"
+    assert (
+        one(environment, "Key", "snapshots").urn
+        in one(environment, "BucketServerSideEncryptionConfiguration", "snapshots").dependencies
+    )
+
+
+@pytest.mark.parametrize("environment", EKS)
 def test_external_secrets_has_another_that_takes_over(environment: str) -> None:
     values = one(f"{environment}.secrets", "Chart", "external-secrets").inputs["values"]
     assert (at(values, "replicaCount"), at(values, "leaderElect")) == (2, True)
     assert at(values, "podDisruptionBudget") == {"enabled": True, "maxUnavailable": 1}
     assert zones(values) == "ScheduleAnyway"
+
+
+@pytest.mark.parametrize("environment", EKS)
+def test_gatekeeper_is_spread_and_one_of_it_may_go_at_a_time(environment: str) -> None:
+    values = one(f"{environment}.admission", "Chart", "gatekeeper").inputs["values"]
+    replicas = at(values, "replicas")
+    assert isinstance(replicas, int)
+    assert replicas > 1
+    assert at(values, "pdb", "controllerManager", "minAvailable") == replicas - 1
+    constraints = rows(at(values, "controllerManager", "topologySpreadConstraints"))
+    assert {each["topologyKey"] for each in constraints} == {HOST, ZONE}
+    assert {json.dumps(each["labelSelector"]) for each in constraints} == {
+        '{"matchLabels": {"gatekeeper.sh/operation": "webhook"}}'
+    }
+    assert at(values, "controllerManager", "priorityClassName") == "system-cluster-critical"
+    assert at(values, "podAnnotations") == {}
+
+
+@pytest.mark.parametrize("environment", EKS)
+def test_admission_is_told_of_the_environments_images_and_spares_what_eks_itself_runs(environment: str) -> None:
+    stack = f"{environment}.admission"
+    listed = at(one(stack, "K8sImageInBill", "constraint-k8s-image-in-bill").inputs, "spec", "parameters", "digests")
+    assert isinstance(listed, list)
+    assert set(listed) == {image.digest for image in simulated("openbao").images.values()}
+    values = one(stack, "Chart", "gatekeeper").inputs["values"]
+    # All add-ons of EKS stand there (components/cluster/versions.py).
+    assert at(values, "validatingWebhookExemptNamespacesLabels") == {"kubernetes.io/metadata.name": ["kube-system"]}
+
+
+def test_an_environment_with_real_images_and_no_signed_bill_lets_nothing_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = from_file(CHECKOUT / "Pulumi.prod.yaml")
+    real = {"agent-runtime": f"123456789012.dkr.ecr.eu-west-1.amazonaws.com/groundwork/agent-runtime@{DIGEST}"}
+    prod = Environment(name="prod", settings=settings, folder=CHECKOUT, kubeconfig=None, images=real)
+    monkeypatch.delenv("GROUNDWORK_IMAGES", raising=False)
+    with pytest.raises(UserError, match="this environment has none") as caught:
+        may_run(prod)
+    assert caught.value.where == "groundwork:bills"
+    monkeypatch.setenv("GROUNDWORK_IMAGES", "simulated")
+    assert may_run(prod) == [*real.values()]
 
 
 @pytest.mark.parametrize("environment", EKS)
@@ -208,6 +322,12 @@ def changed(folder: Path, environment: str, path: str, value: object) -> Path:
         ("prod", "observability.storageClass", "gp2", "observability.storageClass", "'gp2' is no class", "fast"),
         ("prod", "observability.storageClass", None, "observability.replicas", "2 without a storage class", "1, or"),
         ("prod", "observability.replicas", 4, "observability.replicas", "", ""),
+        ("prod", "admission.replicas", 1, "admission.replicas", "1: nothing is let in", "2 to 5"),
+        ("prod", "admission.replicas", 9, "admission.replicas", "", ""),
+        ("dev", "secrets.snapshots.every", "1m", "secrets.snapshots.every", "60s between two", "15m to 7d"),
+        ("dev", "secrets.snapshots.lockDays", 8, "secrets.snapshots", "lockDays: 8 is above keepDays (7)", "1 to 7"),
+        ("local", "secrets.snapshots", {}, "secrets.snapshots", "of an environment on EKS", "none"),
+        ("local", "secrets.postgres", "rds", "secrets.postgres", "'rds': this environment makes no users", "true or"),
         ("dev", "secrets.controllers", 0, "secrets.controllers", "", ""),
         ("ecs", "layers", ["secrets"], "layers[0]", "'secrets': aws.cluster.kind is ecs", "none"),
         ("local", "secrets.kms", {"region": "eu-west-1"}, "secrets.kms.keyId", "is missing", "a key's id"),
@@ -238,7 +358,7 @@ def test_a_plugin_for_kms_is_run_by_the_image_that_is_built_without_one(tmp_path
     found = graph_of("dev.secrets", tmp_path)
     (nodes,) = found.of("StatefulSet")
     assert "/openbao@sha256:" in str(at(nodes.inputs, "spec", "template", "spec", "containers", 0, "image"))
-    (config,) = found.of("ConfigMap")
+    (config,) = [node for node in found.of("ConfigMap") if node.name == "openbao"]
     assert (
         json.loads(str(at(config.inputs, "data", "openbao.json")))["plugin"]["kms"]["awskms"]["sha256sum"] == "ab" * 32
     )

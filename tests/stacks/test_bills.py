@@ -74,6 +74,12 @@ def test_an_image_that_no_bill_lists_is_refused(signers: Signers) -> None:
     assert f"no signed bill lists {OTHER}" in refused(signers.settings(signers.signed("alice", bill())), DIGEST, OTHER)
 
 
+def test_a_copy_in_the_environments_registry_is_what_the_bill_lists(signers: Signers) -> None:
+    bills = signers.settings(signers.signed("alice", bill()))
+    digest = DIGEST.rpartition("@")[2]
+    assert images_of(bills, [f"123456789012.dkr.ecr.eu-west-1.amazonaws.com/groundwork/agent@{digest}"]) == [DIGEST]
+
+
 @pytest.mark.parametrize(("by", "why"), [("mallory", NOBODY), ("bob", "bob may not sign a bill")])
 def test_a_bill_that_was_signed_by_somebody_else_is_refused(signers: Signers, by: str, why: str) -> None:
     assert why in refused(signers.settings(signers.signed(by, bill(by))), DIGEST)

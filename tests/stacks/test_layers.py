@@ -17,7 +17,7 @@ from stacks import layers, settings
 from stacks.dispatch import declare
 from stacks.environment import Environment
 from stacks.preflight import check_part
-from tests.components.recording import record
+from tests.components.recording import at, record
 from tests.components.samples import DIGEST
 
 SETTINGS = "config:\n  groundwork:domain: groundwork.test\n"
@@ -78,11 +78,34 @@ def test_an_image_that_only_a_layer_runs_comes_with_that_layer() -> None:
     assert layers.images_of((), known) == ["agent-runtime"]
     assert layers.images_of(("admission",), known) == ["agent-runtime", "gatekeeper"]
     assert layers.images_of(("secrets",), known) == ["agent-runtime", "openbao"]
+    known += ["openbao-kms", "vault"]
+    assert layers.images_of(("secrets",), known) == ["agent-runtime", "openbao"]
+    assert layers.images_of(("secrets",), known, "vault") == ["agent-runtime", "vault"]
+    assert layers.images_of((), known, "vault") == ["agent-runtime"]
     assert layers.images_of(("observability",), known) == ["agent-runtime", "loki", "prometheus"]
 
 
 def test_every_layers_images_have_a_dockerfile() -> None:
     assert {image for images in layers.IMAGES.values() for image in images} <= set(names())
+
+
+@pytest.mark.parametrize("more", ["", ", kms: {keyId: alias/a, region: eu-west-1}"])
+def test_secrets_are_held_by_the_server_that_settings_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str
+) -> None:
+    (tmp_path / "kubeconfig").write_text("")
+    (tmp_path / "images.json").write_text(json.dumps({name: by_digest(name) for name in layers.IMAGES["secrets"]}))
+    monkeypatch.setenv("GROUNDWORK_HOME", str(tmp_path))
+    monkeypatch.delenv("GROUNDWORK_KUBECONFIG", raising=False)
+    chosen = f"  groundwork:layers: [secrets]\n  groundwork:secrets: {{server: vault{more}}}\n"
+    (tmp_path / "Pulumi.other.yaml").write_text(SETTINGS + chosen)
+    graph = record(lambda: declare("other.secrets", tmp_path), stack="other.secrets")
+    container = at(graph.one("StatefulSet", "openbao").inputs, "spec", "template", "spec", "containers", 0)
+    assert (at(container, "image"), at(container, "command", 2)) == (by_digest("vault"), "vault")
+
+
+def by_digest(name: str) -> str:
+    return DIGEST.replace("agent-runtime", name)
 
 
 def test_observability_tells_the_table_of_up_what_it_does_not_run(

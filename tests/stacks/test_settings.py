@@ -7,6 +7,7 @@ import pytest
 from groundwork.errors import ExitCode, UserError
 from stacks.preflight import check
 from stacks.settings import Settings, from_config, from_file, known_environments, settings_file
+from tests.components.samples import DIGEST
 
 CHECKOUT = Path(__file__).parents[2]
 DOMAIN = "  groundwork:domain: groundwork.test\n"
@@ -47,7 +48,8 @@ def test_an_unknown_setting_is_named_with_its_place_and_what_was_meant(tmp_path:
     assert error.where == "Pulumi.local.yaml:4:3"
     assert error.what == "tenant: unknown key"
     assert error.allowed == (
-        "aws, bills, clusterNetworks, dns, domain, images, kubeconfig, layers, observability, rollout, secrets, tenants"
+        "admission, aws, bills, clusterNetworks, dns, domain, images, kubeconfig, layers, observability, rollout, "
+        "secrets, tenants"
     )
     assert error.fix == "did you mean tenants?"
 
@@ -117,3 +119,34 @@ def test_the_preflight_finds_a_tenant_that_is_absent_or_wrong(tmp_path: Path) ->
         check("local", tmp_path)
     assert "tenants/acme/tenant.yaml:1:1: costCentre: is missing" in str(caught.value)
     assert "tenants/acme/agents/concierge.yaml:1:1: spec: is missing" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("secrets", "key", "what", "allowed"),
+    [
+        ("server: consul", "secrets.server", "'consul'", "openbao or vault"),
+        (
+            f"server: vault, kms: {{keyId: alias/a, region: eu-west-1, plugin: {{path: /p, sha256: '{'ab' * 32}'}}}}",
+            "secrets.kms.plugin",
+            "'/p': secrets.server is vault, which speaks to KMS by itself",
+            "none",
+        ),
+    ],
+)
+def test_a_server_of_secrets_is_one_of_two_and_what_it_does_not_have_is_refused(
+    tmp_path: Path, secrets: str, key: str, what: str, allowed: str
+) -> None:
+    error = refusal(tmp_path, f"{DOMAIN}  groundwork:secrets: {{{secrets}}}\n")
+    assert key in error.what
+    assert what in error.what
+    assert error.allowed == allowed
+
+
+@pytest.mark.parametrize(("server", "named"), [("openbao", "vault"), ("vault", "openbao")])
+def test_the_other_server_s_image_is_refused(tmp_path: Path, server: str, named: str) -> None:
+    text = f"  groundwork:layers: [secrets]\n  groundwork:secrets: {{server: {server}}}\n{DOMAIN}"
+    error = refusal(tmp_path, f"{text}  groundwork:images: {{{named}: {DIGEST}}}\n")
+    assert f"images.{named}" in error.what
+    assert f"secrets.server is {server}, which has no image here" in error.what
+    assert error.allowed == f"an image {server}, or secrets.server: {named}"
+    assert from_file(written(tmp_path, f"{text}  groundwork:images: {{openbao: {DIGEST}, vault: {DIGEST}}}\n")).images

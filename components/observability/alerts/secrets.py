@@ -9,6 +9,8 @@ from components.observability.alerting import Alert
 _SEALED, _ROTATE = "openbao-sealed", "rotate-a-secret"
 _LEFT = "groundwork_secret_expiry_timestamp_seconds - time()"
 
+_OF_A_DAY = "last_over_time(groundwork_openbao_snapshot_{}_seconds[1d])"
+
 UNSEALED = (
     'max by (pod) (vault_core_unsealed{cluster!=""})'
     ' or max by (pod) (vault_core_unsealed{cluster=""} unless on (pod) vault_core_unsealed{cluster!=""})'
@@ -42,6 +44,15 @@ ALERTS = (
         severity="page",
         summary="An audit device of {{ $labels.pod }} cannot write; where none can, nothing is answered",
         runbook=_SEALED,
+    ),
+    Alert(
+        name="OpenBaoSnapshotOld",
+        # Of the last day, so that it is said too where nobody takes any and says nothing himself.
+        expr=f"time() - max({_OF_A_DAY.format('timestamp')}) > 2 * max({_OF_A_DAY.format('interval')})",
+        wait=timedelta(minutes=15),
+        severity="page",
+        summary="The newest snapshot of OpenBao is twice as old as it may be",
+        runbook="openbao-restore",
     ),
     Alert(
         name="SecretNotSynced",

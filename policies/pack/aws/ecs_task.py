@@ -14,14 +14,8 @@ _SECRET = re.compile(r"(password|passwd|secret|token|api_?key|private_?key|crede
 def _check(resource: Resource) -> Iterator[str]:
     listed = resource.at("containerDefinitions")
     containers = items(json.loads(listed) if isinstance(listed, str) else listed)
-    waited_for = {
-        str(at(needed, "containerName"))
-        for container in containers
-        for needed in items(at(container, "dependsOn"))
-        if at(needed, "condition") == "SUCCESS"
-    }
     for container in containers:
-        for what in _wrong(container, prepares=str(at(container, "name")) in waited_for):
+        for what in _wrong(container):
             yield f"container {at(container, 'name')}: {what}"
     if resource.at("networkMode") != "awsvpc":
         yield "networkMode is not awsvpc"
@@ -32,23 +26,12 @@ def _check(resource: Resource) -> Iterator[str]:
             yield f"volume {at(volume, 'name')} is a folder of the host"
 
 
-def _may_be_root(container: Value) -> bool:
-    """A container that others wait for to end: it has no capability, takes no request, and is gone when they start.
-
-    Fargate's shared folders belong to root, and somebody has to put the files in.
-    """
-    capabilities = at(container, "linuxParameters", "capabilities")
-    confined = "ALL" in items(at(capabilities, "drop")) and not items(at(capabilities, "add"))
-    return confined and at(container, "essential") is False and not items(at(container, "portMappings"))
-
-
-def _wrong(container: Value, *, prepares: bool) -> Iterator[str]:
+def _wrong(container: Value) -> Iterator[str]:
     if at(container, "privileged") is True:
         yield "is privileged"
     if at(container, "readonlyRootFilesystem") is not True:
         yield "readonlyRootFilesystem is not true"
-    root = str(at(container, "user")).partition(":")[0] in {"None", "", "0", "root"}
-    if root and not (prepares and _may_be_root(container)):
+    if str(at(container, "user")).partition(":")[0] in {"None", "", "0", "root"}:
         yield "runs as root"
     if at(container, "logConfiguration") is None:
         yield "has no logConfiguration"
@@ -61,7 +44,7 @@ def _wrong(container: Value, *, prepares: bool) -> Iterator[str]:
 
 RULE = Rule(
     id="aws-ecs-task",
-    title="Tasks are confined: not privileged, read-only, by digest, with a log, no root once they serve",
+    title="Tasks are confined: not privileged, read-only, by digest, with a log, and no container of them is root",
     severity=Severity.CRITICAL,
     frameworks=(
         "FSBP ECS.4",
@@ -69,6 +52,7 @@ RULE = Rule(
         "FSBP ECS.8",
         "FSBP ECS.9",
         "FSBP ECS.1",
+        "FSBP ECS.20",
     ),
     remediation="set readonlyRootFilesystem, user, logConfiguration and an image by digest; take secrets by valueFrom",
     types=frozenset({"aws:ecs/taskDefinition:TaskDefinition"}),

@@ -13,8 +13,9 @@ _WANTED = ("groundwork:environment", "groundwork:cost-centre")
 
 # What AWS keeps no tags for, by the end of the type.
 _UNTAGGED = {
-    "AccessPolicyAssociation", "Alias", "Attachment", "BucketLifecycleConfiguration", "BucketOwnershipControls",
-    "BucketPolicy", "BucketPublicAccessBlock", "BucketServerSideEncryptionConfiguration", "BucketVersioning",
+    "AccessPolicyAssociation", "Alias", "Attachment", "BucketLifecycleConfiguration", "BucketObjectLockConfiguration",
+    "BucketOwnershipControls", "BucketPolicy", "BucketPublicAccessBlock", "BucketServerSideEncryptionConfiguration",
+    "BucketVersioning",
     "CertificateAuthorityCertificate", "CertificateValidation", "ClusterCapacityProviders", "Dashboard",
     "HostedZoneDnsSec", "KeySigningKey", "LifecyclePolicy", "LogMetricFilter", "Record",
     "RegistryScanningConfiguration", "ReplicationConfiguration", "RolePolicyAttachment", "Route",

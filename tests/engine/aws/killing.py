@@ -14,7 +14,7 @@ from local.paths import CHECKOUT
 
 _UP_SECONDS = 300.0
 # Plugins look once a second.
-_END_SECONDS = 15.0
+_END_SECONDS = 60.0
 
 
 def begun(journal: Path) -> int:

@@ -143,8 +143,7 @@ def test_an_agent_without_a_service_fails(account: EmulatedAccount) -> None:
 
 AGENTS = {"acme": "acme/concierge", "globex": "globex/analyst"}
 # Its tenants, and how many resources it has at least: a rehearsal of half an environment would pass too.
-# One on each runtime, as CI has 90 minutes; dev and staging differ from prod by settings, and are rehearsed by hand.
-WHOLE = [("prod", [*AGENTS], 480), ("ecs", [*AGENTS], 200)]
+WHOLE = [("prod", [*AGENTS], 560), ("staging", [*AGENTS], 560), ("dev", ["acme"], 500), ("ecs", [*AGENTS], 200)]
 
 
 @pytest.mark.parametrize(("environment", "tenants", "least"), WHOLE)
@@ -152,7 +151,7 @@ def test_an_environment_is_rehearsed_whole(environment: str, tenants: list[str],
     seen = json.loads(succeeded(groundwork("rehearse", environment, "--json")))
     assert (seen["verdict"], seen["problems"]) == ("pass", [])
     resources = seen["resources"]
-    layers = [] if environment == "ecs" else ["observability", "secrets"]
+    layers = [] if environment == "ecs" else ["admission", "observability", "secrets"]
     assert {environment, *(f"{environment}.{part}" for part in (*layers, *tenants))} == set(resources)
     assert sum(resources.values()) > least
     assert sorted(seen["agents"]) == [AGENTS[tenant] for tenant in tenants]

@@ -164,7 +164,7 @@ class World:
         self.apply(*kinds(), GATEWAYS)
         for name in NAMESPACES:
             self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=180s")
         self.apply(*rights())
         token = self.kubectl("create", "token", "domains", "-n", "groundwork-domains", "--duration=2h").strip()
         config = yaml.safe_load(self.node.kubeconfig.read_text())
@@ -183,17 +183,15 @@ class World:
         half.replace(self.root / "customer" / f"db.{CUSTOMERS}")
 
         def served() -> bool:
-            return self.ask(CUSTOMERS, "SOA", CUSTOMER)[-1:] != [] and f" {self._serial} " in str(
-                self.ask(CUSTOMERS, "SOA", CUSTOMER)[0]
-            )
+            return any(f" {self._serial} " in row for row in self.ask(CUSTOMERS, "SOA", CUSTOMER))
 
-        assert wait_until(served, 20)
+        assert wait_until(served, 60)
 
     def ask(self, name: str, kind: str, port: int = ZONES) -> list[str]:
         """What a server answers, each record's data as text; nothing where it does not answer."""
         question = dns.message.make_query(f"{name}.", dns.rdatatype.from_text(kind))
         try:
-            answer = dns.query.udp(question, "127.0.0.1", timeout=2, port=port)
+            answer = dns.query.udp(question, "127.0.0.1", timeout=5, port=port)
         except (dns.exception.Timeout, OSError):
             return []
         return [row.to_text() for rows in answer.answer for row in rows]
@@ -214,7 +212,7 @@ class World:
             "resolvers": [{"host": "127.0.0.1", "port": INTERNET}],
             "servers": [{"host": "127.0.0.1", "port": ZONES}],
             "ownServer": {"host": "127.0.0.1", "port": ZONES},
-            "pace": {"pending": 0.5, "pendingAtMost": 1, "verified": 1, "grace": 4, "retry": 1, "retryAtMost": 4},
+            "pace": {"pending": 0.5, "pendingAtMost": 1, "verified": 1, "grace": 15, "retry": 1, "retryAtMost": 4},
             "zoneFolder": str(self.root / "zones"),
             "host": "127.0.0.1",
             "port": HTTP,

@@ -1,3 +1,4 @@
+import pytest
 from pulumi.automation import EngineEvent
 
 from groundwork.console import Step
@@ -95,3 +96,63 @@ def test_where_the_engine_said_nothing_the_commands_own_words_stand() -> None:
 
 def _diagnostic(message: str, severity: str = "error") -> dict[str, object]:
     return {"urn": URN, "message": message, "color": "never", "severity": severity}
+
+
+def ended(operation: str, *, before: str = "4", after: str = "4", diff: tuple[str, ...] = ()) -> dict[str, object]:
+    """The end of a step, with the inputs of either side and what the provider says differs."""
+    sides = {side: {"inputs": {"spec": value}, "outputs": {}} for side, value in (("old", before), ("new", after))}
+    told = {name: {"diffKind": "update", "inputDiff": False} for name in diff}
+    return {"metadata": {**step_of(operation), **sides, "detailedDiff": told}}
+
+
+def refreshed(end: dict[str, object]) -> list[str]:
+    report = Report(Step("pulumi drift"))
+    report.on_event(event(resourcePreEvent=metadata("refresh")))
+    report.on_event(event(resOutputsEvent=end))
+    return report.stale
+
+
+def test_a_crashed_engine_is_heard_with_its_reason_and_not_with_all_its_calls() -> None:
+    calls = "\n".join(f"main.f{number}()\n\tmain.go:{number} +0x1" for number in range(100))
+    said = f"Panic:  a map was written twice\n\ngoroutine 1 [running]:\n{calls}"
+    what = Report(Step("pulumi up")).error("up", said).what
+    assert what.startswith("Panic:  a map was written twice\n\ngoroutine 1 [running]:\nmain.f0()")
+    assert what.endswith("… 177 lines more")
+    assert "main.f20" not in what
+
+
+def test_a_refresh_by_itself_names_what_differs() -> None:
+    assert refreshed(ended("update", after="9", diff=("spec.hard.pods",))) == [
+        "Deployment acme-concierge (spec.hard.pods)"
+    ]
+    assert refreshed(ended("same")) == []
+
+
+def test_a_refresh_before_an_update_is_held_to_inputs_alone() -> None:
+    """What the cluster says of an object by itself, such as a status, is nothing to mend."""
+    assert refreshed(ended("refresh", diff=("status",))) == []
+    assert refreshed(ended("refresh", after="9")) == ["Deployment acme-concierge (spec)"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outdated"),
+    [
+        ({"spec": 1, "status": 1, "metadata": 1}, {"spec": 1, "status": 2, "metadata": 2}, False),
+        ({"endpoint": "a"}, {"endpoint": "b"}, True),
+        ({"spec": 1}, {"spec": 1, "more": 1}, True),
+    ],
+)
+def test_outputs_that_a_program_may_read_are_those_of_the_state(
+    before: dict[str, object], after: dict[str, object], *, outdated: bool
+) -> None:
+    report = Report(Step("pulumi up"))
+    report.on_event(event(resourcePreEvent=metadata("refresh")))
+    sides = {"old": {"inputs": {}, "outputs": before}, "new": {"inputs": {}, "outputs": after}}
+    report.on_event(event(resOutputsEvent={"metadata": {**step_of("refresh"), **sides}}))
+    assert (report.outdated, report.stale) == (outdated, [])
+
+
+def test_an_update_that_no_refresh_went_before_is_no_drift() -> None:
+    report = Report(Step("pulumi up"))
+    report.on_event(event(resOutputsEvent=ended("update", after="9", diff=("spec",))))
+    assert report.stale == []

@@ -8,10 +8,10 @@ from typing import cast
 
 import pytest
 
+from components.labels import ZONE
 from local.aws_plugin.account import Account
 from local.cluster import Cluster
 from local.rehearsal.disks import DRIVER, Seen, provision, reclaim, take_away, unbound
-from local.rehearsal.nodes import ZONE
 from tests.components.recording import at
 
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/data"

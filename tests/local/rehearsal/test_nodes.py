@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from components.labels import ZONE
 from local.cluster import Cluster
-from local.rehearsal.nodes import ZONE, Group, crowded, unplaced, without_pods
+from local.rehearsal.nodes import Group, crowded, unplaced, without_pods
 from tests.components.recording import at
 
 AGENTS = Group(

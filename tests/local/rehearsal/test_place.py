@@ -16,7 +16,7 @@ def test_a_place_is_what_the_settings_say_with_every_region_that_something_is_ma
         eks=True,
         others=("eu-central-1", "us-east-1"),
         tenants=("acme", "globex"),
-        layers=("observability", "secrets"),
+        layers=("admission", "observability", "secrets"),
     )
     assert Place.of("dev").others == ("us-east-1",)
     assert not Place.of("ecs").eks

@@ -1,4 +1,4 @@
-"""Three nodes of OpenBao on this machine, and a `groundwork` that reaches them as it reaches pods."""
+"""Three nodes of OpenBao or HashiCorp Vault here, and a `groundwork` that reaches them as it reaches pods."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.secrets.kinds import Kind
 from groundwork.waiting import wait_until
 from local.cluster import Cluster
 from local.paths import CHECKOUT, Paths
@@ -21,7 +22,6 @@ from local.secrets.shares import Shares
 from local.secrets.tls import Keeper
 from stacks.secrets_settings import SecretsSettings, ShareSettings
 from tests.local.secrets import bao
-from tests.local.secrets.earlier import earlier
 
 NODES = tuple(f"openbao-{number}" for number in range(3))
 SETTINGS = SecretsSettings(replicas=3, shares=ShareSettings(count=3, threshold=2), postgres=False)
@@ -40,10 +40,14 @@ class Nodes(Reach):
 
     @contextmanager
     def node(self, pod: str) -> Iterator[Api]:
-        yield Api(f"https://localhost:{self._ports()[pod][0]}", self.authority)
+        yield Api(f"https://localhost:{self._ports()[pod][0]}", self.authority, kind=self.kind)
 
     def wait_running(self) -> None:
         """They are waited for as they are started."""
+
+    def programs(self) -> dict[str, str]:
+        """None that a pod says: there is none."""
+        return {}
 
     def outdated(self) -> list[str]:
         wanted = self._file("wanted").read_text()
@@ -66,7 +70,7 @@ class Nodes(Reach):
     def start(self, pod: str) -> None:
         """Start a node by the program that is wanted now."""
         program = self._file("wanted").read_text()
-        process = bao.start(self.folder / pod, pod, self._ports(), Path(program))
+        process = bao.start(self.folder / pod, pod, self._ports(), bao.How(kind=self.kind, program=Path(program)))
         self._file(pod, "pid").write_text(str(process.pid))
         self._file(pod, "program").write_text(program)
         with self.node(pod) as api:
@@ -99,6 +103,7 @@ class Here(Place):
         return Nodes(
             cluster=self.cluster,
             authority=self.paths.openbao_authority.read_text(),
+            kind=next(kind for kind in bao.BOTH if kind.name == self.settings.server),
             folder=self.paths.data,
             shares=self.shares,
         )
@@ -109,24 +114,26 @@ def place(folder: Path, named: tuple[Path, ...] = ()) -> Here:
     nothing = Path(os.devnull)
     paths = Paths(cache=folder / "cache", data=folder)
     cluster = Cluster(kubectl=nothing, kubeconfig=nothing)
-    return Here(cluster=cluster, paths=paths, settings=SETTINGS, domain="groundwork.test", named=named)
+    wanted = SETTINGS.model_copy(update={"server": (folder / "kind").read_text()})
+    return Here(cluster=cluster, paths=paths, settings=wanted, domain="groundwork.test", named=named)
 
 
-def begin(folder: Path) -> Here:
-    """Start three nodes of the earlier version that know nothing yet, each with a certificate of one authority."""
+def begin(folder: Path, kind: Kind, program: Path) -> Here:
+    """Start three nodes of a program that know nothing yet, each with a certificate of one authority."""
     keeper = Keeper(folder=folder / "openbao")
     free = bao.free_ports(9)
     ports = {pod: free[number * 3 : number * 3 + 3] for number, pod in enumerate(NODES)}
     (folder / "ports").write_text(json.dumps(ports))
-    (folder / "wanted").write_text(str(earlier()))
+    (folder / "wanted").write_text(str(program))
+    (folder / "kind").write_text(kind.name)
     for pod in NODES:
         bao.certificates(folder / pod, keeper)
-    program = folder / "groundwork"
-    program.write_text(
+    groundwork = folder / "groundwork"
+    groundwork.write_text(
         f"#!{sys.executable}\nimport sys\nfrom pathlib import Path\nsys.path.insert(0, {str(CHECKOUT)!r})\n"
         f"from tests.local.secrets.raft import main\nmain(Path({str(folder)!r}))\n"
     )
-    program.chmod(0o700)
+    groundwork.chmod(0o700)
     made = place(folder)
     for pod in NODES:
         made.reach.start(pod)

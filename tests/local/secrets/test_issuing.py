@@ -11,7 +11,15 @@ from pathlib import Path
 from cryptography import x509
 
 from groundwork.errors import UserError
-from local.authority.certificates import Authority, new_intermediate, new_request, new_root, parse_all, sign_openbao
+from local.authority.certificates import (
+    Authority,
+    fingerprint,
+    new_intermediate,
+    new_request,
+    new_root,
+    parse_all,
+    sign_openbao,
+)
 from local.authority.mesh import MeshTrust
 from local.cluster import Cluster
 from local.secrets import pki
@@ -30,6 +38,7 @@ class Pretended(Cluster):
     pods: tuple[str, ...] = ()
     held: dict[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
     applied: list[Mapping[str, object]] = field(default_factory=list)
+    done: list[tuple[str, ...]] = field(default_factory=list)
 
     def names(self, kind: str, namespace: str, selector: str) -> list[str]:
         assert (kind, namespace, selector) == ("pods", "groundwork-secrets", "app.kubernetes.io/name=openbao")
@@ -46,6 +55,10 @@ class Pretended(Cluster):
         assert isinstance(meta, dict)
         self.held[str(wanted["kind"]).lower(), str(meta["name"])] = wanted
         self.applied.append(wanted)
+
+    def do(self, *arguments: str) -> str:
+        self.done.append(arguments)
+        return ""
 
     def token(self, account: str, namespace: str, audience: str) -> str:
         raise UserError(what=f"no token of {namespace}/{account} for {audience}")
@@ -109,6 +122,8 @@ def test_the_chain_in_the_mesh_s_secret_is_whole_and_without_the_root() -> None:
     assert secret is not None
     assert parse_all(secret["cert-chain.pem"]) == [made.parsed(), between.parsed()]
     assert parse_all(secret["root-cert.pem"]) == [root.parsed()]
+    ((verb, *_, note),) = cluster.done
+    assert (verb, note) == ("annotate", f"groundwork/signer={fingerprint(made.parsed())[:16]}"), "the kubelet looks now"
 
 
 def test_the_gateway_s_certificates_below_a_root_are_found_and_no_others() -> None:

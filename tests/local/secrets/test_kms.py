@@ -1,4 +1,4 @@
-"""A real OpenBao that a key service unseals, as in the cloud. The key is one of moto's account, on this machine."""
+"""OpenBao and HashiCorp Vault, unsealed by a key service. The key is one of moto's account, on this machine."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from components.secrets.kinds import Kind
 from components.secrets.server import KmsPlugin, KmsSeal
 from groundwork.errors import UserError
 from local.rehearsal.account import EmulatedAccount, emulated, variables
@@ -21,7 +22,7 @@ from local.secrets.api import data
 from local.secrets.configure import mounts
 from local.secrets.life import initialise, rekey, root, seal_of, unseal, wait_active
 from local.secrets.shares import Shares
-from tests.local.secrets.bao import PROGRAM, Bao, Kms, free_ports, openbao
+from tests.local.secrets.bao import BOTH, PROGRAM, Bao, Kms, free_ports, openbao, program_of
 from tests.local.secrets.earlier import earlier
 
 pytestmark = pytest.mark.engine
@@ -40,10 +41,11 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAccoun
 
 
 @pytest.fixture
-def kms(account: EmulatedAccount) -> Kms:
+def kms(account: EmulatedAccount, kind: Kind) -> Kms:
     key = account.account().call("kms", "CreateKey", {})["KeyMetadata"]["KeyId"]
     here = {**account.variables, "AWS_KMS_ENDPOINT": account.variables["AWS_ENDPOINT_URL"]}
-    return Kms(seal=KmsSeal(key_id=key, region=REGION, plugin=None), variables=here, program=earlier())
+    program = earlier() if kind.plugin else program_of(kind)
+    return Kms(seal=KmsSeal(key_id=key, region=REGION, plugin=None), variables=here, program=program)
 
 
 def written(bao: Bao) -> None:
@@ -61,12 +63,12 @@ def read(bao: Bao) -> object:
         return data(data(asking.read(PATH)))["value"]
 
 
-def test_the_key_unseals_it_whenever_it_starts_and_shares_make_root_alone(tmp_path: Path, kms: Kms) -> None:
+def test_the_key_unseals_it_whenever_it_starts_and_shares_make_root_alone(tmp_path: Path, kms: Kms, kind: Kind) -> None:
     ports = free_ports(3)
-    with openbao(tmp_path, ports, kms) as bao:
+    with openbao(tmp_path, ports, kms, kind) as bao:
         written(bao)
         assert (seal_of(bao.api).auto, seal_of(bao.api).sealed) == (True, False)
-    with openbao(tmp_path, ports, kms) as bao:
+    with openbao(tmp_path, ports, kms, kind) as bao:
         assert not unseal(bao.api, bao.shares)
         assert read(bao) == "kept"
         with pytest.raises(UserError, match="shares"):
@@ -77,7 +79,7 @@ def test_the_key_unseals_it_whenever_it_starts_and_shares_make_root_alone(tmp_pa
 
 
 def test_by_its_alias_with_rights_that_the_agent_of_the_node_hands_out(
-    tmp_path: Path, account: EmulatedAccount, kms: Kms
+    tmp_path: Path, account: EmulatedAccount, kms: Kms, kind: Kind
 ) -> None:
     """As on EKS: no keys of an account in the pod, but a token of its own, which the agent takes."""
     alias = "alias/groundwork-prod-openbao"
@@ -91,7 +93,8 @@ def test_by_its_alias_with_rights_that_the_agent_of_the_node_hands_out(
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": address,
             "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token),
         }
-        with openbao(tmp_path, kms=replace(kms, seal=replace(kms.seal, key_id=alias), variables=kept | given)) as bao:
+        by_alias = replace(kms, seal=replace(kms.seal, key_id=alias), variables=kept | given)
+        with openbao(tmp_path, kms=by_alias, kind=kind) as bao:
             written(bao)
             assert not seal_of(bao.api).sealed
     assert set(asked) == {"of-the-service-account"}
@@ -124,17 +127,21 @@ def agent() -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
-def test_while_the_key_service_is_not_there_it_does_not_start(tmp_path: Path, kms: Kms) -> None:
+def test_while_the_key_service_is_not_there_it_does_not_start(tmp_path: Path, kms: Kms, kind: Kind) -> None:
     ports = free_ports(4)
     away = replace(kms, variables={**kms.variables, "AWS_KMS_ENDPOINT": f"http://127.0.0.1:{ports.pop()}"})
-    with openbao(tmp_path, ports, kms) as bao:
+    with openbao(tmp_path, ports, kms, kind) as bao:
         written(bao)
-    with pytest.raises(AssertionError, match="error fetching AWS KMS wrapping key"), openbao(tmp_path, ports, away):
+    with (
+        pytest.raises(AssertionError, match="error fetching AWS KMS wrapping key"),
+        openbao(tmp_path, ports, away, kind),
+    ):
         pass
-    with openbao(tmp_path, ports, kms) as bao:
+    with openbao(tmp_path, ports, kms, kind) as bao:
         assert read(bao) == "kept"
 
 
+@pytest.mark.parametrize("kind", BOTH[:1], ids=lambda kind: kind.name, indirect=True)
 @pytest.mark.parametrize(
     ("change", "said"), [("", "(?i)unrecognized remote plugin message"), ("echo other\n", "(?i)checksum")]
 )

@@ -1,4 +1,4 @@
-"""The life of a real OpenBao: what must be refused is refused, and nothing that was written is lost."""
+"""The life of a real OpenBao, and of a real HashiCorp Vault: what must be refused is, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import base64
 import json
 import re
 import shutil
+import ssl
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import JsonValue
 
+from components.secrets.kinds import Kind
 from groundwork.errors import UserError
 from local.secrets import configure, rules
 from local.secrets.api import Api, Refused, data
@@ -25,8 +28,8 @@ SECRET = "canary-7d1f0c5e"
 
 
 @pytest.fixture(scope="module")
-def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
-    with openbao(tmp_path_factory.mktemp("openbao")) as running:
+def bao(tmp_path_factory: pytest.TempPathFactory, kind: Kind) -> Iterator[Bao]:
+    with openbao(tmp_path_factory.mktemp(kind.name), kind=kind) as running:
         yield running
 
 
@@ -38,12 +41,13 @@ def unsealed(bao: Bao) -> Bao:
     unseal(bao.api, bao.shares)
     wait_active(bao.api)
     with root(bao.api, bao.shares, token) as asking:
+        configure.audits(asking)
         configure.mounts(asking)
         for tenant in ("acme", "globex"):
             name = f"tenant-{tenant}"
             asking.write(f"sys/policies/acl/{name}", {"policy": rules.tenant_policy(tenant)})
             asking.write(f"secret/data/tenants/{tenant}/key", {"data": {"value": f"{SECRET}-{tenant}"}})
-        asking.write("sys/policies/acl/operator", {"policy": rules.OPERATOR_POLICY})
+        asking.write("sys/policies/acl/operator", {"policy": rules.operator_policy(bao.api.kind)})
     # root() has seen that the token's next call is refused
     with pytest.raises(Refused) as refused:
         bao.api.as_(token).read("secret/data/tenants/acme/key")
@@ -80,9 +84,14 @@ def test_below_the_threshold_it_stays_sealed(unsealed: Bao) -> None:
     wait_active(unsealed.api)
 
 
-def test_metrics_say_that_it_is_sealed_and_the_port_serves_nothing_else(unsealed: Bao) -> None:
+def test_metrics_say_that_it_is_sealed_and_where_it_can_be_the_port_serves_nothing_else(unsealed: Bao) -> None:
+    context = ssl.create_default_context(cafile=unsealed.folder / "tls" / "ca.crt")
+
+    def ask(path: str) -> httpx.Response:
+        return httpx.get(f"{unsealed.metrics}{path}", verify=context)
+
     def gauge() -> float:
-        text = httpx.get(f"{unsealed.metrics}/v1/sys/metrics", params={"format": "prometheus"}).text
+        text = ask("/v1/sys/metrics?format=prometheus").text
         # One more, without the cluster's name, stays from the time before it had one.
         wanted = re.compile(r'vault_core_unsealed\{cluster="[^"]+"\} (\S+)')
         return next(float(found[1]) for line in text.splitlines() if (found := wanted.match(line)))
@@ -92,7 +101,12 @@ def test_metrics_say_that_it_is_sealed_and_the_port_serves_nothing_else(unsealed
     unseal(unsealed.api, unsealed.shares)
     wait_active(unsealed.api)
     assert gauge() == 1
-    assert httpx.get(f"{unsealed.metrics}/v1/sys/seal-status").status_code == 404
+    # The one has a port for metrics alone, the other has TLS there.
+    if unsealed.api.kind.tls_metrics:
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(f"{unsealed.metrics}/v1/sys/metrics".replace("https:", "http:")).raise_for_status()
+    else:
+        assert ask("/v1/sys/seal-status").status_code == 404
 
 
 def test_a_tenant_reads_its_own_secrets_and_no_other_s(unsealed: Bao) -> None:
@@ -140,7 +154,7 @@ def test_a_tenant_s_key_encrypts_for_it_alone_and_a_forgotten_tenant_leaves_noth
     assert refused.value.status == 403
     kept = str(data(stays.write("transit/encrypt/tenant-stays", {"plaintext": plain}))["ciphertext"])
     for _ in range(2):  # a run that was cut short is run again
-        configure.forget(operator, "gone")
+        configure.forget(operator, "gone", database=False)
         with root(unsealed.api, unsealed.shares) as asking:
             found = [
                 *asking.names("auth/kubernetes/role"),
@@ -178,6 +192,16 @@ def test_both_audit_devices_write_and_neither_holds_a_secret(unsealed: Bao) -> N
     assert json.loads(file.splitlines()[-1])["type"] == "response"
 
 
+def test_both_audit_devices_are_there_and_one_that_is_gone_comes_back(unsealed: Bao) -> None:
+    with root(unsealed.api, unsealed.shares) as asking:
+        for device in asking.kind.audits[:1]:
+            asking.delete(f"sys/audit/{device.path}")
+            assert device.path not in data(asking.read("sys/audit"))
+        for _ in range(2):
+            configure.audits(asking)
+            assert set(data(asking.read("sys/audit"))) == {"volume/", "output/"}
+
+
 def test_rekey_proves_the_new_shares_and_ends_the_old_ones(unsealed: Bao, tmp_path: Path) -> None:
     old = [file.read_text() for file in unsealed.shares.files]
     kept = tmp_path / "kept"
@@ -192,10 +216,26 @@ def test_rekey_proves_the_new_shares_and_ends_the_old_ones(unsealed: Bao, tmp_pa
     wait_active(unsealed.api)
 
 
-def test_after_a_wipe_a_snapshot_brings_every_secret_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("given", [0, 1, 2], ids=["begun", "within", "before its proof"])
+def test_a_rekey_that_was_cut_short_is_begun_anew(unsealed: Bao, given: int) -> None:
+    asking, path = _with_policy(unsealed, "operator"), f"sys/{unsealed.api.kind.rekey}"
+    split: dict[str, JsonValue] = {"secret_shares": 3, "secret_threshold": 2, "require_verification": True}
+    begun = asking.write(f"{path}/init", split)
+    nonce = (data(begun) or begun)["nonce"]
+    for key in unsealed.shares.enough()[:given]:
+        asking.write(f"{path}/update", {"key": key, "nonce": nonce})
+    with pytest.raises(Refused):
+        asking.write(f"{path}/init", split)
+    rekey(asking, unsealed.shares, unsealed.shares)
+    asking.write("sys/seal")
+    unseal(unsealed.api, unsealed.shares)
+    wait_active(unsealed.api)
+
+
+def test_after_a_wipe_a_snapshot_brings_every_secret_back(tmp_path: Path, kind: Kind) -> None:
     """The node's name, address and folders stay, as those of a pod do: a snapshot has them, its audit devices' too."""
     ports, file = free_ports(3), tmp_path / "snapshot"
-    with openbao(tmp_path / "node", ports) as bao:
+    with openbao(tmp_path / "node", ports, kind=kind) as bao:
         before = _all_of(bao, initialise(bao.api, bao.shares), file)
         shares = bao.shares
     assert len(before) == 2
@@ -203,7 +243,7 @@ def test_after_a_wipe_a_snapshot_brings_every_secret_back(tmp_path: Path) -> Non
     assert SECRET.encode() not in file.read_bytes()
     for part in ("raft", "audit"):
         shutil.rmtree(tmp_path / "node" / part)
-    with openbao(tmp_path / "node", ports) as bao:
+    with openbao(tmp_path / "node", ports, kind=kind) as bao:
         restore(bao.api, file, shares)
         assert not seal_of(bao.api).sealed
         with root(bao.api, shares) as asking:
@@ -220,6 +260,7 @@ def _all_of(bao: Bao, token: str | None, file: Path) -> dict[str, object]:
     unseal(bao.api, bao.shares)
     wait_active(bao.api)
     with root(bao.api, bao.shares, token) as asking:
+        configure.audits(asking)
         configure.mounts(asking)
         for tenant in ("acme", "globex"):
             asking.write(f"secret/data/tenants/{tenant}/key", {"data": {"value": f"{SECRET}-{tenant}"}})

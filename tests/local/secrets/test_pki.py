@@ -1,4 +1,4 @@
-"""A real OpenBao below the mesh's root: what it signs is trusted by who trusts the root alone, and it signs no more."""
+"""OpenBao and HashiCorp Vault below the mesh's root: its clients trust what they sign, and they sign no more."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from pydantic import JsonValue
 
+from components.secrets.kinds import Kind
 from components.secrets.names import MESH_AUTHORITY, OPERATOR
 from domains_operator import openbao as operator
 from domains_operator.certificates import Cause, Issued, IssueError, OwnIssuer, new_authority, request
@@ -60,15 +61,15 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
+def bao(tmp_path_factory: pytest.TempPathFactory, kind: Kind) -> Iterator[Bao]:
     """Set up by root as `up` does it, but that service accounts are believed by a key: there is no cluster to ask."""
-    with openbao(tmp_path_factory.mktemp("openbao")) as running:
+    with openbao(tmp_path_factory.mktemp(kind.name), kind=kind) as running:
         token = initialise(running.api, running.shares)
         unseal(running.api, running.shares)
         wait_active(running.api)
         with root(running.api, running.shares, token) as asking:
             configure.mounts(asking)
-            for name, (_, policy) in configure.ACCOUNTS.items():
+            for name, (_, policy) in configure.accounts(kind).items():
                 asking.write(f"sys/policies/acl/{name}", {"policy": policy})
         assert pki.allow(_as(running, OPERATOR), NAMES)
         assert pki.follow(_as(running, MESH_AUTHORITY), ROOT, ROOT.certificate, now())

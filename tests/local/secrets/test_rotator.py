@@ -1,4 +1,4 @@
-"""The rotator against a real OpenBao, with a clock of the test's."""
+"""The rotator against a real OpenBao and a real HashiCorp Vault, with a clock of the test's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from components.secrets.kinds import Kind
 from components.secrets.names import KV
 from local.secrets import configure, rules
 from local.secrets.api import Api, data
@@ -34,8 +35,8 @@ class Told(Store):
 
 
 @pytest.fixture
-def bao(tmp_path: Path) -> Iterator[tuple[Bao, Api, Told]]:
-    with openbao(tmp_path) as running:
+def bao(tmp_path: Path, kind: Kind) -> Iterator[tuple[Bao, Api, Told]]:
+    with openbao(tmp_path, kind=kind) as running:
         token = initialise(running.api, running.shares)
         unseal(running.api, running.shares)
         wait_active(running.api)
@@ -102,7 +103,7 @@ class Clock:
 
 
 def _operator(asking: Api) -> str:
-    asking.write("sys/policies/acl/operator", {"policy": rules.OPERATOR_POLICY})
+    asking.write("sys/policies/acl/operator", {"policy": rules.operator_policy(asking.kind)})
     made = asking.write("auth/token/create-orphan", {"policies": ["operator"], "ttl": "5m"})["auth"]
     assert isinstance(made, dict)
     return str(made["client_token"])

@@ -1,0 +1,1 @@
+"""Puts snapshots of OpenBao where nobody can change them.  (docs/secrets.md)"""
