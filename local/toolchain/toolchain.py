@@ -10,7 +10,7 @@ from pathlib import Path
 
 from groundwork.console import Progress
 from local.paths import Paths
-from local.toolchain import cache, go, lock, pins, space
+from local.toolchain import ahead, cache, go, lock, pins, space
 from local.toolchain.build import Workshop, build
 from local.toolchain.programs import Program
 from local.toolchain.survey import Found, Origin, survey
@@ -69,8 +69,9 @@ def _build_all(programs: Sequence[Program], toolchain: Path, progress: Progress,
     if not cache.begun(toolchain, programs):
         space.check(programs, folders)
         cache.begin(toolchain, programs)
-    for count, program in enumerate(programs, start=1):
-        _build_one(program, shop, f"{count} of {len(programs)}", progress)
+    with ahead.fetching(programs, tool, toolchain):
+        for count, program in enumerate(programs, start=1):
+            _build_one(program, shop, f"{count} of {len(programs)}", progress)
     cache.finish(toolchain)
 
 

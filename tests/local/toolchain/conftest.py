@@ -20,6 +20,11 @@ FAKE_GO = """
         print((home / "version").read_text())
     elif arguments[0] == "env":
         print(home / "mod", home / "cache", sep="\\n")
+    elif arguments[:2] == ["list", "-deps"]:
+        with (home / "fetched").open("a") as fetched:
+            print(arguments[-1], file=fetched)
+        if (home / "slow").exists():
+            (home / "slow").read_text()          # a named pipe that nobody opens: until it is ended
     elif arguments[0] == "list":
         print(home / "mod" / arguments[-1])
     else:
@@ -63,6 +68,11 @@ class Machine:
         """The main packages that Go was asked to build, in order."""
         file = self.go / "calls"
         return [line.split("\t")[0] for line in file.read_text().splitlines()] if file.exists() else []
+
+    def fetched(self) -> list[str]:
+        """The main packages whose sources Go was asked for before they were built."""
+        file = self.go / "fetched"
+        return file.read_text().split() if file.exists() else []
 
     def calls(self) -> list[list[str]]:
         """All that each build was given: package, folder, settings, arguments."""

@@ -106,6 +106,21 @@ def test_it_shows_which_program_how_many_and_how_long(machine: Machine) -> None:
     assert first.endswith(" s)")
 
 
+def test_sources_of_the_next_programs_are_fetched_while_one_is_built(machine: Machine) -> None:
+    process = begin(machine)
+    assert wait_until(lambda: machine.fetched() == [PROGRAMS["kwok"].package], 30)
+    let_go(machine)
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+
+
+def test_what_is_still_fetched_at_the_end_is_not_waited_for(machine: Machine) -> None:
+    os.mkfifo(machine.go / "slow")
+    have(machine, "etcd", "kwok", "containerd")
+    assert machine.built() == [PROGRAMS[name].package for name in ("etcd", "containerd", "kwok")]
+    assert leftovers(machine) == []
+
+
 def test_the_machines_own_program_is_linked_and_not_built(machine: Machine) -> None:
     path = machine.says("pulumi", "v3.300.1")
     tools = have(machine, "pulumi")
