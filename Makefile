@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help up test down check unit engine vault cluster conformance rehearse changes bench lock clean
+.PHONY: help up test down check unit engine vault cluster long conformance rehearse changes bench lock clean
 help: ## What can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -14,7 +14,7 @@ up: $(INSTALLED) ## Set up this machine and run the local environment
 down: $(INSTALLED) ## Undo `make up`; caches of built programs and images stay
 	@$(BIN)/groundwork down --yes
 
-test: unit ## Set up everything and run all tests: unit (seconds), then engine and cluster
+test: unit ## Set up everything and run the tests: unit, then engine and cluster, without the long ones
 	@# Both wait more than they work, and neither touches what the other uses: side by side they take half the time.
 	@$(MAKE) --no-print-directory --jobs=2 engine cluster
 
@@ -32,7 +32,7 @@ engine: $(INSTALLED)
 	$(BIN)/groundwork toolchain build engine simulated tests
 	@# Behind the cluster's tests, which run beside them, take longer and wait more. In the order of their folders: the
 	@# rehearsals, which are few and long, come early, so that nobody waits for them alone at the end.
-	nice -n 5 $(BIN)/pytest -q -m "engine and not vault" -n 2 --dist loadfile --no-loadscope-reorder --tb=native
+	nice -n 5 $(BIN)/pytest -q -m "engine and not vault and not long" -n 2 --dist loadfile --no-loadscope-reorder --tb=native
 
 vault: $(INSTALLED) ## Hold HashiCorp Vault to what OpenBao is held to; builds it first
 	$(BIN)/groundwork toolchain build vault
@@ -40,7 +40,12 @@ vault: $(INSTALLED) ## Hold HashiCorp Vault to what OpenBao is held to; builds i
 
 cluster: $(INSTALLED)
 	$(BIN)/groundwork up local
-	$(BIN)/pytest -q -m cluster --tb=native
+	$(BIN)/pytest -q -m "cluster and not long" --tb=native
+
+long: $(INSTALLED) ## Run the tests that `make test` leaves out as they take minutes each, of both tiers
+	$(BIN)/groundwork toolchain build engine simulated tests
+	$(BIN)/groundwork up local
+	$(BIN)/pytest -q -m "long and not vault" --tb=native
 
 conformance: $(INSTALLED) ## Hold a Kubernetes plugin to the recordings (GROUNDWORK_KUBERNETES_PLUGIN names it)
 	$(BIN)/groundwork up local

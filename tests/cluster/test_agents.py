@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import yaml
 from local.answer import agents
 from local.cluster import Cluster
 from local.front_door import FrontDoor, front_door
-from tests.command import copy_of_checkout, up
+from tests.command import copy_of_checkout, groundwork, succeeded
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
 
@@ -75,18 +76,18 @@ def changed_checkout(tmp_path: Path) -> Iterator[Path]:
     document["spec"]["instructions"] += " Be brief."
     manifest.write_text(yaml.safe_dump(document))
     yield checkout
-    up()
+    succeeded(groundwork("up", "local.acme"))
 
 
 def test_a_changed_manifest_rolls_out_with_no_failed_request(door: FrontDoor, changed_checkout: Path) -> None:
     asker = Asker("acme", door)
     asker.start()
     try:
-        outcome = up(checkout=changed_checkout)
+        outcome = json.loads(succeeded(groundwork("up", "local.acme", "--json", checkout=changed_checkout)))
     finally:
         asker.stop.set()
         asker.join()
     assert outcome["changed"]
-    assert {row.tenant: row.address for row in agents(outcome["outputs"])} == ADDRESSES
+    assert [(row.tenant, row.address) for row in agents(outcome["outputs"])] == [("acme", ADDRESSES["acme"])]
     assert asker.answered > 0
     assert asker.failures == []

@@ -68,7 +68,7 @@ def test_a_preview_of_an_unchanged_stack_shows_no_change() -> None:
 
 def test_what_was_deleted_by_hand_is_made_again() -> None:
     kubectl("delete", "service", "-n", "acme", "concierge")
-    assert up()["changed"] == 1
+    assert json.loads(succeeded(groundwork("up", "local.acme", "--json")))["changed"] == 1
     assert "concierge" in kubectl("get", "service", "-n", "acme", "-o", "name")
 
 

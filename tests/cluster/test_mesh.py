@@ -127,6 +127,7 @@ def test_certificates_hang_from_the_root_that_is_kept_off_the_cluster() -> None:
     assert not any(vault.root(id_).key.strip() in text for id_ in vault.state().trusted for text in secret.values())
 
 
+@pytest.mark.long
 def test_traffic_flows_while_istiod_is_stopped() -> None:
     asked = begin("stopped")
     replicas = kubectl("get", "deployment", "istiod", "-n", "istio-system", "-o", "jsonpath={.spec.replicas}")
@@ -171,6 +172,7 @@ def begin(name: str, server: str = "server", annotations: dict[str, str] | None 
     return asked
 
 
+@pytest.mark.long
 def test_the_root_is_rotated_under_load_without_a_failed_request() -> None:
     """As docs/runbooks/rotate-the-root.md says: rotate, restart what still holds an old certificate, rotate."""
     for space in (A, B):  # the pods of earlier tests are nobody's to restart, and their certificates last a day

@@ -134,8 +134,17 @@ def answered(guest: Guest, seconds: float = 8) -> load.Report:
     return asyncio.run(load.send(plan))
 
 
-@pytest.mark.parametrize("trouble", [killed, full])
-@pytest.mark.parametrize("server", ["collector", "loki", "prometheus"])
+@pytest.mark.parametrize(
+    ("server", "trouble"),
+    [
+        ("collector", killed),
+        pytest.param("collector", full, marks=pytest.mark.long),
+        ("loki", killed),
+        pytest.param("loki", full, marks=pytest.mark.long),
+        pytest.param("prometheus", killed, marks=pytest.mark.long),
+        ("prometheus", full),
+    ],
+)
 def test_requests_are_served_while_a_server_is_in_trouble_and_its_data_go_on(
     server: str, trouble: Callable[[str], AbstractContextManager[Over]], cluster: Cluster, guest: Guest
 ) -> None:

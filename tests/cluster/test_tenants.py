@@ -21,7 +21,7 @@ from tests.cluster.node import kubectl
 from tests.command import copy_of_checkout, groundwork, start, succeeded
 from tests.snapshot import objects, settled, touched
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.usefixtures("environment")]
 
 NAMES = ("gwtn-initech", "gwtn-hooli")
 # Until both gateway pods and the authoriser have heard of a change.

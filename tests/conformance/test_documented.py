@@ -203,6 +203,7 @@ def test_a_file_of_objects_becomes_resources(scratch: Bench, tmp_path: Path) -> 
 
 
 @pytest.mark.cluster
+@pytest.mark.long
 def test_a_failed_job_fails_at_once_and_says_why(real: Bench, tmp_path: Path) -> None:
     got = run(script("job-failure"), real, tmp_path)
     assert failed(got)
@@ -211,6 +212,7 @@ def test_a_failed_job_fails_at_once_and_says_why(real: Bench, tmp_path: Path) ->
 
 
 @pytest.mark.cluster
+@pytest.mark.long
 def test_a_daemonset_waits_for_its_pods(real: Bench, tmp_path: Path) -> None:
     got = run(script("daemon-set"), real, tmp_path)
     assert not failed(got), errors(got)
@@ -219,6 +221,7 @@ def test_a_daemonset_waits_for_its_pods(real: Bench, tmp_path: Path) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.long
 def test_a_pod_is_ready_when_it_runs(real: Bench, tmp_path: Path) -> None:
     got = run(script("pod"), real, tmp_path)
     assert not failed(got), errors(got)
@@ -226,6 +229,7 @@ def test_a_pod_is_ready_when_it_runs(real: Bench, tmp_path: Path) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.long
 def test_a_deployment_whose_pods_are_never_ready_names_them(real: Bench, tmp_path: Path) -> None:
     got = run(script("unready"), real, tmp_path)
     assert failed(got)

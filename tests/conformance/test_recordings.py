@@ -27,6 +27,7 @@ def replay(name: str, bench: Bench, folder: Path) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.long
 @pytest.mark.parametrize("name", WITH_PODS)
 def test_with_pods(name: str, real: Bench, tmp_path: Path) -> None:
     replay(name, real, tmp_path)

@@ -119,6 +119,7 @@ def test_suspended_is_without_pods_and_resumed_is_as_before(world: World) -> Non
     assert not (world.checkout / "Pulumi.local.initech.yaml").exists()
 
 
+@pytest.mark.long
 def test_an_exported_tenant_comes_back_and_as_another(world: World, tmp_path: Path) -> None:
     world.tenant("add", "piper", "--set", "suspended=begun", "--set", "flags={beta: true}")
     first, second = tmp_path / "piper.tar.gz", tmp_path / "again.tar.gz"
@@ -160,6 +161,7 @@ def test_a_delete_that_was_killed_is_finished_by_the_next(world: World) -> None:
     assert world.traces("richard") == []
 
 
+@pytest.mark.long
 def test_an_add_that_was_killed_is_finished_by_the_next(world: World) -> None:
     process = world.start("tenant", "add", "erlich", "--json")
     while process.poll() is None and "erlich" not in world.namespaces():

@@ -1,11 +1,10 @@
 """An `up` of a whole environment that is killed in the middle is finished by the next, with nothing doubled.
 
-GROUNDWORK_SEEDS: how many kills, ten where it is not set; `.ci/run` sets it.
+Of many more small ones: test_kill.py.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import re
 from collections import Counter
@@ -21,11 +20,11 @@ from local.rehearsal.stage import Stage, stage
 from tests.engine.aws.killing import begun, kill_at
 from tests.local.node.quiet import Quiet
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long]
 
 # The cheapest of the environments: it waits for no pod.
 ENVIRONMENT = "ecs"
-SEEDS = int(os.environ.get("GROUNDWORK_SEEDS", "10"))
+SEEDS = 10
 _UP = """
 import sys
 from pathlib import Path

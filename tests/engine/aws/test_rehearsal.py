@@ -143,7 +143,12 @@ def test_an_agent_without_a_service_fails(account: EmulatedAccount) -> None:
 
 AGENTS = {"acme": "acme/concierge", "globex": "globex/analyst"}
 # Its tenants, and how many resources it has at least: a rehearsal of half an environment would pass too.
-WHOLE = [("prod", [*AGENTS], 560), ("staging", [*AGENTS], 560), ("dev", ["acme"], 500), ("ecs", [*AGENTS], 200)]
+WHOLE = [
+    ("prod", [*AGENTS], 560),
+    pytest.param("staging", [*AGENTS], 560, marks=pytest.mark.long),
+    pytest.param("dev", ["acme"], 500, marks=pytest.mark.long),
+    ("ecs", [*AGENTS], 200),
+]
 
 
 @pytest.mark.parametrize(("environment", "tenants", "least"), WHOLE)
