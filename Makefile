@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Where tests keep what they throw away: in memory where there is such a place, as servers wait for every write that a
+# disk has to confirm. In a short folder: the path of a unix socket has a limit, and the workers' own folders are deep.
+MEMORY := $(firstword $(wildcard /dev/shm) /tmp)
+SCRATCH := at=$$(mktemp -d $(MEMORY)/XXXXX) &&
 
 .PHONY: help up test down check unit engine vault cluster long conformance rehearse changes bench lock clean
 help: ## What can be made
@@ -24,15 +28,15 @@ check: $(INSTALLED) ## Style and types
 	$(BIN)/mypy --cache-dir $${XDG_CACHE_HOME:-$$HOME/.cache}/groundwork/mypy
 
 unit: $(INSTALLED)
-	@# In a short folder: the path of a unix socket has a limit, and the workers' own folders are deep.
-	@at=$$(mktemp -d /tmp/gwXXXXXX); $(BIN)/pytest -q -n 2 --dist loadfile --tb=native --basetemp=$$at/t; \
+	@$(SCRATCH) $(BIN)/pytest -q -n 2 --dist loadfile --tb=native --basetemp=$$at; \
 	  code=$$?; rm -rf $$at; exit $$code
 
 engine: $(INSTALLED)
 	$(BIN)/groundwork toolchain build engine simulated tests
 	@# Behind the cluster's tests, which run beside them, take longer and wait more. In the order of their folders: the
 	@# rehearsals, which are few and long, come early, so that nobody waits for them alone at the end.
-	nice -n 5 $(BIN)/pytest -q -m "engine and not vault and not long" -n 2 --dist loadfile --no-loadscope-reorder --tb=native
+	@$(SCRATCH) TMPDIR=$(MEMORY) nice -n 5 $(BIN)/pytest -q -m "engine and not vault and not long" -n 2 --dist loadfile \
+	  --no-loadscope-reorder --tb=native --basetemp=$$at; code=$$?; rm -rf $$at; exit $$code
 
 vault: $(INSTALLED) ## Hold HashiCorp Vault to what OpenBao is held to; builds it first
 	$(BIN)/groundwork toolchain build vault

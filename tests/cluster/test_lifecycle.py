@@ -72,6 +72,7 @@ def test_what_was_deleted_by_hand_is_made_again() -> None:
     assert "concierge" in kubectl("get", "service", "-n", "acme", "-o", "name")
 
 
+@pytest.mark.long
 def test_an_up_that_is_killed_again_and_again_is_finished_by_the_next() -> None:
     """Killed at its start, at the node, and while the engine makes objects, each on what the one before it left: what
     exists is adopted or kept, the rest is made, nothing stands twice.

@@ -73,7 +73,9 @@ def start_pods() -> None:
 
 
 @pytest.mark.usefixtures("others")
-@pytest.mark.parametrize("killed", [False, True], ids=["running", "killed"])
+@pytest.mark.parametrize(
+    "killed", [pytest.param(False, id="running", marks=pytest.mark.long), pytest.param(True, id="killed")]
+)
 def test_down_leaves_the_host_as_it_was(killed: bool) -> None:
     down(SETTINGS, Quiet())
     before = host_state()

@@ -11,7 +11,7 @@ from local.cluster import Cluster
 from promotion.machine import State
 from tests.cluster.moving import here, without_times
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.usefixtures("environment")]
 
 # Another way to the same agent: none of what is shared out, and there all the time.
 STRANGER = {

@@ -257,7 +257,14 @@ def test_a_master_that_is_no_superuser_makes_a_role_for_openbao_over_tls(place: 
 
 
 @pytest.mark.parametrize(
-    ("book", "changed"), [("init", 0), ("unseal", 0), ("revoke_root", 0), ("upgrade", 0), ("snapshot", 1)]
+    ("book", "changed"),
+    [
+        pytest.param("init", 0, marks=pytest.mark.long),
+        ("unseal", 0),
+        pytest.param("revoke_root", 0, marks=pytest.mark.long),
+        pytest.param("upgrade", 0, marks=pytest.mark.long),
+        ("snapshot", 1),
+    ],
 )
 def test_a_playbook_is_safe_to_run_on_what_is_well(book: str, changed: int, tmp_path: Path) -> None:
     programs, books = Path(sys.executable).parent, CHECKOUT / "playbooks/vault"

@@ -28,7 +28,7 @@ from local.secrets.reach import login
 from tests.cluster.node import kubectl
 from tests.command import groundwork, succeeded
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.usefixtures("environment")]
 DOMAIN, HOST = "groundwork.test", "signed.acme-hotels.test"  # Pulumi.local.yaml: the second is in a zone of acme's
 
 
