@@ -175,7 +175,8 @@ def _container(args: ServerArgs) -> ContainerArgs:
         volume_mounts=[VolumeMountArgs(name="tmp", mount_path="/tmp"), *args.mounts],  # noqa: S108 – in the pod
         lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=LEAVE_SECONDS))),
         startup_probe=_probe(args.live, args, period=1, failures=60),
-        readiness_probe=_probe(args.ready, args, period=2, failures=2),
+        # To ask by a program is to start one in the container each time, which costs more than what it asks.
+        readiness_probe=_probe(args.ready, args, period=2 if isinstance(args.ready, str) else 10, failures=2),
         liveness_probe=_probe(args.live, args, period=10, failures=3),
     )
 

@@ -60,6 +60,7 @@ def at(value: JsonValue, *path: str) -> JsonValue:
 
 
 @pytest.mark.engine
+@pytest.mark.long
 def test_a_mutable_configmap_is_updated_in_place(scratch: Bench, tmp_path: Path) -> None:
     got = run(script("mutable", "", ""), scratch, tmp_path)
     assert operations(got, 1, "m") == ["update"]
@@ -94,12 +95,14 @@ def test_ignored_changes_are_not_seen(scratch: Bench, tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.long
 def test_replace_on_changes_replaces_what_could_be_updated(scratch: Bench, tmp_path: Path) -> None:
     got = run(script("replace-on-changes", "", ""), scratch, tmp_path)
     assert operations(got, 1, "r") == ["create-replacement", "replace", "delete-replaced"]
 
 
 @pytest.mark.engine
+@pytest.mark.long
 def test_delete_before_replace_deletes_first(scratch: Bench, tmp_path: Path) -> None:
     got = run(script("delete-before-replace", "", ""), scratch, tmp_path)
     assert operations(got, 1, "b") == ["delete-replaced", "replace", "create-replacement"]
@@ -116,13 +119,21 @@ def test_what_was_deleted_out_of_band_is_made_again_after_a_refresh(scratch: Ben
 
 
 @pytest.mark.engine
+@pytest.mark.long
 def test_the_providers_namespace_is_the_default(scratch: Bench, tmp_path: Path) -> None:
     got = run(script("default-namespace"), scratch, tmp_path)
     assert str(resource(got, 0, "n")["id"]).startswith("rec/n-")
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize(("scenario", "name"), [("role-ref", "b"), ("service-name", "s"), ("job-template", "j")])
+@pytest.mark.parametrize(
+    ("scenario", "name"),
+    [
+        ("role-ref", "b"),
+        pytest.param("service-name", "s", marks=pytest.mark.long),
+        pytest.param("job-template", "j", marks=pytest.mark.long),
+    ],
+)
 def test_a_field_that_the_api_server_never_changes_replaces_the_object(
     scenario: str, name: str, scratch: Bench, tmp_path: Path
 ) -> None:
@@ -140,6 +151,7 @@ def test_an_unready_object_is_replaced_where_it_asks_for_that(scratch: Bench, tm
 
 
 @pytest.mark.engine
+@pytest.mark.long
 def test_a_deleted_patch_gives_its_fields_back(scratch: Bench, tmp_path: Path) -> None:
     setup = "kubectl -n rec create configmap p --from-literal=own=1"
     got = run(script("release", "", "", setup=setup), scratch, tmp_path)
@@ -151,6 +163,7 @@ def test_a_deleted_patch_gives_its_fields_back(scratch: Bench, tmp_path: Path) -
 
 
 @pytest.mark.engine
+@pytest.mark.long
 def test_get_reads_and_never_deletes(scratch: Bench, tmp_path: Path) -> None:
     setup = "kubectl -n rec create configmap pre --from-literal=x=y"
     got = run(script("get", setup=setup), scratch, tmp_path)
@@ -160,6 +173,7 @@ def test_get_reads_and_never_deletes(scratch: Bench, tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.long
 def test_a_custom_resource_and_its_definition_are_updated_in_place(scratch: Bench, tmp_path: Path) -> None:
     got = run(script("custom-resource", "", "", ""), scratch, tmp_path)
     assert operations(got, 1, "t") == ["update"]
@@ -169,6 +183,7 @@ def test_a_custom_resource_and_its_definition_are_updated_in_place(scratch: Benc
 
 
 @pytest.mark.engine
+@pytest.mark.long
 def test_an_ingress_without_an_address_is_not_ready(scratch: Bench, tmp_path: Path) -> None:
     got = run(script("ingress"), scratch, tmp_path)
     assert failed(got)
@@ -176,6 +191,7 @@ def test_an_ingress_without_an_address_is_not_ready(scratch: Bench, tmp_path: Pa
 
 
 @pytest.mark.engine
+@pytest.mark.long
 def test_a_service_without_a_selector_waits_for_no_endpoints(scratch: Bench, tmp_path: Path) -> None:
     got = run(script("no-selector"), scratch, tmp_path)
     assert not failed(got), errors(got)
@@ -195,6 +211,7 @@ def test_a_secret_never_stands_in_the_state(scratch: Bench, tmp_path: Path) -> N
 
 
 @pytest.mark.engine
+@pytest.mark.long
 def test_a_file_of_objects_becomes_resources(scratch: Bench, tmp_path: Path) -> None:
     got = run(script("config-file"), scratch, tmp_path)
     assert not failed(got), errors(got)

@@ -16,6 +16,8 @@ from tests.conformance.setting import needs_pods
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 RECORDINGS = {path.stem: read(path) for path in sorted(home().glob("*.json"))}
 WITH_PODS = [name for name, recording in RECORDINGS.items() if needs_pods(recording)]
+# What a change of anything but the plugin waits for: an object's life, drift, and one whose kind comes with it.
+SHORT, LONG = {"configmap-change", "crd-and-cr", "drift"}, pytest.mark.long
 WITHOUT_PODS = [name for name in RECORDINGS if name not in WITH_PODS]
 
 
@@ -34,7 +36,7 @@ def test_with_pods(name: str, real: Bench, tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("name", WITHOUT_PODS)
+@pytest.mark.parametrize("name", [name if name in SHORT else pytest.param(name, marks=LONG) for name in WITHOUT_PODS])
 def test_without_pods(name: str, scratch: Bench, tmp_path: Path) -> None:
     replay(name, scratch, tmp_path)
 

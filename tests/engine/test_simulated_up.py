@@ -94,6 +94,7 @@ def test_an_up_killed_in_the_engine_is_finished_by_the_next(home: Home, objects:
     assert len([item for tenant in TENANTS for item in home.items("deployments", "-n", tenant)]) == 2
 
 
+@pytest.mark.long
 def test_an_up_killed_before_the_engine_is_finished_by_the_next(home: Home) -> None:
     process = start("up", "local", "--json", "--simulated", variables=home.variables)
     assert process.stderr is not None
@@ -102,6 +103,7 @@ def test_an_up_killed_before_the_engine_is_finished_by_the_next(home: Home) -> N
     assert home.up()["changed"] == 0
 
 
+@pytest.mark.long
 def test_a_state_that_is_not_what_is_there_is_written_again(home: Home) -> None:
     """As where somebody takes back by hand what a refresh has already noted: the preview would tell of it for ever."""
     (file,) = home.folder.glob("state/.pulumi/stacks/*/local.secrets.json")
