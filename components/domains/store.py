@@ -14,7 +14,7 @@ from components.platform.specs import API_VERSION, GROUP, VERSION, Domain, Tenan
 from groundwork.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
-    from kubernetes.client import CoreV1Api, CustomObjectsApi
+    from kubernetes.client import ApiClient, CustomObjectsApi
 
 _TIMEOUT = (5, 20)
 Answer = TypeVar("Answer")
@@ -30,9 +30,8 @@ class DomainStore:
         loaded = client.Configuration()
         load: Callable[..., None] = config.load_kube_config
         self._run(lambda: load(str(kubeconfig), client_configuration=loaded))
-        connection = client.ApiClient(loaded)
-        self._api: CustomObjectsApi = client.CustomObjectsApi(connection)
-        self._core: CoreV1Api = client.CoreV1Api(connection)
+        self._connection: ApiClient = client.ApiClient(loaded)
+        self._api: CustomObjectsApi = client.CustomObjectsApi(self._connection)
 
     def tenants(self) -> list[str]:
         """The names of all tenants."""
@@ -117,19 +116,30 @@ class DomainStore:
 
         The operator's own authority, and the mesh's roots where OpenBao signs below them.
         """
-        from kubernetes.client.exceptions import ApiException
 
         def read(name: str, key: str) -> str | None:
-            try:
-                found = self._core.read_namespaced_config_map(name, NAMESPACE, _request_timeout=_TIMEOUT)
-            except ApiException as error:
-                if error.status != HTTPStatus.NOT_FOUND:
-                    raise
-                return None
-            return str((found.data or {})[key])
+            data = self._config_map(name)
+            return None if data is None else str(data[key])
 
         own, roots = self._run(lambda: [read(name, key) for name, key in TRUST])
         return None if own is None else own + (roots or "")
+
+    def _config_map(self, name: str) -> dict[str, object] | None:
+        """What is in it; None where it is not there. Asked without the library's `CoreV1Api`, whose import alone takes
+        three seconds of processor time.
+        """
+        from kubernetes.client.exceptions import ApiException
+
+        path, accept = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{name}", {"Accept": "application/json"}
+        question = self._connection.param_serialize("GET", path, header_params=accept, auth_settings=["BearerToken"])
+        answer = self._connection.call_api(*question, _request_timeout=_TIMEOUT)
+        body = answer.read()
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return None
+        if answer.status != HTTPStatus.OK:
+            raise ApiException(status=answer.status, reason=answer.reason, body=body.decode("utf-8", "replace"))
+        data: dict[str, object] = json.loads(body).get("data") or {}
+        return data
 
     def _run(self, call: Callable[[], Answer]) -> Answer:
         from kubernetes.client.exceptions import ApiException
