@@ -35,7 +35,7 @@ engine: $(INSTALLED)
 	$(BIN)/groundwork toolchain build engine simulated tests
 	@# Behind the cluster's tests, which run beside them, take longer and wait more. In the order of their folders: the
 	@# rehearsals, which are few and long, come early, so that nobody waits for them alone at the end.
-	@$(SCRATCH) TMPDIR=$(MEMORY) nice -n 5 $(BIN)/pytest -q -m "engine and not vault and not long" -n 2 --dist loadfile \
+	@$(SCRATCH) TMPDIR=$(MEMORY) nice -n 10 $(BIN)/pytest -q -m "engine and not vault and not long" -n 2 --dist loadfile \
 	  --no-loadscope-reorder --tb=native --basetemp=$$at; code=$$?; rm -rf $$at; exit $$code
 
 vault: $(INSTALLED) ## Hold HashiCorp Vault to what OpenBao is held to; builds it first

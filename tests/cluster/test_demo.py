@@ -12,7 +12,7 @@ from local.paths import Paths
 from promotion.demo.scene import TENANTS, folder
 from tests.command import groundwork, succeeded
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.usefixtures("environment")]
 
 
 def test_a_bad_image_is_stopped_and_nothing_stays(cluster: Cluster) -> None:

@@ -10,7 +10,7 @@ from groundwork.errors import ExitCode
 from local.cluster import Cluster
 from tests.command import groundwork, succeeded
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.usefixtures("environment")]
 
 PODS = '{"spec": {"hard": {"pods": "7"}}}'
 

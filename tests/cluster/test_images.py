@@ -91,6 +91,7 @@ def test_unchanged_inputs_build_and_load_nothing(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.long
 def test_the_same_inputs_give_the_same_digest_from_nothing(place: Place, tools: toolchain.Toolchain) -> None:
     first = build(["hello"], tools, PlainProgress(), place=place)
     for folder in ("buildah", "archives"):
@@ -112,6 +113,7 @@ def test_a_killed_build_leaves_nothing_behind_and_goes_on(place: Place, tools: t
     assert list(build(["hello"], tools, PlainProgress(), place=place).values()) == _names(tools, place)
 
 
+@pytest.mark.long
 def test_a_broken_store_is_made_again(place: Place, tools: toolchain.Toolchain) -> None:
     first = build(["hello"], tools, PlainProgress(), place=place)
     (place.paths.images / "buildah/storage/overlay-layers/layers.json").write_text("{ broken", "utf-8")
@@ -129,6 +131,7 @@ def test_a_failed_step_is_named_with_what_it_said(place: Place, tools: toolchain
     assert not archive_file(place.paths, "hello").exists()
 
 
+@pytest.mark.long
 def test_superseded_images_go_and_the_last_ones_stay(place: Place, tools: toolchain.Toolchain) -> None:
     made: list[str] = []
     for number in range(KEPT + 3):

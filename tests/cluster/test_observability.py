@@ -139,7 +139,7 @@ def answered(guest: Guest, seconds: float = 8) -> load.Report:
     [
         ("collector", killed),
         pytest.param("collector", full, marks=pytest.mark.long),
-        ("loki", killed),
+        pytest.param("loki", killed, marks=pytest.mark.long),
         pytest.param("loki", full, marks=pytest.mark.long),
         pytest.param("prometheus", killed, marks=pytest.mark.long),
         ("prometheus", full),

@@ -199,6 +199,7 @@ def test_a_forgotten_tenant_leaves_no_role_in_the_database(place: Place, tenants
     assert "openbao" in left
 
 
+@pytest.mark.long
 def test_an_agent_reads_what_its_manifest_names_and_a_deleted_tenant_leaves_nothing(
     place: Place, tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ def test_a_mutable_configmap_is_updated_in_place(scratch: Bench, tmp_path: Path)
     assert at(resource(got, 1, "m"), "outputs", "data", "a") == "1"
 
 
+@pytest.mark.long
 @pytest.mark.engine
 def test_patch_force_wins_over_another_manager(scratch: Bench, tmp_path: Path) -> None:
     other = "kubectl -n rec annotate sa f owner=other --overwrite --field-manager=other"
@@ -75,12 +76,14 @@ def test_patch_force_wins_over_another_manager(scratch: Bench, tmp_path: Path) -
     assert at(resource(got, 1, "f"), "outputs", "metadata", "annotations", "owner") == "pulumi-1"
 
 
+@pytest.mark.long
 @pytest.mark.engine
 def test_skip_await_does_not_wait(scratch: Bench, tmp_path: Path) -> None:
     got = run(script("skip-await"), scratch, tmp_path)
     assert not failed(got), errors(got)
 
 
+@pytest.mark.long
 @pytest.mark.engine
 def test_a_deployment_without_available_pods_fails_and_stays_in_the_state(scratch: Bench, tmp_path: Path) -> None:
     got = run(script("await"), scratch, tmp_path)
@@ -88,6 +91,7 @@ def test_a_deployment_without_available_pods_fails_and_stays_in_the_state(scratc
     assert resource(got, 0, "d")["initErrors"]
 
 
+@pytest.mark.long
 @pytest.mark.engine
 def test_ignored_changes_are_not_seen(scratch: Bench, tmp_path: Path) -> None:
     got = run(script("ignore-changes", "", ""), scratch, tmp_path)
@@ -143,6 +147,7 @@ def test_a_field_that_the_api_server_never_changes_replaces_the_object(
     assert operations(got, 1, name, "preview") == operations(got, 1, name)
 
 
+@pytest.mark.long
 @pytest.mark.engine
 def test_an_unready_object_is_replaced_where_it_asks_for_that(scratch: Bench, tmp_path: Path) -> None:
     got = run(script("replace-unready", "", ""), scratch, tmp_path)

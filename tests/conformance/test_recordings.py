@@ -16,8 +16,8 @@ from tests.conformance.setting import needs_pods
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 RECORDINGS = {path.stem: read(path) for path in sorted(home().glob("*.json"))}
 WITH_PODS = [name for name, recording in RECORDINGS.items() if needs_pods(recording)]
-# What a change of anything but the plugin waits for: an object's life, drift, and one whose kind comes with it.
-SHORT, LONG = {"configmap-change", "crd-and-cr", "drift"}, pytest.mark.long
+# What a change of anything but the plugin waits for: drift, and an object whose kind comes with it.
+SHORT, LONG = {"crd-and-cr", "drift"}, pytest.mark.long
 WITHOUT_PODS = [name for name in RECORDINGS if name not in WITH_PODS]
 
 

@@ -81,7 +81,8 @@ def test_a_preview_of_what_is_up_shows_no_change(home: Home) -> None:
     assert home.preview() == 0
 
 
-@pytest.mark.parametrize("objects", [pytest.param(1, marks=pytest.mark.long), 7])
+@pytest.mark.long
+@pytest.mark.parametrize("objects", [1, 7])
 def test_an_up_killed_in_the_engine_is_finished_by_the_next(home: Home, objects: int) -> None:
     """Kill while objects are being made: what exists is adopted or kept, the rest is made, nothing stands twice."""
     home.kubectl("delete", "namespace", *TENANTS, "--ignore-not-found", "--wait=true")

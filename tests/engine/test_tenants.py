@@ -84,11 +84,13 @@ def test_two_tenants_added_at_once_are_both_there_and_no_other_is_touched(world:
     assert touched(before, world.objects(), "initech", "hooli") == {}
 
 
+@pytest.mark.long
 def test_what_is_there_already_is_left_as_it_is(world: World) -> None:
     world.tenant("add", "initech")
     assert world.tenant("add", "initech")["changed"] == 0
 
 
+@pytest.mark.long
 def test_a_changed_tenant_touches_no_other(world: World) -> None:
     world.tenant("add", "initech")
     before = settled(world.kubectl)
@@ -151,6 +153,7 @@ def test_a_deleted_tenant_leaves_nothing_and_touches_no_other(world: World) -> N
     assert "there is no tenant 'gavin'" in again.stderr
 
 
+@pytest.mark.long
 def test_a_delete_that_was_killed_is_finished_by_the_next(world: World) -> None:
     world.tenant("add", "richard")
     process = world.start("tenant", "delete", "richard", "--yes")
@@ -181,6 +184,7 @@ def test_deleting_asks_and_refuses_what_the_settings_list(world: World) -> None:
     assert "acme" in world.namespaces()
 
 
+@pytest.mark.long
 def test_an_up_of_the_environment_keeps_added_tenants(world: World) -> None:
     world.tenant("add", "initech")
     outcome = json.loads(succeeded(world.run("up", "local", "--json")))

@@ -58,7 +58,7 @@ def undisturbed(aws: Bench) -> Counter[str]:
         aws.stack(many).destroy()
 
 
-@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 10))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 10))])
 def test_nothing_is_doubled(seed: int, aws: Bench, undisturbed: Counter[str]) -> None:
     before = aws.account.inventory()
     count = random.Random(seed).randint(1, 13)  # noqa: S311 - a place to stop at, no secret
