@@ -11,7 +11,7 @@ from local.cluster import Cluster
 from local.paths import Paths
 from tests.command import groundwork, kill_group, start, succeeded, up
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("environment")]
 
 KINDS = "deployments,services,configmaps,networkpolicies,horizontalpodautoscalers,namespaces,resourcequotas"
 
@@ -51,14 +51,11 @@ def to_change() -> int:
     return changed
 
 
-@pytest.fixture(scope="module", autouse=True)
-def environment() -> None:
-    up()
-
-
-def test_a_second_up_changes_nothing() -> None:
+def test_an_up_of_what_is_up_changes_nothing() -> None:
     before = generations()
-    assert up()["changed"] == 0
+    if up()["changed"] != 0:  # what others' tests had left
+        before = generations()
+        assert up()["changed"] == 0
     assert generations() == before
 
 

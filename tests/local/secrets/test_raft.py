@@ -95,7 +95,6 @@ def test_below_the_threshold_nothing_is_unsealed(here: Here) -> None:
     assert _read(here) == SECRET
 
 
-@pytest.mark.long
 def test_an_upgrade_replaces_standbys_first_and_one_after_the_other(here: Here) -> None:
     leader, before = _leader(here), _versions(here)
     _want(here, "next")
@@ -125,7 +124,6 @@ def test_without_a_majority_nothing_is_replaced(here: Here) -> None:
     assert _play(here, "unseal") == 1
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("kind", bao.BOTH[:1], ids=lambda kind: kind.name, indirect=True)
 def test_an_earlier_version_is_refused_before_it_touches_a_node_s_data(here: Here) -> None:
     now, program = ".".join(map(str, max(_versions(here)))), earlier()
