@@ -76,9 +76,9 @@ def _have_image(toolchain: Toolchain) -> None:
     subprocess.run([*ctr, "images", "tag", "--force", reference(name, made[name].digest), IMAGE], check=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def scratch(plugin: Path, scratch_tools: Toolchain) -> Iterator[Bench]:
-    """A control plane with a simulated node, made for this session: no pods run, and no root is needed."""
+    """A control plane with a simulated node, for one file's tests: no pods run, and no root is needed."""
     from local.node import NodeSettings, down, up
 
     folder = Path(tempfile.mkdtemp(prefix="gw-"))  # pytest's own folders are too deep for a unix socket
