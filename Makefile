@@ -34,7 +34,7 @@ unit: $(INSTALLED)
 engine: $(INSTALLED)
 	$(BIN)/groundwork toolchain build engine simulated tests
 	@# Behind the cluster's tests, which run beside them, take longer and wait more. In the order of their folders: the
-	@# rehearsals, which are few and long, come early, so that nobody waits for them alone at the end.
+	@# rehearsal, the longest of what runs here, comes early, so that nobody waits for it alone at the end.
 	@$(SCRATCH) TMPDIR=$(MEMORY) nice -n 10 $(BIN)/pytest -q -m "engine and not vault and not long" -n 2 --dist loadfile \
 	  --no-loadscope-reorder --tb=native --basetemp=$$at; code=$$?; rm -rf $$at; exit $$code
 

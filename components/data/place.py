@@ -18,7 +18,6 @@ from pulumi_kubernetes.networking.v1 import (
 from components.data.names import DATABASE, POSTGRES_HOST, POSTGRES_PORT
 from groundwork.errors import UserError
 
-PORT = POSTGRES_PORT
 # The database that RDS is made with (rds.py): OpenBao's role may make schemas in it, and no database.
 OUTSIDE_DATABASE = "groundwork"
 _ROOTS = Path(__file__).with_name("rds_roots.pem")
@@ -45,7 +44,7 @@ class DatabasePlace:
 def database_egress(networks: Sequence[str]) -> list[NetworkPolicyEgressRuleArgs]:
     """The way to databases in these networks; none where there is none."""
     peers = [NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=network)) for network in networks]
-    port = NetworkPolicyPortArgs(protocol="TCP", port=PORT)
+    port = NetworkPolicyPortArgs(protocol="TCP", port=POSTGRES_PORT)
     return [NetworkPolicyEgressRuleArgs(to=peers, ports=[port])] if peers else []
 
 

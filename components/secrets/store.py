@@ -13,7 +13,8 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pydantic import JsonValue
 
 from components.agents.manifest import Secret
-from components.data.place import PORT, DatabasePlace
+from components.data.names import POSTGRES_PORT
+from components.data.place import DatabasePlace
 from components.mesh.traffic import seconds
 from components.secrets.names import (
     ADDRESS,
@@ -149,7 +150,7 @@ def _database(store: TenantStoreArgs) -> dict[str, pulumi.Input[object]]:
             "username": "{{ .username }}",
             "password": "{{ .password }}",
             "host": place.host,
-            "port": str(PORT),
+            "port": str(POSTGRES_PORT),
             "database": place.name,
             "ca.crt": place.authority,
         },

@@ -10,7 +10,7 @@ import json
 import secrets
 from dataclasses import dataclass
 
-from components.data.place import PORT
+from components.data.names import POSTGRES_PORT
 from components.secrets.names import DATABASE, DATABASE_CONFIG, NAMESPACE
 from components.secrets.server import DATABASE_AUTHORITY
 from groundwork.errors import ExitCode, UserError
@@ -49,7 +49,7 @@ class Told:
     @property
     def connection(self) -> Connection:
         """How OpenBao reaches it."""
-        return Connection(host=self.host, port=PORT, name=self.name, authority=str(DATABASE_AUTHORITY))
+        return Connection(host=self.host, port=POSTGRES_PORT, name=self.name, authority=str(DATABASE_AUTHORITY))
 
 
 def master(told: Told) -> Database:
