@@ -25,7 +25,7 @@ from local.cluster import Cluster
 from local.rehearsal.beside import again
 from local.rehearsal.passage import Passage
 
-_LOOK_SECONDS, _END_SECONDS = 1.0, 5.0
+_LOOK_SECONDS, _END_SECONDS = 3.0, 5.0
 _LOG_LINES = 5
 Pod = Mapping[str, object]
 

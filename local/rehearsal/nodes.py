@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ from local.aws_plugin.account import Account
 from local.cluster import Cluster
 from local.rehearsal.beside import again
 
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 3.0
 _EFFECTS = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute", "PREFER_NO_SCHEDULE": "PreferNoSchedule"}
 # What the kubelet and the system keep for themselves on a small machine of EKS, roughly.
 _RESERVED_MEMORY_MIB, _RESERVED_CPU_MILLI = 900, 100
 _PODS = 110
+_OWNERS = "replicasets.apps,statefulsets.apps"
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,28 @@ def unplaced(cluster: Cluster) -> list[str]:
     return sorted(found)
 
 
+def unfilled(cluster: Cluster) -> list[str]:
+    """What has fewer pods than it is to have, as `namespace/name: 1 of 2`: an autoscaler asks for its least by itself,
+    and a while after.
+    """
+    pods = json.loads(json.dumps(cluster.items("pods")))
+    owners = Counter(
+        f"{pod['metadata']['namespace']}/{owner['name']}"
+        for pod in pods
+        for owner in pod["metadata"].get("ownerReferences", [])
+    )
+    wanted = {
+        f"{item['metadata']['namespace']}/{item['metadata']['name']}": item["spec"].get("replicas", 1)
+        for item in json.loads(json.dumps(cluster.items(_OWNERS)))
+    }
+    found = {name: (owners[name], count) for name, count in wanted.items() if owners[name] < count}
+    for item in json.loads(json.dumps(cluster.items("horizontalpodautoscalers.autoscaling"))):
+        least, now = item["spec"].get("minReplicas", 1), item.get("status", {}).get("currentReplicas", 0)
+        if now < least:
+            found[f"{item['metadata']['namespace']}/{item['metadata']['name']}"] = (now, least)
+    return [f"{name}: {now} of {least}" for name, (now, least) in sorted(found.items())]
+
+
 def crowded(cluster: Cluster, by: str = HOST) -> list[str]:
     """Deployments and stateful sets of two and more pods on nodes with one value of the label `by`, where there are
     others.
@@ -149,7 +173,7 @@ def crowded(cluster: Cluster, by: str = HOST) -> list[str]:
             places.setdefault(f"{pod['metadata']['namespace']}/{owner}", set()).add(place)
     counts = {
         f"{item['metadata']['namespace']}/{item['metadata']['name']}": item["spec"].get("replicas", 1)
-        for item in json.loads(json.dumps(cluster.items("replicasets.apps,statefulsets.apps")))
+        for item in json.loads(json.dumps(cluster.items(_OWNERS)))
     }
     return sorted(name for name, nodes in places.items() if counts.get(name, 1) > 1 and len(nodes) < 2)
 

@@ -218,7 +218,8 @@ def _count(done: list[StackOutcome], report: Report) -> None:
 
 
 def _look_at_pods(cluster: Cluster, report: Report) -> None:
-    if not wait_until(lambda: not nodes.unplaced(cluster), _PLACED_SECONDS):
+    if not wait_until(lambda: not nodes.unfilled(cluster) and not nodes.unplaced(cluster), _PLACED_SECONDS):
+        report.problems += [f"pods are missing: {name}" for name in nodes.unfilled(cluster)]
         report.problems += [f"pod is not placed: {pod}" for pod in nodes.unplaced(cluster)]
     report.problems += [f"all pods on one node: {name}" for name in nodes.crowded(cluster)]
     report.problems += [f"all pods in one zone: {name}" for name in nodes.crowded(cluster, ZONE)]

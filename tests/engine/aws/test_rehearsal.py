@@ -144,9 +144,9 @@ def test_an_agent_without_a_service_fails(account: EmulatedAccount) -> None:
 AGENTS = {"acme": "acme/concierge", "globex": "globex/analyst"}
 # Its tenants, and how many resources it has at least: a rehearsal of half an environment would pass too.
 WHOLE = [
-    pytest.param("prod", [*AGENTS], 560, marks=pytest.mark.long),
-    pytest.param("staging", [*AGENTS], 560, marks=pytest.mark.long),
-    pytest.param("dev", ["acme"], 500, marks=pytest.mark.long),
+    ("prod", [*AGENTS], 560),
+    ("staging", [*AGENTS], 560),
+    ("dev", ["acme"], 500),
     ("ecs", [*AGENTS], 200),
 ]
 

@@ -149,6 +149,12 @@ class World:
         assert wait_until(there, seconds), self.domain(tenant, host).status
         return self.domain(tenant, host)
 
+    def told(self, tenant: str, host: str) -> str:
+        """All that the domain's events say, a line each."""
+        of = f"--field-selector=involvedObject.kind=Domain,involvedObject.name={host}"
+        lines = '{range .items[*]}{.reason}: {.message}{"\\n"}{end}'
+        return self.kubectl("get", "events", "-n", tenant, of, "-o", f"jsonpath={lines}")
+
     def secret(self, name: str, namespace: str = "groundwork-gateway") -> dict[str, str]:
         found = self.kubectl("get", "secret", name, "-n", namespace, "-o", "json", "--ignore-not-found")
         return dict(json.loads(found)["data"]) if found else {}

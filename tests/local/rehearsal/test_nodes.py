@@ -8,7 +8,7 @@ from pathlib import Path
 
 from components.labels import ZONE
 from local.cluster import Cluster
-from local.rehearsal.nodes import Group, crowded, unplaced, without_pods
+from local.rehearsal.nodes import Group, crowded, unfilled, unplaced, without_pods
 from tests.components.recording import at
 
 AGENTS = Group(
@@ -21,16 +21,20 @@ AGENT = {"app.kubernetes.io/name": "web"}
 
 
 class Told(Cluster):
-    """A cluster that has these pods, all of one deployment, or stateful set, of two."""
+    """A cluster with these pods, all of one deployment, or stateful set, of two. `scaled`: its autoscaler counted."""
 
-    def __init__(self, *pods: tuple[str, str]) -> None:
+    def __init__(self, *pods: tuple[str, str], scaled: int = 2) -> None:
         super().__init__(kubectl=Path("kubectl"), kubeconfig=Path("kubeconfig"))
         object.__setattr__(self, "pods", pods)
+        object.__setattr__(self, "scaled", scaled)
 
     def items(self, kinds: str, namespace: str | None = None) -> list[Mapping[str, object]]:  # noqa: ARG002 - of all
         named = {"namespace": "one", "name": "web"}
         if kinds == "replicasets.apps,statefulsets.apps":
             return [{"metadata": named, "spec": {"replicas": 2}}]
+        if kinds == "horizontalpodautoscalers.autoscaling":
+            counted = {"status": {"currentReplicas": vars(self)["scaled"]}}
+            return [{"metadata": {**named, "name": "web"}, "spec": {"minReplicas": 2}, **counted}]
         if kinds == "nodes":
             zones = {"n1": "a", "n2": "a", "n3": "b"}
             labels = {name: {"kubernetes.io/hostname": name, ZONE: zone} for name, zone in zones.items()}
@@ -68,6 +72,15 @@ def test_pods_that_stand_well_are_no_problem() -> None:
 
 def test_a_pod_without_a_node_or_that_does_not_run_is_named() -> None:
     assert unplaced(Told(("", "Pending"), ("n1", "Failed"))) == ["one/web-0: Pending", "one/web-1: Failed"]
+
+
+def test_a_pod_that_is_not_made_yet_is_missed() -> None:
+    assert unfilled(Told(("n1", "Running"), ("n2", "Running"))) == []
+    assert unfilled(Told(("n1", "Running"))) == ["one/web: 1 of 2"]
+
+
+def test_an_autoscaler_that_has_not_asked_for_its_least_is_waited_for() -> None:
+    assert unfilled(Told(("n1", "Running"), ("n2", "Running"), scaled=1)) == ["one/web: 1 of 2"]
 
 
 def test_a_deployment_with_all_its_pods_on_one_node_is_named() -> None:
