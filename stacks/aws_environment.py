@@ -107,6 +107,14 @@ class _Builder:
         running = on_eks(site, cluster) if isinstance(cluster, Eks) else on_ecs(site, cluster)
         self._watch(watches | dict(running.watches), running.logs)
         self.outputs |= running.outputs
+        self.outputs["balancer"] = {
+            "listenerArn": balancer.listener_arn,
+            "dnsName": balancer.dns_name,
+            "zoneId": balancer.zone_id,
+            "alarmTopic": self._topic,
+            **running.balancer,
+        }
+        self.outputs["zones"] = dict(domains.tenants)
         self.outputs["nameservers"] = domains.nameservers
         self.outputs["database"] = {"address": database.address, "secretArn": database.secret_arn}
         self.outputs["cache"] = {"address": cache.address}

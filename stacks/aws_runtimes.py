@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
@@ -47,11 +47,12 @@ class Site:
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """What is to be watched, and what tenants' stacks read."""
+    """What is to be watched, and what tenants' stacks read. `balancer`: of the load balancer, beside what all have."""
 
     watches: Mapping[str, Watch]
     logs: Mapping[str, LogWatch]
     outputs: Mapping[str, pulumi.Input[object]]
+    balancer: Mapping[str, pulumi.Input[object]] = field(default_factory=dict)
 
 
 def on_eks(site: Site, cluster: Eks) -> Running:
@@ -79,6 +80,7 @@ def on_eks(site: Site, cluster: Eks) -> Running:
         watches=target_watches(site.balancer.arn_suffix, into.arn_suffix),
         logs=eks_logs(cluster.log_group),
         outputs={"kubeconfig": cluster.kubeconfig},
+        balancer={"targetArn": into.arn},
     )
 
 

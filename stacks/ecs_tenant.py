@@ -54,7 +54,6 @@ def declare(
         spec=tenant.spec,
         agents=tenant.agents,
         runtime_image=images[RUNTIME],
-        custom_hosts=tenant.custom_hosts,
         rotation_days=rotation_days,
     )
     provider = Provider("aws", region=aws.region, allowed_account_ids=[aws.account])

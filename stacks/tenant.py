@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from components.units import is_by_digest
 from groundwork.errors import UserError
 from local.paths import Paths
 from stacks.environment import cluster, find_kubeconfig, given_kubeconfig, shared_of
+from stacks.own_names import OwnName, own_names
 from stacks.settings import Settings
 from stacks.tenant_settings import TenantFolder
 from stacks.versions import serving_tenant, versions
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
 class TenantStack:
     """A tenant of an environment: what its folder declares, on what the environment's stack made.
 
-    `settings`: the environment's own.
+    `settings`: the environment's own. `folder`: the project's.
     """
 
     environment: str
     settings: Settings
     tenant: TenantFolder
     kubeconfig: Path | None
+    folder: Path
 
     @classmethod
     def of(cls, environment: str, settings: Settings, tenant: TenantFolder, folder: Path) -> TenantStack:
@@ -43,7 +45,7 @@ class TenantStack:
         Raises UserError.
         """
         kubeconfig = find_kubeconfig(settings, folder) if settings.aws is None else given_kubeconfig()
-        return cls(environment=environment, settings=settings, tenant=tenant, kubeconfig=kubeconfig)
+        return cls(environment=environment, settings=settings, tenant=tenant, kubeconfig=kubeconfig, folder=folder)
 
     def build(self) -> None:
         """Declare the tenant's resources, and the stack's outputs."""
@@ -52,7 +54,8 @@ class TenantStack:
         from components.tenancy.tenant import Tenant
 
         shared = shared_of(self.environment)
-        args = self._args(shared)
+        names = own_names(self.environment, self.settings, self.tenant.settings, self.folder)
+        args = self._args(shared, names)
         if self.settings.aws is not None and self.settings.aws.cluster.kind == "ecs":
             from stacks.ecs_tenant import declare
 
@@ -63,6 +66,10 @@ class TenantStack:
             # Also where no image is read from it: what once depended on it comes after it in every run with a target.
             opts = pulumi.ResourceOptions(provider=provider, depends_on=[shared])
             Tenant(self.tenant.settings.name, args, opts)
+        if self.settings.aws is not None and names:
+            from stacks.aws_hosts import declare as declare_hosts
+
+            pulumi.export("hosts", declare_hosts(self.environment, self.settings.aws, args, names, shared))
         pulumi.export("agents", self._rows())
 
     def _refuse_rotation(self) -> None:
@@ -73,7 +80,7 @@ class TenantStack:
                 fix=f"groundwork vault put {self.tenant.settings.name} {path} --rotate 30d (docs/secrets.md)",
             )
 
-    def _args(self, shared: pulumi.StackReference) -> TenantArgs:
+    def _args(self, shared: pulumi.StackReference, names: Sequence[OwnName]) -> TenantArgs:
         from components.labels import Owner
         from components.tenancy.tenant import Quota, TenantArgs
 
@@ -84,8 +91,9 @@ class TenantStack:
             agents=self._agents(shared.require_output("images")),
             quota=Quota(cpu=quota.cpu, memory=quota.memory, pods=quota.pods) if quota else None,
             cluster_networks=self.settings.cluster_networks,
-            spec=self._spec(),
-            custom_hosts=settings.hosts,
+            spec=self._spec([name.host for name in names if name.served]),
+            # Where a load balancer ends TLS, it needs the certificates, and the cluster's operator none.
+            custom_hosts=settings.hosts if self.settings.aws is None else (),
             traced="observability" in self.settings.layers,
             authority=authority() if self._asks_for_secrets() else None,
             database=self._database(shared) if self._asks_for_secrets() else None,
@@ -105,10 +113,10 @@ class TenantStack:
         asks = any(manifest.spec.secrets for manifest in self.tenant.agents)
         return asks and "secrets" in self.settings.layers
 
-    def _spec(self) -> TenantSpec:
+    def _spec(self, own: Sequence[str]) -> TenantSpec:
         settings = self.tenant.settings
         return TenantSpec(
-            hosts=[self._host],
+            hosts=[self._host, *own],
             suspended=Suspended(reason=settings.suspended.reason) if settings.suspended else None,
             issuers=[
                 Issuer(issuer=row.issuer, audiences=list(row.audiences), jwks=row.jwks, jwks_uri=row.jwks_uri)

@@ -88,6 +88,7 @@ class TenantSettings(StrictModel):
     cost_centre: Name
     quota: QuotaSettings | None = None
     hosts: tuple[Host, ...] = ()
+    proven_hosts: tuple[Host, ...] = ()
     issuers: tuple[IssuerSettings, ...] = ()
     limits: LimitSettings | None = None
     flags: dict[Flag, bool] = Field(default_factory=dict)
@@ -99,6 +100,10 @@ class TenantSettings(StrictModel):
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         problems = [*_doubles("hosts", self.hosts), *_doubles("issuers", [row.issuer for row in self.issuers])]
+        for index, host in enumerate(self.proven_hosts):
+            if host not in self.hosts:
+                allowed = ", ".join(self.hosts) or "none: there are no hosts"
+                problems.append(detail(("provenHosts", index), f"{host} does not stand under hosts", allowed))
         if problems:
             raise ValidationError.from_exception_data("TenantSettings", problems)
         return self

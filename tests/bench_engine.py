@@ -22,22 +22,12 @@ from local.engine.workspace import Engine
 from local.paths import CHECKOUT, Paths
 from local.rehearsal import nodes
 from local.rehearsal.stage import Stage, stage
+from tests.bare_program import bare
 
 ENVIRONMENT = "prod"
 ROUNDS = 3
 MOST = 1.5
-_PLUGIN = CHECKOUT / "tests" / "noop_plugin" / "bin"
-_SIZE = {"name": "nothing", "size": 1, "tags": {"of": "the bench"}}
-
-
-def bare(count: int) -> Callable[[], None]:
-    """A program with `count` resources that do nothing."""
-
-    def program() -> None:
-        for index in range(count):
-            pulumi.CustomResource("noop:index:Thing", f"thing-{index}", _SIZE)
-
-    return program
+NOOP_PLUGIN = CHECKOUT / "tests" / "noop_plugin" / "bin"
 
 
 def components(count: int) -> Callable[[], None]:
@@ -52,7 +42,7 @@ def components(count: int) -> Callable[[], None]:
 
 def with_noop(engine: Engine) -> Engine:
     """The same with the provider of resources that do nothing."""
-    return replace(engine, more=(*engine.more, _PLUGIN))
+    return replace(engine, more=(*engine.more, NOOP_PLUGIN))
 
 
 def measure(on: Stage, environment: str) -> tuple[int, dict[str, list[float]]]:

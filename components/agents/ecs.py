@@ -29,6 +29,7 @@ LONGEST_STOP = 120
 class EcsAgentArgs:
     """What an agent needs beside its manifest.
 
+    `hosts`: the tenant's names at the load balancer.
     `image`, `runtime_image`: by digest; the second writes the manifest and secrets where the first reads them.
     `secrets`: the tenant's, path → ARN. `issuer`: None means that nobody comes in from outside. `suspended`: no task.
     `inbox`: its queue, where it subscribes to channels; `reached`: channel → queues of who subscribes. `after`: what
@@ -41,7 +42,7 @@ class EcsAgentArgs:
     platform: EcsPlatform
     image: pulumi.Input[str]
     runtime_image: pulumi.Input[str]
-    host: str
+    hosts: Sequence[str]
     secrets: Mapping[str, pulumi.Input[str]]
     issuer: TokenIssuer | None = None
     collector: Collector | None = None
@@ -125,9 +126,9 @@ class EcsAgent(pulumi.ComponentResource):
         if args.issuer is None:
             return None
         if args.suspended:
-            refusal(self._frame, args.host, args.issuer)
+            refusal(self._frame, args.hosts, args.issuer)
             return None
-        return way_in(self._frame, args.host, args.issuer)
+        return way_in(self._frame, args.hosts, args.issuer)
 
     def _service(self, task: Task, group: ec2.SecurityGroup, way: WayIn | None) -> ecs.Service:
         """Blue-green where the load balancer leads to it: two versions never answer beside each other."""

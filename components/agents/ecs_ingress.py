@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -43,7 +44,7 @@ class WayIn:
         ]
 
 
-def way_in(frame: Frame, host: str, issuer: TokenIssuer) -> WayIn:
+def way_in(frame: Frame, hosts: Sequence[str], issuer: TokenIssuer) -> WayIn:
     """From the load balancer, with a token, to the group that serves at the moment."""
     blue, green = _target(frame, ""), _target(frame, "green")
     forward = lb.ListenerRuleActionForwardArgs(
@@ -54,12 +55,12 @@ def way_in(frame: Frame, host: str, issuer: TokenIssuer) -> WayIn:
     )
     last = lb.ListenerRuleActionArgs(type="forward", order=2, forward=forward)
     # Which of the two serves is ECS's to say, from the first deployment on.
-    rule = _rule(frame, host, issuer, last, name=frame.name, ignored=["actions[1].forward"])
+    rule = _rule(frame, hosts, issuer, last, name=frame.name, ignored=["actions[1].forward"])
     alarms = tuple(_errors(frame, target, part) for target, part in ((blue, "blue"), (green, "green")))
     return WayIn(rule=rule, targets=(blue, green), alarms=alarms)
 
 
-def refusal(frame: Frame, host: str, issuer: TokenIssuer) -> None:
+def refusal(frame: Frame, hosts: Sequence[str], issuer: TokenIssuer) -> None:
     """What callers of a suspended tenant are told."""
     refused = lb.ListenerRuleActionFixedResponseArgs(
         content_type="application/json",
@@ -67,7 +68,7 @@ def refusal(frame: Frame, host: str, issuer: TokenIssuer) -> None:
         status_code="403",
     )
     last = lb.ListenerRuleActionArgs(type="fixed-response", order=2, fixed_response=refused)
-    _rule(frame, host, issuer, last, name=f"{frame.name}-suspended", ignored=[])
+    _rule(frame, hosts, issuer, last, name=f"{frame.name}-suspended", ignored=[])
 
 
 def _target(frame: Frame, part: str) -> lb.TargetGroup:
@@ -100,7 +101,7 @@ def _target(frame: Frame, part: str) -> lb.TargetGroup:
 
 def _rule(  # noqa: PLR0913 - what the two rules differ in
     frame: Frame,
-    host: str,
+    hosts: Sequence[str],
     issuer: TokenIssuer,
     last: lb.ListenerRuleActionArgs,
     *,
@@ -120,7 +121,7 @@ def _rule(  # noqa: PLR0913 - what the two rules differ in
         name,
         listener_arn=frame.platform.listener_arn,
         conditions=[
-            lb.ListenerRuleConditionArgs(host_header=lb.ListenerRuleConditionHostHeaderArgs(values=[host])),
+            lb.ListenerRuleConditionArgs(host_header=lb.ListenerRuleConditionHostHeaderArgs(values=[*hosts])),
             lb.ListenerRuleConditionArgs(
                 path_pattern=lb.ListenerRuleConditionPathPatternArgs(values=[f"/agents/{agent}/*"])
             ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -38,10 +38,12 @@ class Route53DomainsArgs:
 class Route53Domains(Domains):
     """The zones, signed, and a certificate for `*.<first zone>` that load balancers use.
 
-    `first_zone_id`: where the wildcard stands. `certificate`: its ARN, once it is valid.
+    `first_zone_id`: where the wildcard stands. `tenants`: the zones of tenants that are kept here, name → id.
+    `certificate`: its ARN, once it is valid.
     """
 
     first_zone_id: pulumi.Output[str]
+    tenants: Mapping[str, pulumi.Output[str]]
 
     def __init__(self, name: str, args: Route53DomainsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:domains:Route53Domains", name, None, opts)
@@ -54,8 +56,7 @@ class Route53Domains(Domains):
         else:
             self.first_zone_id = pulumi.Output.from_input(args.zone_id)
             self.nameservers = pulumi.Output.from_input([])
-        for zone in others:
-            self._zone(f"{name}-{zone.name}", zone, key)
+        self.tenants = {zone.name: self._zone(f"{name}-{zone.name}", zone, key).zone_id for zone in others}
         self.certificate = certificate(
             name, [f"*.{first.name}", first.name], self.first_zone_id, scope=args.scope, parent=self
         )
@@ -126,17 +127,7 @@ def certificate(  # noqa: PLR0913 – what it is for, where it is proven, whose 
     The proof stays there, so that ACM renews by itself. `hosts`: a name alone, or its wildcard and it,
     which have one proof.
     """
-    main, *more = hosts
-    asked = acm.Certificate(
-        name,
-        domain_name=main,
-        subject_alternative_names=more or None,
-        validation_method="DNS",
-        key_algorithm="EC_prime256v1",
-        options=acm.CertificateOptionsArgs(certificate_transparency_logging_preference="ENABLED"),
-        tags=scope.tags(COMPONENT, tenant=tenant),
-        opts=child(parent),
-    )
+    asked = ask_certificate(name, hosts, scope=scope, parent=parent, tenant=tenant)
     proof = asked.domain_validation_options[0]
     record = route53.Record(
         f"{name}-proof",
@@ -151,6 +142,43 @@ def certificate(  # noqa: PLR0913 – what it is for, where it is proven, whose 
         name, certificate_arn=asked.arn, validation_record_fqdns=[record.fqdn], opts=child(parent)
     )
     return valid.certificate_arn
+
+
+def ask_certificate(
+    name: str, hosts: Sequence[str], *, scope: Scope, parent: pulumi.Resource, tenant: str | None = None
+) -> acm.Certificate:
+    """A certificate for `hosts` that is asked for: of no use until ACM has seen the proof, wherever it has to stand."""
+    main, *more = hosts
+    return acm.Certificate(
+        name,
+        domain_name=main,
+        subject_alternative_names=more or None,
+        validation_method="DNS",
+        key_algorithm="EC_prime256v1",
+        options=acm.CertificateOptionsArgs(certificate_transparency_logging_preference="ENABLED"),
+        tags=scope.tags(COMPONENT, tenant=tenant),
+        opts=child(parent),
+    )
+
+
+def lead_to_balancer(  # noqa: PLR0913 – a name, where it stands, where it leads
+    name: str,
+    host: str,
+    zone_id: pulumi.Input[str],
+    *,
+    balancer: pulumi.Input[str],
+    balancer_zone_id: pulumi.Input[str],
+    parent: pulumi.Resource,
+) -> None:
+    """An alias of the load balancer. `balancer`: its name in DNS; `balancer_zone_id`: its own zone."""
+    route53.Record(
+        name,
+        zone_id=zone_id,
+        name=host,
+        type="A",
+        aliases=[route53.RecordAliasArgs(name=balancer, zone_id=balancer_zone_id, evaluate_target_health=True)],
+        opts=child(parent),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,17 +204,13 @@ class Names(pulumi.ComponentResource):
     def __init__(self, name: str, args: NamesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:domains:Names", name, None, opts)
         for host in args.hosts:
-            route53.Record(
+            lead_to_balancer(
                 f"{name}-{host.replace('*', 'any')}",
-                zone_id=args.zone_id,
-                name=host,
-                type="A",
-                aliases=[
-                    route53.RecordAliasArgs(
-                        name=args.balancer, zone_id=args.balancer_zone_id, evaluate_target_health=True
-                    )
-                ],
-                opts=child(self),
+                host,
+                args.zone_id,
+                balancer=args.balancer,
+                balancer_zone_id=args.balancer_zone_id,
+                parent=self,
             )
         if args.health_topic is not None:
             self._check(name, args, args.health_topic)

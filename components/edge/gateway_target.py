@@ -34,6 +34,7 @@ class GatewayTarget(pulumi.ComponentResource):
     The nodes are the node groups' own auto-scaling groups: no controller in the cluster has to add them.
     """
 
+    arn: pulumi.Output[str]
     arn_suffix: pulumi.Output[str]
 
     def __init__(self, name: str, args: GatewayTargetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -61,7 +62,7 @@ class GatewayTarget(pulumi.ComponentResource):
                 opts=child(self),
             )
         self._rules()
-        self.arn_suffix = target.arn_suffix
+        self.arn, self.arn_suffix = target.arn, target.arn_suffix
         self.register_outputs({})
 
     def _target(self) -> lb.TargetGroup:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import JsonValue
 
 from components.gateway import edge
@@ -31,7 +33,7 @@ def gateway_filter(limits: Limits) -> Config:
     return {"workloadSelector": {"labels": dict(WORKLOAD)}, "configPatches": patches}
 
 
-def tenant_filter(host: str, gateway: str, requests_per_second: int | None) -> Config:
+def tenant_filter(hosts: Sequence[str], gateway: str, requests_per_second: int | None) -> Config:
     """The spec of a tenant's own EnvoyFilter: its virtual hosts get their bucket, no other is named.
 
     `gateway`: the Gateway of the tenant's own names, all of which get one each, whenever they come. Without a limit
@@ -39,7 +41,8 @@ def tenant_filter(host: str, gateway: str, requests_per_second: int | None) -> C
     """
     bucket = edge.no_bucket() if requests_per_second is None else edge.tenant_bucket(requests_per_second)
     value: Config = {"typed_per_filter_config": {edge.LOCAL_LIMIT: bucket}}
-    names: list[Config] = [{"vhost": {"name": f"{host}:443"}}, {"gateway": gateway}]
+    names: list[Config] = [{"vhost": {"name": f"{host}:443"}} for host in hosts]
+    names.append({"gateway": gateway})
     patches: list[JsonValue] = [
         {
             "applyTo": "VIRTUAL_HOST",

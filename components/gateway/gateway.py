@@ -134,7 +134,12 @@ class Gateway(pulumi.ComponentResource):
         return [door, *objects]
 
     def _secure(self) -> Config:
-        """TLS for the tenants' own names; tenants' namespaces may bind routes to it."""
+        """TLS for the tenants' names; tenants' namespaces may bind routes to it.
+
+        A load balancer before it names nobody when it asks for TLS (no SNI), and Envoy finds a server by that name
+        alone: it is for all names there, and the routes say which are anybody's.
+        """
+        names = "*" if self._args.behind_balancer else f"*.{self._args.domain}"
         tls: Config = {
             "mode": "SIMPLE",
             "credentialName": CREDENTIAL,
@@ -144,7 +149,7 @@ class Gateway(pulumi.ComponentResource):
         port: Config = {"number": 443, "name": "https", "protocol": "HTTPS"}
         return {
             "selector": dict(WORKLOAD),
-            "servers": [{"port": port, "hosts": [f"*/*.{self._args.domain}"], "tls": tls}],
+            "servers": [{"port": port, "hosts": [f"*/{names}"], "tls": tls}],
         }
 
     def _pods(self, opts: pulumi.ResourceOptions) -> Chart:

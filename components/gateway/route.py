@@ -35,20 +35,21 @@ class Share:
 class TenantRouteArgs:
     """What the gateway must know of a tenant.
 
-    `host`: its name below the environment's domain. `requests_per_second`: its limit over all replicas of the gateway;
+    `hosts`: its names at the gateway's own server: the one below the environment's domain, and those of its own that
+    a load balancer has the certificates of. `requests_per_second`: its limit over all replicas of the gateway;
     None for none. `shares`: by the agents that have a candidate.
     """
 
     owner: Owner
     namespace: pulumi.Input[str]
-    host: str
+    hosts: Sequence[str]
     agents: Sequence[AgentManifest] = ()
     shares: Mapping[str, Share] = field(default_factory=dict)
     requests_per_second: int | None = None
 
 
 class TenantRoute(pulumi.ComponentResource):
-    """`https://<host>/agents/<agent>/…` → the agent's Service, at its path without `/agents/<agent>`."""
+    """`https://<one of hosts>/agents/<agent>/…` → the agent's Service, at its path without `/agents/<agent>`."""
 
     def __init__(self, name: str, args: TenantRouteArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:gateway:TenantRoute", name, None, opts)
@@ -58,13 +59,13 @@ class TenantRoute(pulumi.ComponentResource):
         own = CUSTOM.format(tenant=tenant)
         if routes:
             # The second also without custom hosts: one may be added with no run of the stack (`groundwork domain add`).
-            bound = {"gateway": ([args.host], PUBLIC), "gateway-domains": (["*"], own)}
+            bound = {"gateway": (args.hosts, PUBLIC), "gateway-domains": (["*"], own)}
             for called, (hosts, gateway) in bound.items():
                 spec: Config = {"hosts": [*hosts], "gateways": [gateway], "http": [*routes]}
                 istio("VirtualService", f"{name}-{called}", _meta(args, called, args.namespace), spec, child)
         # In the gateway's namespace, as it is the gateway's pods that it is for; it is named after the tenant.
         meta = _meta(args, f"tenant-{tenant}", GATEWAY_NAMESPACE)
-        istio("EnvoyFilter", f"{name}-limit", meta, tenant_filter(args.host, own, args.requests_per_second), child)
+        istio("EnvoyFilter", f"{name}-limit", meta, tenant_filter(args.hosts, own, args.requests_per_second), child)
         self.register_outputs({})
 
 

@@ -22,7 +22,8 @@ from groundwork.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class EcsTenantArgs:
-    """What a tenant is. `spec`: as in a cluster; its first host is the one below the environment's domain.
+    """What a tenant is. `spec`: as in a cluster; its first host is the one below the environment's domain, the others
+    are its own, which the load balancer has certificates of.
 
     `runtime_image`, `collector`: as in EcsAgentArgs. `rotation_days`: path of a secret that the platform makes → days.
     """
@@ -33,16 +34,10 @@ class EcsTenantArgs:
     spec: TenantSpec
     agents: Sequence[TenantAgent]
     runtime_image: pulumi.Input[str]
-    custom_hosts: Sequence[str] = ()
     collector: Collector | None = None
     rotation_days: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.custom_hosts:
-            raise UserError(
-                what=f"tenant {self.tenant}: hosts: {self.custom_hosts[0]} cannot be proven on ECS yet",
-                allowed="none: only the name below the environment's domain (docs/ecs.md)",
-            )
         _issuer(self.tenant, self.spec)
         used = {path for agent in self.agents for path in secret_paths(agent.manifest.spec)}
         for path in self.rotation_days:
@@ -74,7 +69,7 @@ class EcsTenant(pulumi.ComponentResource):
                     platform=args.platform,
                     image=agent.image,
                     runtime_image=args.runtime_image,
-                    host=args.spec.hosts[0],
+                    hosts=args.spec.hosts,
                     secrets=secrets,
                     issuer=_issuer(args.tenant, args.spec),
                     collector=args.collector,

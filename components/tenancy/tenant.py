@@ -90,7 +90,8 @@ class TenantArgs:
     """What a tenant is. Its namespace has the tenant's name. `quota`: what its agents need, where none is given.
 
     `spec`: the tenant as the gateway sees it, its first host the one below the environment's domain; a tenant that is
-    suspended has everything but pods. `custom_hosts`: names of its own, to be proven. `traced`: its agents
+    suspended has everything but pods. `custom_hosts`: names of its own, to be proven to the cluster's operator; those
+    that a load balancer before the gateway has certificates of are among the spec's. `traced`: its agents
     send their spans to the environment's collector. `authority`: PEM, what the secret store's certificate is signed by;
     None where the environment has no store. `database`: None where it has none for agents.
     """
@@ -172,7 +173,7 @@ class Tenant(pulumi.ComponentResource):
         route = TenantRouteArgs(
             owner=args.owner,
             namespace=namespace.metadata.name,
-            host=args.spec.hosts[0],
+            hosts=args.spec.hosts,
             agents=[agent.manifest for agent in args.agents],
             shares=_shares(args.agents),
             requests_per_second=limit.requests_per_second if limit else None,

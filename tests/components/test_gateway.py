@@ -32,7 +32,11 @@ ARGS = GatewayArgs(
     redis_image=DIGEST,
 )
 ROUTE = TenantRouteArgs(
-    owner=OWNER, namespace="acme", host="acme.groundwork.test", agents=[manifest("concierge")], requests_per_second=20
+    owner=OWNER,
+    namespace="acme",
+    hosts=["acme.groundwork.test"],
+    agents=[manifest("concierge")],
+    requests_per_second=20,
 )
 
 
@@ -97,6 +101,12 @@ def test_tls_is_new_enough_and_tenants_cannot_bind_to_the_plain_port() -> None:
     assert (at(plain, "port", "number"), at(plain, "hosts")) == (80, ["./*"])
 
 
+def test_behind_a_load_balancer_no_name_is_asked_for_when_tls_begins() -> None:
+    """AWS's sends none (SNI) to what is behind it: a server for some names would never be found."""
+    secure = made(replace(ARGS, behind_balancer=True)).one("Gateway", "public-gateway").at("spec", "servers", 0)
+    assert at(secure, "hosts") == ["*/*"]
+
+
 def test_the_plain_port_proves_domains_and_sends_all_else_to_https() -> None:
     routes = made().one("VirtualService").at("spec", "http")
     assert at(routes, 0, "match", 0, "uri", "prefix") == "/.well-known/acme-challenge/"
@@ -144,7 +154,7 @@ def test_the_filters_stand_in_the_order_of_cost_and_on_the_tls_port_only() -> No
 
 
 def test_every_patch_is_of_the_gateway_only() -> None:
-    for spec in (gateway_filter(Limits()), tenant_filter("acme.groundwork.test", OWN, 20)):
+    for spec in (gateway_filter(Limits()), tenant_filter(["acme.groundwork.test"], OWN, 20)):
         assert at(spec, "workloadSelector", "labels") == WORKLOAD
         listed = at(spec, "configPatches")
         assert isinstance(listed, list)
@@ -187,7 +197,7 @@ def test_the_access_log_holds_no_query_and_no_credential() -> None:
 
 
 def bucket_of(limit: int) -> Value:
-    patch = patches(tenant_filter("acme.groundwork.test", OWN, limit), "VIRTUAL_HOST")[0]
+    patch = patches(tenant_filter(["acme.groundwork.test"], OWN, limit), "VIRTUAL_HOST")[0]
     return at(patch, "patch", "value", "typed_per_filter_config", edge.LOCAL_LIMIT, "token_bucket")
 
 
@@ -236,6 +246,17 @@ def test_a_tenants_route_leads_to_its_own_agents_without_their_prefix() -> None:
     assert at(route, "match", 0, "uri", "prefix") == "/agents/concierge/"
     assert at(route, "rewrite", "uri") == "/"
     assert at(route, "route", 0, "destination", "host") == "concierge.acme.svc.cluster.local"
+
+
+def test_names_that_a_balancer_has_certificates_of_are_beside_the_first_and_limited_as_it_is() -> None:
+    graph = routed(replace(ROUTE, hosts=["acme.groundwork.test", "agents.companyx.test"]))
+    assert graph.one("VirtualService", "acme-gateway").at("spec", "hosts") == [
+        "acme.groundwork.test", "agents.companyx.test",
+    ]  # fmt: skip
+    listed = patches(graph.one("EnvoyFilter").at("spec"), "VIRTUAL_HOST")
+    assert {"vhost": {"name": "agents.companyx.test:443"}} in [
+        at(patch, "match", "routeConfiguration") for patch in listed
+    ]
 
 
 def test_all_that_a_tenants_route_makes_names_the_tenant() -> None:

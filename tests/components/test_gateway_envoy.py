@@ -67,7 +67,7 @@ def test_every_field_is_one_of_envoys(body: int, header_kib: int, wait: float, i
 
 @given(st.integers(1, 1_000_000))
 def test_a_bucket_is_one_of_envoys_and_larger_than_the_limit(limit: int) -> None:
-    spec = tenant_filter("a.example.com", "gateways/own", limit)
+    spec = tenant_filter(["a.example.com"], "gateways/own", limit)
     assert check(spec) == 2
     tokens = at(edge.tenant_bucket(limit), "token_bucket", "tokens_per_fill")
     assert isinstance(tokens, int)
@@ -75,7 +75,7 @@ def test_a_bucket_is_one_of_envoys_and_larger_than_the_limit(limit: int) -> None
 
 
 def test_no_bucket_is_one_of_envoys_too() -> None:
-    assert check(tenant_filter("a.example.com", "gateways/own", None)) == 2
+    assert check(tenant_filter(["a.example.com"], "gateways/own", None)) == 2
 
 
 def test_an_unknown_field_would_be_found() -> None:

@@ -101,6 +101,17 @@ def test_a_mistake_of_one_environment_is_placed_in_its_file(tmp_path: Path, text
     assert str(caught.value.where).endswith(where)
 
 
+def test_a_proven_host_that_is_no_host_is_refused(tmp_path: Path) -> None:
+    written(tmp_path)
+    (tmp_path / "Pulumi.prod.acme.yaml").write_text(
+        "config:\n  groundwork:hosts: [a.companyx.example]\n  groundwork:provenHosts: [b.companyx.example]\n"
+    )
+    with pytest.raises(UserError) as caught:
+        check_tenant("prod", "acme", tmp_path)
+    assert caught.value.what == "provenHosts[0]: b.companyx.example does not stand under hosts"
+    assert caught.value.allowed == "a.companyx.example"
+
+
 def test_the_schema_on_record_is_the_models() -> None:
     on_record = (CHECKOUT / "docs" / "tenant.schema.json").read_text("utf-8")
     assert json.loads(on_record) == json.loads(json.dumps(json_schema()))
