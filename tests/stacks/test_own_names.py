@@ -14,6 +14,7 @@ from stacks.graph import Node, ResourceGraph, graph_of
 from stacks.own_names import OwnName, own_names
 from stacks.preflight import check_tenant
 from stacks.settings import from_file, settings_file
+from tests.components.recording import at
 
 CHECKOUT = Path(__file__).parents[2]
 HOST = "agents.companyx.example"
@@ -105,9 +106,9 @@ def test_a_tenant_on_eks_answers_at_a_name_of_its_own(folder: Path) -> None:
     graph = graph_of("prod.acme", folder)
     (tenant,) = of(graph, "Tenant")
     domain = from_file(settings_file("prod", folder)).domain
-    assert tenant.inputs["spec"]["hosts"] == [f"acme.{domain}", HOST]
-    routes = {node.inputs["metadata"]["name"]: node.inputs["spec"] for node in of(graph, "VirtualService")}
-    assert routes["gateway"]["hosts"] == [f"acme.{domain}", HOST]
+    assert at(tenant.inputs, "spec", "hosts") == [f"acme.{domain}", HOST]
+    (route,) = [node for node in of(graph, "VirtualService") if at(node.inputs, "metadata", "name") == "gateway"]
+    assert at(route.inputs, "spec", "hosts") == [f"acme.{domain}", HOST]
     assert of(graph, "Domain") == []
     assert sorted(node.name for node in of(graph, "Certificate")) == [HOST, "later.companyx.example"]
     assert [node.name for node in of(graph, "ListenerCertificate")] == [HOST]

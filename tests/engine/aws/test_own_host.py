@@ -77,7 +77,7 @@ def calls(aws: Bench, api: str, operation: str, parameters: Object) -> Json:
 
 
 def shown(aws: Bench) -> set[str]:
-    """The names that the listener has certificates of, without the first, which is the environment's."""
+    """The names that the listener has certificates of."""
     listener = {"ListenerArn": output(aws, "listener")}
     arns = [
         row["CertificateArn"] for row in calls(aws, "elbv2", "DescribeListenerCertificates", listener)["Certificates"]
