@@ -82,12 +82,15 @@ _PARTS: tuple[tuple[str, str, str, str, str, str], ...] = (
     ("events", "ListRules", "Rules[].Name", "ListTargetsByRule", "Rule", "Targets[].Id"),
 )  # fmt: skip
 
+APIS = frozenset({row[0] for row in _LISTS} | {row[0] for row in _PARTS})
+
 
 @dataclass(frozen=True)
 class EmulatedAccount:
     """A running account. `variables`: what whoever speaks to it needs in the environment.
 
-    `others`: regions beside its own that the environment makes something in.
+    `others`: regions beside its own that the environment makes something in. `apis`: those that an inventory asks; all
+    of them where it is None.
     """
 
     number: str
@@ -95,6 +98,7 @@ class EmulatedAccount:
     port: int
     process: int
     others: tuple[str, ...] = ()
+    apis: frozenset[str] | None = None
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -121,12 +125,21 @@ class EmulatedAccount:
 
     def inventory(self) -> set[str]:
         """All that is in it, as `region api listing: name`."""
-        return {f"{region} {row}" for region in (self.region, *self.others) for row in _inventory(self.account(region))}
+        return {
+            f"{region} {row}"
+            for region in (self.region, *self.others)
+            for row in _inventory(self.account(region), self.apis or APIS)
+        }
 
 
-def _inventory(account: Account) -> set[str]:
+def _inventory(account: Account, apis: frozenset[str]) -> set[str]:
+    found = _listed(account, apis) | _parts(account, apis)
+    return found | (_ecs(account) if "ecs" in apis else set()) | (_keys(account) if "kms" in apis else set())
+
+
+def _listed(account: Account, apis: frozenset[str]) -> set[str]:
     found: set[str] = set()
-    for api, operation, parameters, at in _LISTS:
+    for api, operation, parameters, at in (row for row in _LISTS if row[0] in apis):
         try:
             rows = jmespath.search(at, account.call(api, operation, dict(parameters))) or []
         except CallError as error:
@@ -134,12 +147,12 @@ def _inventory(account: Account) -> set[str]:
                 raise
             rows = []
         found |= {f"{api} {operation.removeprefix('Describe').removeprefix('List')}: {row}" for row in rows}
-    return found | _parts(account) | _ecs(account) | _keys(account)
+    return found
 
 
-def _parts(account: Account) -> set[str]:
+def _parts(account: Account, apis: frozenset[str]) -> set[str]:
     found: set[str] = set()
-    for api, owners, at, parts, parameter, where in _PARTS:
+    for api, owners, at, parts, parameter, where in (row for row in _PARTS if row[0] in apis):
         for owner in jmespath.search(at, account.call(api, owners, {})) or []:
             rows = jmespath.search(where, account.call(api, parts, {parameter: owner})) or []
             found |= {f"{api} {parts.removeprefix('Describe').removeprefix('List')}: {owner} {row}" for row in rows}
