@@ -53,7 +53,7 @@ class Account:
         from botocore.config import Config
 
         style = {"addressing_style": "path"} if self.settings.path_style else None
-        return self._session.client(
+        return self._session.create_client(
             api,
             region_name=region,
             endpoint_url=self.settings.endpoints.get(api),
@@ -64,29 +64,22 @@ class Account:
         )  # fmt: skip
 
     @cached_property
-    def _botocore(self) -> Session:
-        from botocore.session import get_session
-
-        return get_session()
-
-    @cached_property
-    def _session(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 - boto3 has no types
-        import boto3
+    def _session(self) -> Session:
+        # What boto3 is made of, without what it adds: each plugin's process would load that too.
+        from botocore.session import Session
 
         settings = self.settings
-        return boto3.Session(
-            botocore_session=self._botocore,
-            aws_access_key_id=settings.access_key or None,
-            aws_secret_access_key=settings.secret_key or None,
-            aws_session_token=settings.token or None,
-            profile_name=settings.profile or None,
-            region_name=settings.region or None,
-        )
+        session = Session(profile=settings.profile or None)
+        if settings.access_key:
+            session.set_credentials(settings.access_key, settings.secret_key, settings.token or None)
+        if settings.region:
+            session.set_config_variable("region", settings.region)
+        return session
 
     @property
     def region(self) -> str:
         """The provider's region. Raises `PluginError` where there is none."""
-        region = self.settings.region or self._session.region_name
+        region = self.settings.region or self._session.get_config_variable("region")
         if not region:
             raise PluginError("there is no region: set aws:region, the provider's `region`, or AWS_REGION")
         return str(region)
@@ -104,7 +97,7 @@ class Account:
         """What botocore knows of an operation. It needs no client, which takes longer to make."""
         with self._lock:
             if api not in self._models:
-                self._models[api] = self._botocore.get_service_model(api)
+                self._models[api] = self._session.get_service_model(api)
         return self._models[api].operation_model(operation)
 
     def call(

@@ -27,7 +27,7 @@ _ENDPOINTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the provider's arguments say. `endpoints`: boto3's name of an API → URL."""
+    """What the provider's arguments say. `endpoints`: botocore's name of an API → URL."""
 
     region: str = ""
     access_key: str = field(default="", repr=False)
@@ -41,7 +41,7 @@ class Settings:
 
     @classmethod
     def of(cls, arguments: Mapping[str, Json]) -> Settings:
-        """From the arguments, or where one is missing from the environment (boto3 reads the credentials itself)."""
+        """From the arguments, or where one is missing from the environment (botocore reads the credentials itself)."""
         values = {key: _parsed(value) for key, value in plain(dict(arguments)).items()}
         endpoints = {
             _ENDPOINTS.get(api, api): str(url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -177,7 +178,7 @@ class Operator:
             if interrupted:
                 settle(stack, self._find, self.progress.say)
             made = operation is Operation.UP and not interrupted and is_made(self.engine.backend, name)
-            seen = look(stack, step) if made else Seen.UNKNOWN
+            seen = look(stack, step) if made and _saves_steps() else Seen.UNKNOWN
             if seen is not Seen.UNCHANGED:
                 _run(stack, operation, report, refresh=seen is Seen.UNKNOWN)
             outputs = _judged(stack) if operation is Operation.UP else {}
@@ -216,6 +217,11 @@ class Operator:
         if is_disordered(self.engine.backend, name):
             self.progress.say(f"putting the state of {name} in order, which the engine's last run left in none")
             self.engine.repair(name)
+
+
+def _saves_steps() -> bool:
+    """Whether the engine writes the state at every step. Where it does so once, at the end, a look is no gain."""
+    return os.environ.get("PULUMI_SKIP_CHECKPOINTS") != "true"
 
 
 def _run(stack: Stack, operation: Operation, report: Report, *, refresh: bool) -> None:
