@@ -68,8 +68,13 @@ def run_cases(files: Mapping[str, Config], cases: Sequence[Case], folder: Path) 
 
 def alerts(files: Mapping[str, Config]) -> list[Config]:
     """Every alert of the files, as Prometheus reads it."""
-    groups = [_mapping(group) for file in files.values() for group in _list(file["groups"])]
-    return [_mapping(rule) for group in groups for rule in _list(group["rules"]) if "alert" in _mapping(rule)]
+    every = [group for file in files.values() for group in groups(file)]
+    return [_mapping(rule) for group in every for rule in _list(group["rules"]) if "alert" in _mapping(rule)]
+
+
+def groups(file: Config) -> list[Config]:
+    """A file's groups of rules."""
+    return [_mapping(group) for group in _list(file["groups"])]
 
 
 def _test(case: Case) -> Config:
