@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 MEMORY := $(firstword $(wildcard /dev/shm) /tmp)
 SCRATCH := at=$$(mktemp -d $(MEMORY)/XXXXX) &&
 
-.PHONY: help up test down check unit engine vault cluster long conformance rehearse changes bench lock clean
+.PHONY: help up test down check unit engine rehearsals vault cluster long conformance rehearse changes bench lock clean
 help: ## What can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -18,9 +18,10 @@ up: $(INSTALLED) ## Set up this machine and run the local environment
 down: $(INSTALLED) ## Undo `make up`; caches of built programs and images stay
 	@$(BIN)/groundwork down --yes
 
-test: unit ## Set up everything and run the tests: unit, then engine and cluster, without the long ones
+test: unit ## Set up everything and run the tests: unit, engine beside cluster, rehearsals; without the long ones
 	@# Both wait more than they work, and neither touches what the other uses: side by side they take half the time.
 	@$(MAKE) --no-print-directory --jobs=2 engine cluster
+	@$(MAKE) --no-print-directory rehearsals
 
 check: $(INSTALLED) ## Style and types
 	$(BIN)/ruff format --check .
@@ -33,10 +34,16 @@ unit: $(INSTALLED)
 
 engine: $(INSTALLED)
 	$(BIN)/groundwork toolchain build engine simulated tests
-	@# Behind the cluster's tests, which run beside them, take longer and wait more. In the order of their folders: the
-	@# rehearsal, the longest of what runs here, comes early, so that nobody waits for it alone at the end.
-	@$(SCRATCH) TMPDIR=$(MEMORY) nice -n 10 $(BIN)/pytest -q -m "engine and not vault and not long" -n 2 --dist loadfile \
-	  --no-loadscope-reorder --tb=native --basetemp=$$at; code=$$?; rm -rf $$at; exit $$code
+	@# Behind the cluster's tests, which run beside them, take longer and wait more.
+	@$(SCRATCH) TMPDIR=$(MEMORY) nice -n 10 $(BIN)/pytest -q -m "engine and not vault and not long and not rehearsal" \
+	  -n 2 --dist loadfile --no-loadscope-reorder --tb=native --basetemp=$$at; code=$$?; rm -rf $$at; exit $$code
+
+rehearsals: $(INSTALLED)
+	$(BIN)/groundwork toolchain build engine simulated tests
+	@# With nothing but the other one beside it: behind the cluster's tests one takes half an hour, and half as much
+	@# processor time again.
+	@$(SCRATCH) TMPDIR=$(MEMORY) $(BIN)/pytest -q -m rehearsal tests/engine -n 2 --tb=native --basetemp=$$at; \
+	  code=$$?; rm -rf $$at; exit $$code
 
 vault: $(INSTALLED) ## Hold HashiCorp Vault to what OpenBao is held to; builds it first
 	$(BIN)/groundwork toolchain build vault
