@@ -11,6 +11,7 @@ from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.helm.v4 import Chart, RepositoryOptsArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
+from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs, Role, RoleBinding, RoleRefArgs, SubjectArgs
 from pydantic import JsonValue
 
 from components.gateway import policies
@@ -94,7 +95,7 @@ class Gateway(pulumi.ComponentResource):
         guarded = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace, closed])
         counts = RateLimitArgs(environment=args.environment, image=args.ratelimit_image, redis_image=args.redis_image)
         RateLimit("ratelimit", counts, guarded)
-        configured = [*self._network(inside), *self._traffic(inside)]
+        configured = [*self._network(inside), *self._traffic(inside), self._rights(inside)]
         self._pods(pulumi.ResourceOptions(parent=self, depends_on=[closed, *configured]))
         self.register_outputs({"namespace": self.namespace.metadata.name})
 
@@ -113,6 +114,21 @@ class Gateway(pulumi.ComponentResource):
             self._policy(NAME, public, opts),
             self._policy("gateway-outwards", outwards, opts),
         ]
+
+    def _rights(self, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+        """istiod gives the pods certificates if their account may list Secrets here. It keeps a no for a minute, and
+        hears of a new Secret once: with the chart's own rights, made beside the pods, these may be without a
+        certificate for half an hour.
+        """
+        may = PolicyRuleArgs(api_groups=[""], resources=["secrets"], verbs=["list"])
+        role = Role(f"{NAME}-certificates", metadata=self._meta("certificates"), rules=[may], opts=opts)
+        return RoleBinding(
+            f"{NAME}-certificates",
+            metadata=self._meta("certificates"),
+            role_ref=RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=role.metadata.name),
+            subjects=[SubjectArgs(kind="ServiceAccount", name=NAME, namespace=GATEWAY_NAMESPACE)],
+            opts=opts,
+        )
 
     def _policy(self, name: str, spec: NetworkPolicySpecArgs, opts: pulumi.ResourceOptions) -> NetworkPolicy:
         return NetworkPolicy(name, metadata=self._meta(name), spec=spec, opts=opts)
@@ -176,6 +192,7 @@ class Gateway(pulumi.ComponentResource):
         scaling: Config = {"enabled": not fixed, "minReplicas": args.replicas, "maxReplicas": args.max_replicas}
         return {
             "name": NAME,
+            "rbac": {"enabled": False},
             # The injector puts the image in; what the API server makes of its placeholder would be Always.
             "imagePullPolicy": "IfNotPresent",
             "replicaCount": args.replicas if fixed else None,

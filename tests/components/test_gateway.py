@@ -121,6 +121,15 @@ def test_the_pods_come_after_what_they_are_to_do() -> None:
     assert needed - counted <= chart.depends_on
 
 
+def test_the_pods_right_to_their_certificates_is_there_before_them() -> None:
+    graph = made()
+    chart, binding = graph.one("Chart"), graph.one("RoleBinding")
+    assert binding.urn in chart.depends_on
+    assert chart.at("values", "rbac", "enabled") is False
+    assert graph.one("Role").at("rules") == [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]
+    assert binding.at("subjects", 0, "name") == chart.at("values", "name")
+
+
 def test_a_simulated_gateway_waits_for_no_address() -> None:
     skipped = {"pulumi.com/skipAwait": "true"}
     assert made(replace(ARGS, simulated=True)).one("Chart").at("values", "service", "annotations") == skipped
