@@ -3,8 +3,33 @@
 from __future__ import annotations
 
 import sys
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from groundwork.parent import end_with_parent
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def one_at_a_time(application: WSGIApplication) -> WSGIApplication:
+    """moto keeps an account in plain dictionaries: a thread that walks through them while another adds to them ends in
+    an error 500, as AWS would not answer. It does nothing but compute, so that requests lose nothing by waiting.
+    """
+    lock = threading.Lock()
+
+    def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with lock:
+            answer = application(environ, start_response)
+            try:
+                return [*answer]
+            finally:
+                close = getattr(answer, "close", None)
+                if close is not None:
+                    close()
+
+    return serve
 
 
 def supplement() -> dict[str, list[str]]:
@@ -36,7 +61,7 @@ def main() -> None:
     from werkzeug.serving import make_server
 
     supplement()
-    application = DomainDispatcherApplication(create_backend_app)
+    application = one_at_a_time(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
     end_with_parent()
     sys.stdout.write(f"{server.port}\n")

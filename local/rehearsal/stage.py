@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from groundwork.console import Progress
-from groundwork.errors import ExitCode, UserError
+from groundwork.errors import UserError
 from local.aws_plugin.journal import VARIABLE, Journal
 from local.aws_plugin.recovery import Finder
 from local.cluster import Cluster
@@ -27,6 +27,10 @@ from local.rehearsal import nodes
 from local.rehearsal.account import EmulatedAccount, emulated, variables
 from local.rehearsal.gatekeeper import Ports, Standin
 from local.rehearsal.passage import configuration, passage
+from local.rehearsal.ports import free_ports
+
+if TYPE_CHECKING:
+    from local.toolchain import Toolchain
 
 GATEKEEPER = "gatekeeper-manager"
 
@@ -137,12 +141,23 @@ def _cluster(
     if not place.eks:
         yield None, None
         return
-    from local import node, record, toolchain
-    from local.record import Record, Way
+    from local import toolchain
 
     asked = (GATEKEEPER,) if ADMISSION in place.layers else ()
     tools = toolchain.ensure((*toolchain.SIMULATED, *toolchain.ENGINE, *toolchain.CHARTS, *asked), progress=progress)
-    ports, socket_file, egress = free_ports(9), paths.data / "passage", paths.data / "egress.json"
+    with free_ports(9, paths.cache / "ports") as ports, _cluster_on(ports, place, paths, tools, progress) as made:
+        yield made
+
+
+@contextmanager
+def _cluster_on(
+    ports: int, place: Place, paths: Paths, tools: Toolchain, progress: Progress
+) -> Iterator[tuple[Cluster, Standin | None]]:
+    """The same, on nine ports in a row."""
+    from local import node, record
+    from local.record import Record, Way
+
+    socket_file, egress = paths.data / "passage", paths.data / "egress.json"
     egress.write_text(configuration(socket_file), "utf-8")
     settings = replace(node.NodeSettings.simulated(paths.data / "node", ports, paths.kubeconfig), egress=egress)
     try:
@@ -159,25 +174,12 @@ def _cluster(
                     passage=way,
                     ports=Ports(webhook=ports + 6, health=ports + 7, metrics=ports + 8),
                 )
-                if asked
+                if ADMISSION in place.layers
                 else None
             )
             yield cluster, standin
     finally:
         node.down(settings, progress)
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` ports in a row that nothing listens on. Raises UserError."""
-    for base in range(29000, 32000, count):
-        if all(_free(base + offset) for offset in range(count)):
-            return base
-    raise UserError(what=f"no {count} free ports in a row from 29000 to 32000", code=ExitCode.ERROR)
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def operator_in(paths: Paths, progress: Progress, cluster: Cluster | None = None) -> Operator:

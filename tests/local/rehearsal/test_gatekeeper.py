@@ -17,7 +17,7 @@ from groundwork.waiting import wait_until
 from local.cluster import Cluster
 from local.rehearsal.gatekeeper import Ports, Standin, arguments, following, variables
 from local.rehearsal.passage import Passage
-from local.rehearsal.stage import free_ports
+from local.rehearsal.ports import free_ports
 
 # A manager that notes how it was started, and is ready once its certificate is there.
 MANAGER = """#!{python}
@@ -86,8 +86,8 @@ def standin(folder: Path, way: Passage, cluster: Cluster) -> Standin:
     program = folder / "manager"
     program.write_text(MANAGER.format(python=sys.executable))
     program.chmod(0o700)
-    base = free_ports(3)
-    ports = Ports(webhook=base, health=base + 1, metrics=base + 2)
+    with free_ports(3, folder / "ports") as base:
+        ports = Ports(webhook=base, health=base + 1, metrics=base + 2)
     return Standin(cluster=cluster, program=program, folder=folder / "own", passage=way, ports=ports)
 
 
