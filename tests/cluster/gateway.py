@@ -126,7 +126,7 @@ def guest_objects(guest: Guest, target: str) -> list[Object]:
             }
         ],
     }
-    bucket = tenant_filter(guest.host, CUSTOM.format(tenant=guest.name), guest.requests_per_second)
+    bucket = tenant_filter([guest.host], CUSTOM.format(tenant=guest.name), guest.requests_per_second)
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": guest.name, "labels": labels}},
         made(API_VERSION, "Tenant", guest.name, {"hosts": [guest.host], "rateLimit": rate}),
