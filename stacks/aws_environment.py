@@ -330,13 +330,13 @@ class _Builder:
         MonthlyBudget("budget", budget, self._opts())
 
 
-def scope_of(environment: str, aws: AwsSettings, *, region: str | None = None) -> Scope:
-    """The scope of an environment, in its own region or another one."""
+def scope_of(environment: str, aws: AwsSettings, *, region: str | None = None, cost_centre: str | None = None) -> Scope:
+    """The scope of an environment, in its own region or another one. `cost_centre`: a tenant's, of what it pays for."""
     from components.aws import Scope
 
     return Scope(
         environment=environment,
         account=aws.account,
         region=region or aws.region,
-        cost_centre=aws.cost_centre,
+        cost_centre=cost_centre or aws.cost_centre,
     )

@@ -31,10 +31,11 @@ def declare(
         target_arn=made["targetArn"] if aws.cluster.kind == "eks" else None,
     )
     provider = Provider("names", region=aws.region, allowed_account_ids=[aws.account])
+    scope = scope_of(environment, aws, cost_centre=tenant.owner.cost_centre)
     told: dict[str, pulumi.Input[object]] = {}
     for name in names:
         args = OwnHostArgs(
-            scope=scope_of(environment, aws.model_copy(update={"cost_centre": tenant.owner.cost_centre})),
+            scope=scope,
             tenant=tenant.owner.tenant,
             host=name.host,
             leads_to=tenant.spec.hosts[0],

@@ -49,7 +49,7 @@ def declare(
     )
     args = EcsTenantArgs(
         tenant=tenant.owner.tenant,
-        scope=scope_of(environment, aws.model_copy(update={"cost_centre": tenant.owner.cost_centre})),
+        scope=scope_of(environment, aws, cost_centre=tenant.owner.cost_centre),
         platform=platform,
         spec=tenant.spec,
         agents=tenant.agents,

@@ -29,11 +29,10 @@ LONGEST_STOP = 120
 class EcsAgentArgs:
     """What an agent needs beside its manifest.
 
-    `hosts`: the tenant's names at the load balancer.
-    `image`, `runtime_image`: by digest; the second writes the manifest and secrets where the first reads them.
-    `secrets`: the tenant's, path → ARN. `issuer`: None means that nobody comes in from outside. `suspended`: no task.
-    `inbox`: its queue, where it subscribes to channels; `reached`: channel → queues of who subscribes. `after`: what
-    its service waits for.
+    `image`, `runtime_image`: by digest; the second writes the manifest and secrets where the first reads them. `hosts`:
+    the tenant's names at the load balancer. `secrets`: the tenant's, path → ARN. `issuer`: None means that nobody comes
+    in from outside. `suspended`: no task. `inbox`: its queue, where it subscribes to channels; `reached`: channel →
+    queues of who subscribes. `after`: what its service waits for.
     """
 
     manifest: AgentManifest

@@ -9,9 +9,12 @@ from contextlib import contextmanager, suppress
 from groundwork.errors import UserError
 from local.plugin.errors import PluginError
 
+# Each look at a cluster starts a program or two.
+_LOOK_SECONDS = 3.0
+
 
 @contextmanager
-def again(look: Callable[[], None], seconds: float) -> Iterator[None]:
+def again(look: Callable[[], None], seconds: float = _LOOK_SECONDS) -> Iterator[None]:
     """Call `look` every few seconds for as long as the block lasts. What does not answer is asked the next time."""
     stopped = threading.Event()
 

@@ -18,7 +18,7 @@ from local.rehearsal.beside import again
 DRIVER = "ebs.csi.aws.com"
 # What the scheduler writes to a claim whose class waits for the first pod.
 _NODE = "volume.kubernetes.io/selected-node"
-_LOOK_SECONDS, _GONE_SECONDS = 3.0, 60.0
+_GONE_SECONDS = 60.0
 _KINDS = "persistentvolumeclaims,persistentvolumes,storageclasses,nodes"
 
 
@@ -126,7 +126,7 @@ def following(account: Account, cluster: Cluster) -> Iterator[None]:
         provision(seen, account, cluster)
         reclaim(seen, account, cluster)
 
-    with again(look, _LOOK_SECONDS):
+    with again(look):
         yield
 
 

@@ -25,7 +25,7 @@ from local.cluster import Cluster
 from local.rehearsal.beside import again
 from local.rehearsal.passage import Passage
 
-_LOOK_SECONDS, _END_SECONDS = 3.0, 5.0
+_END_SECONDS = 5.0
 _LOG_LINES = 5
 Pod = Mapping[str, object]
 
@@ -184,7 +184,7 @@ def variables(pod: Pod) -> Mapping[str, str]:
 def following(made: Standin) -> Iterator[Standin]:
     """Start it as soon as there is a pod of it, for as long as the block lasts."""
     try:
-        with again(made.look, _LOOK_SECONDS):
+        with again(made.look):
             yield made
     finally:
         made.end()

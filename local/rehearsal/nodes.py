@@ -14,7 +14,6 @@ from local.aws_plugin.account import Account
 from local.cluster import Cluster
 from local.rehearsal.beside import again
 
-_LOOK_SECONDS = 3.0
 _EFFECTS = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute", "PREFER_NO_SCHEDULE": "PreferNoSchedule"}
 # What the kubelet and the system keep for themselves on a small machine of EKS, roughly.
 _RESERVED_MEMORY_MIB, _RESERVED_CPU_MILLI = 900, 100
@@ -112,7 +111,7 @@ def following(account: Account, cluster: Cluster) -> Iterator[list[str]]:
                 cluster.apply(node)
                 made.append(str(metadata["name"]))
 
-    with again(look, _LOOK_SECONDS):
+    with again(look):
         yield made
 
 
@@ -129,7 +128,7 @@ def unplaced(cluster: Cluster) -> list[str]:
         text = json.loads(json.dumps(pod))
         phase = text.get("status", {}).get("phase")
         if not text["spec"].get("nodeName") or phase not in ("Running", "Succeeded"):
-            found.append(f"{text['metadata']['namespace']}/{text['metadata']['name']}: {phase}")
+            found.append(f"{_named(text)}: {phase}")
     return sorted(found)
 
 
@@ -143,15 +142,11 @@ def unfilled(cluster: Cluster) -> list[str]:
         for pod in pods
         for owner in pod["metadata"].get("ownerReferences", [])
     )
-    wanted = {
-        f"{item['metadata']['namespace']}/{item['metadata']['name']}": item["spec"].get("replicas", 1)
-        for item in json.loads(json.dumps(cluster.items(_OWNERS)))
-    }
-    found = {name: (owners[name], count) for name, count in wanted.items() if owners[name] < count}
+    found = {name: (owners[name], count) for name, count in _wanted(cluster).items() if owners[name] < count}
     for item in json.loads(json.dumps(cluster.items("horizontalpodautoscalers.autoscaling"))):
         least, now = item["spec"].get("minReplicas", 1), item.get("status", {}).get("currentReplicas", 0)
         if now < least:
-            found[f"{item['metadata']['namespace']}/{item['metadata']['name']}"] = (now, least)
+            found[_named(item)] = (now, least)
     return [f"{name}: {now} of {least}" for name, (now, least) in sorted(found.items())]
 
 
@@ -171,11 +166,17 @@ def crowded(cluster: Cluster, by: str = HOST) -> list[str]:
         if owner:
             place = values.get(pod["spec"].get("nodeName", ""), "")
             places.setdefault(f"{pod['metadata']['namespace']}/{owner}", set()).add(place)
-    counts = {
-        f"{item['metadata']['namespace']}/{item['metadata']['name']}": item["spec"].get("replicas", 1)
-        for item in json.loads(json.dumps(cluster.items(_OWNERS)))
-    }
-    return sorted(name for name, nodes in places.items() if counts.get(name, 1) > 1 and len(nodes) < 2)
+    wanted = _wanted(cluster)
+    return sorted(name for name, nodes in places.items() if wanted.get(name, 1) > 1 and len(nodes) < 2)
+
+
+def _wanted(cluster: Cluster) -> dict[str, int]:
+    """How many pods each replica set and stateful set is to have."""
+    return {_named(item): item["spec"].get("replicas", 1) for item in json.loads(json.dumps(cluster.items(_OWNERS)))}
+
+
+def _named(item: Mapping[str, Mapping[str, str]]) -> str:
+    return f"{item['metadata']['namespace']}/{item['metadata']['name']}"
 
 
 def without_pods(cluster: Cluster, agents: Iterable[str]) -> list[str]:

@@ -126,7 +126,7 @@ def test_a_tenant_on_ecs_has_its_own_name_in_every_rule(folder: Path) -> None:
     assert [node.name for node in of(graph, "ListenerCertificate")] == [HOST]
 
 
-def test_an_environment_tells_tenants_of_its_balancer_and_of_the_zones_that_it_keeps(folder: Path) -> None:
+def test_an_environment_keeps_the_zone_of_a_tenant(folder: Path) -> None:
     with_zones(folder, "prod", acme_example="acme")
     graph = graph_of("prod", folder)
     assert {node.inputs["name"] for node in of(graph, "Zone")} >= {"acme.example"}

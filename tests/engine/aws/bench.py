@@ -21,6 +21,7 @@ from local import toolchain
 from local.aws_plugin.journal import VARIABLE
 from local.engine.workspace import OUR_AWS_PLUGIN, Engine
 from local.paths import Paths
+from local.plugin.values import Json
 from local.rehearsal.account import EmulatedAccount, emulated, variables
 from tests.local.node.quiet import Quiet
 
@@ -39,6 +40,10 @@ class Bench:
     def stack(self, program: Callable[[], None], name: str = STACK) -> Stack:
         """The stack, with another program."""
         return self.engine.stack(name, program)
+
+    def call(self, api: str, operation: str, **parameters: object) -> Json:
+        """An operation of the account."""
+        return self.account.account().call(api, operation, parameters)
 
 
 def plugin() -> Path:

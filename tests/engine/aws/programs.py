@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 import pulumi
+
+from tests.engine.aws.bench import REGION
+
+if TYPE_CHECKING:
+    from pulumi_aws import ec2, lb
 
 POLICY = json.dumps(
     {
@@ -42,6 +48,30 @@ def network(*, retention: int = 14, tag: str = "one", cidr: str = "10.0.0.0/16")
         pulumi.export("role", role.arn)
 
     return program
+
+
+class Front(NamedTuple):
+    """A load balancer in a network of its own. `refuses`: what a listener does by default."""
+
+    vpc: ec2.Vpc
+    subnets: list[ec2.Subnet]
+    balancer: lb.LoadBalancer
+    refuses: lb.ListenerDefaultActionArgs
+
+
+def front() -> Front:
+    """Declare it."""
+    from pulumi_aws import ec2, lb
+
+    vpc = ec2.Vpc("net", cidr_block="10.0.0.0/16")
+    subnets = [
+        ec2.Subnet(zone, vpc_id=vpc.id, cidr_block=f"10.0.{index}.0/24", availability_zone=f"{REGION}{zone}")
+        for index, zone in enumerate("ab")
+    ]
+    balancer = lb.LoadBalancer("edge", name="edge", internal=True, subnets=[each.id for each in subnets])
+    fixed = lb.ListenerDefaultActionFixedResponseArgs(content_type="text/plain", status_code="404")
+    refuses = lb.ListenerDefaultActionArgs(type="fixed-response", fixed_response=fixed)
+    return Front(vpc, subnets, balancer, refuses)
 
 
 def many() -> None:

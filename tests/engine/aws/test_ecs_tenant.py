@@ -18,6 +18,7 @@ from components.tenancy.tenant import TenantAgent
 from local.plugin.values import Json
 from tests.components.samples import DIGEST, manifest
 from tests.engine.aws.bench import ACCOUNT, REGION, Bench, bench
+from tests.engine.aws.programs import front
 
 pytestmark = pytest.mark.engine
 
@@ -37,18 +38,14 @@ def agents() -> list[AgentManifest]:
 def program() -> None:
     from pulumi_aws import ec2, ecs, lb, sns
 
-    vpc = ec2.Vpc("net", cidr_block="10.0.0.0/16")
-    zones = {zone: ec2.Subnet(zone, vpc_id=vpc.id, cidr_block=f"10.0.{index}.0/24", availability_zone=f"{REGION}{zone}")
-             for index, zone in enumerate("ab")}  # fmt: skip
+    vpc, subnets, balancer, refuses = front()
     group = ec2.SecurityGroup("services", name="services", description="services", vpc_id=vpc.id)
-    balancer = lb.LoadBalancer("edge", name="edge", internal=True, subnets=[each.id for each in zones.values()])
-    refused = lb.ListenerDefaultActionFixedResponseArgs(content_type="text/plain", status_code="404")
     listener = lb.Listener(
         "edge",
         load_balancer_arn=balancer.arn,
         port=80,
         protocol="HTTP",
-        default_actions=[lb.ListenerDefaultActionArgs(type="fixed-response", fixed_response=refused)],
+        default_actions=[refuses],
     )
     cluster = ecs.Cluster("cluster", name="services")
     topic = sns.Topic("alarms", name="alarms")
@@ -58,7 +55,7 @@ def program() -> None:
         namespace_arn=SCOPE.arn("servicediscovery", "namespace/ns-1"),
         authority_arn=SCOPE.arn("acm-pca", "certificate-authority/one"), tls_role_arn=role, service_group_id=group.id,
         log_group="/groundwork/ecs/services", vpc_id=vpc.id, vpc_cidr="10.0.0.0/16", s3_prefix_list="pl-12345678",
-        subnet_ids=[each.id for each in zones.values()], listener_arn=listener.arn,
+        subnet_ids=[each.id for each in subnets], listener_arn=listener.arn,
         balancer_suffix=balancer.arn_suffix, secrets_key=SCOPE.arn("kms", "key/one"), alarm_topic=topic.arn,
         balancer_role_arn=role, architecture="ARM64",
     )  # fmt: skip
@@ -84,19 +81,15 @@ def aws() -> Iterator[Bench]:
         yield made
 
 
-def calls(aws: Bench, api: str, operation: str, **parameters: object) -> Json:
-    return aws.account.account().call(api, operation, parameters)
-
-
 def test_a_preview_shows_no_change(aws: Bench) -> None:
     assert aws.stack(program).preview().change_summary.keys() == {"same"}
 
 
 def test_the_service_has_two_groups_of_targets_of_which_one_serves(aws: Bench) -> None:
-    (service,) = calls(aws, "ecs", "DescribeServices", cluster="services", services=["acme-desk"])["services"]
+    (service,) = aws.call("ecs", "DescribeServices", cluster="services", services=["acme-desk"])["services"]
     (balancer,) = service["loadBalancers"]
     moved = balancer["advancedConfiguration"]
-    (rule,) = calls(aws, "elbv2", "DescribeRules", RuleArns=[moved["productionListenerRule"]])["Rules"]
+    (rule,) = aws.call("elbv2", "DescribeRules", RuleArns=[moved["productionListenerRule"]])["Rules"]
     weights = {row["TargetGroupArn"]: row["Weight"] for row in rule["Actions"][-1]["ForwardConfig"]["TargetGroups"]}
     assert weights == {balancer["targetGroupArn"]: 100, moved["alternateTargetGroupArn"]: 0}
     assert rule["Actions"][0]["JwtValidationConfig"]["Issuer"] == "https://id.acme.example"
@@ -105,8 +98,8 @@ def test_the_service_has_two_groups_of_targets_of_which_one_serves(aws: Bench) -
 def rights(aws: Bench, role: str) -> dict[str, Json]:
     """The statements of a role's policies, by their ids."""
     found: dict[str, Json] = {}
-    for row in calls(aws, "iam", "ListAttachedRolePolicies", RoleName=role)["AttachedPolicies"]:
-        known = calls(aws, "iam", "GetPolicyVersion", PolicyArn=row["PolicyArn"], VersionId="v1")["PolicyVersion"]
+    for row in aws.call("iam", "ListAttachedRolePolicies", RoleName=role)["AttachedPolicies"]:
+        known = aws.call("iam", "GetPolicyVersion", PolicyArn=row["PolicyArn"], VersionId="v1")["PolicyVersion"]
         document = known["Document"] if isinstance(known["Document"], dict) else json.loads(known["Document"])
         found |= {each["Sid"]: each for each in document["Statement"]}
     return found
@@ -115,7 +108,7 @@ def rights(aws: Bench, role: str) -> dict[str, Json]:
 @pytest.mark.parametrize("part", ["desk-start", "rotation"])
 def test_no_role_of_a_tenant_reads_another_ones_secrets(aws: Bench, part: str) -> None:
     arns = {
-        tenant: calls(aws, "secretsmanager", "DescribeSecret", SecretId=PATH.replace("acme", tenant))["ARN"]
+        tenant: aws.call("secretsmanager", "DescribeSecret", SecretId=PATH.replace("acme", tenant))["ARN"]
         for tenant in ("acme", "globex")
     }
     for tenant, arn in arns.items():
@@ -126,9 +119,9 @@ def test_no_role_of_a_tenant_reads_another_ones_secrets(aws: Bench, part: str) -
 
 
 def test_agents_have_their_channels_queues_and_no_others(aws: Bench) -> None:
-    url = calls(aws, "sqs", "GetQueueUrl", QueueName="groundwork-ecs-acme-packer")["QueueUrl"]
+    url = aws.call("sqs", "GetQueueUrl", QueueName="groundwork-ecs-acme-packer")["QueueUrl"]
     asked = {"QueueUrl": url, "AttributeNames": ["QueueArn", "RedrivePolicy"]}
-    queue = calls(aws, "sqs", "GetQueueAttributes", **asked)["Attributes"]
+    queue = aws.call("sqs", "GetQueueAttributes", **asked)["Attributes"]
     assert json.loads(queue["RedrivePolicy"])["deadLetterTargetArn"].endswith("groundwork-ecs-acme-packer-aside")
     assert rights(aws, "groundwork-ecs-acme-packer-agent")["Take"]["Resource"] == queue["QueueArn"]
     assert rights(aws, "groundwork-ecs-acme-desk-agent")["Publish"]["Resource"] == [queue["QueueArn"]]
@@ -139,23 +132,23 @@ def test_agents_have_their_channels_queues_and_no_others(aws: Bench) -> None:
 
 
 def environment(aws: Bench, family: str) -> dict[str, str]:
-    known = calls(aws, "ecs", "DescribeTaskDefinition", taskDefinition=family)["taskDefinition"]
+    known = aws.call("ecs", "DescribeTaskDefinition", taskDefinition=family)["taskDefinition"]
     (agent,) = [each for each in known["containerDefinitions"] if each["name"] == "agent"]
     return {each["name"]: each["value"] for each in agent["environment"]}
 
 
 def test_what_ecs_has_moved_stays_moved(aws: Bench) -> None:
     """A deployment has moved all requests to the other group: an `up` that reads everything again leaves them there."""
-    (service,) = calls(aws, "ecs", "DescribeServices", cluster="services", services=["acme-desk"])["services"]
+    (service,) = aws.call("ecs", "DescribeServices", cluster="services", services=["acme-desk"])["services"]
     (balancer,) = service["loadBalancers"]
     moved = balancer["advancedConfiguration"]
     arn = moved["productionListenerRule"]
-    (rule,) = calls(aws, "elbv2", "DescribeRules", RuleArns=[arn])["Rules"]
+    (rule,) = aws.call("elbv2", "DescribeRules", RuleArns=[arn])["Rules"]
     for row in rule["Actions"][-1]["ForwardConfig"]["TargetGroups"]:
         row["Weight"] = 100 - row["Weight"]
-    calls(aws, "elbv2", "ModifyRule", RuleArn=arn, Actions=rule["Actions"])
+    aws.call("elbv2", "ModifyRule", RuleArn=arn, Actions=rule["Actions"])
     aws.stack(program).up(refresh=True)
-    (after,) = calls(aws, "elbv2", "DescribeRules", RuleArns=[arn])["Rules"]
+    (after,) = aws.call("elbv2", "DescribeRules", RuleArns=[arn])["Rules"]
     weights = {row["TargetGroupArn"]: row["Weight"] for row in after["Actions"][-1]["ForwardConfig"]["TargetGroups"]}
     assert weights == {balancer["targetGroupArn"]: 0, moved["alternateTargetGroupArn"]: 100}
 
@@ -164,18 +157,17 @@ def test_a_secret_is_rotated_its_users_get_new_tasks_and_no_value_comes_into_the
     aws: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The function runs here as Lambda would run it: with the variables that it has in the account."""
-    calls(
-        aws, "secretsmanager", "PutSecretValue", SecretId=PATH, SecretString=json.dumps({"value": CANARY, "of": BESIDE})
+    aws.call(
+        "secretsmanager", "PutSecretValue", SecretId=PATH, SecretString=json.dumps({"value": CANARY, "of": BESIDE})
     )
-    made = calls(aws, "lambda", "GetFunction", FunctionName="groundwork-ecs-acme-rotation")["Configuration"]
+    made = aws.call("lambda", "GetFunction", FunctionName="groundwork-ecs-acme-rotation")["Configuration"]
     for name, value in made["Environment"]["Variables"].items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    arn = calls(aws, "secretsmanager", "DescribeSecret", SecretId=PATH)["ARN"]
+    arn = aws.call("secretsmanager", "DescribeSecret", SecretId=PATH)["ARN"]
     assert json.loads(made["Environment"]["Variables"]["SERVICES"]) == {arn: ["acme-desk"]}
     token = "11111111-2222-4333-8444-555555555555"
-    calls(
-        aws,
+    aws.call(
         "secretsmanager",
         "PutSecretValue",
         SecretId=arn,
@@ -186,7 +178,7 @@ def test_a_secret_is_rotated_its_users_get_new_tasks_and_no_value_comes_into_the
     for step in ("createSecret", "setSecret", "testSecret", "finishSecret"):
         rotation_function.handler({"SecretId": arn, "ClientRequestToken": token, "Step": step}, None)
     asked = {"SecretId": PATH, "VersionStage": "AWSCURRENT"}
-    found = json.loads(calls(aws, "secretsmanager", "GetSecretValue", **asked)["SecretString"])
+    found = json.loads(aws.call("secretsmanager", "GetSecretValue", **asked)["SecretString"])
     assert (found["previous"], found["of"]) == (CANARY, BESIDE)
     assert len(found["value"]) > 40
     stack = aws.stack(program)

@@ -8,8 +8,9 @@ import pytest
 
 from components.aws import Scope
 from components.domains.own_host import Balancer, OwnHost, OwnHostArgs
-from local.plugin.values import Json, Object
+from local.plugin.values import Json
 from tests.engine.aws.bench import ACCOUNT, REGION, Bench, bench
+from tests.engine.aws.programs import front
 
 pytestmark = pytest.mark.engine
 
@@ -19,21 +20,17 @@ PROVEN, ASKED, KEPT = "agents.companyx.example", "later.companyx.example", "desk
 
 def program(*, proven: bool = True) -> None:
     import pulumi
-    from pulumi_aws import acm, ec2, lb, route53, sns
+    from pulumi_aws import acm, lb, route53, sns
 
-    vpc = ec2.Vpc("net", cidr_block="10.0.0.0/16")
-    zones = {zone: ec2.Subnet(zone, vpc_id=vpc.id, cidr_block=f"10.0.{index}.0/24", availability_zone=f"{REGION}{zone}")
-             for index, zone in enumerate("ab")}  # fmt: skip
-    edge = lb.LoadBalancer("edge", name="edge", internal=True, subnets=[each.id for each in zones.values()])
+    vpc, _, edge, refuses = front()
     first = acm.Certificate("first", domain_name="*.prod.example", validation_method="DNS")
-    refused = lb.ListenerDefaultActionFixedResponseArgs(content_type="text/plain", status_code="404")
     listener = lb.Listener(
         "edge",
         load_balancer_arn=edge.arn,
         port=443,
         protocol="HTTPS",
         certificate_arn=first.arn,
-        default_actions=[lb.ListenerDefaultActionArgs(type="fixed-response", fixed_response=refused)],
+        default_actions=[refuses],
     )
     target = lb.TargetGroup("gateway", name="gateway", port=32443, protocol="HTTPS", vpc_id=vpc.id)
     balancer = Balancer(
@@ -72,24 +69,16 @@ def output(aws: Bench, name: str) -> Json:
     return found
 
 
-def calls(aws: Bench, api: str, operation: str, parameters: Object) -> Json:
-    return aws.account.account().call(api, operation, parameters)
-
-
 def shown(aws: Bench) -> set[str]:
     """The names that the listener has certificates of."""
-    listener = {"ListenerArn": output(aws, "listener")}
-    arns = [
-        row["CertificateArn"] for row in calls(aws, "elbv2", "DescribeListenerCertificates", listener)["Certificates"]
-    ]
-    return {
-        calls(aws, "acm", "DescribeCertificate", {"CertificateArn": arn})["Certificate"]["DomainName"] for arn in arns
-    }
+    listed = aws.call("elbv2", "DescribeListenerCertificates", ListenerArn=output(aws, "listener"))["Certificates"]
+    arns = [row["CertificateArn"] for row in listed]
+    return {aws.call("acm", "DescribeCertificate", CertificateArn=arn)["Certificate"]["DomainName"] for arn in arns}
 
 
 def rules(aws: Bench) -> dict[str, str]:
     """Host → group of targets."""
-    listed = calls(aws, "elbv2", "DescribeRules", {"ListenerArn": output(aws, "listener")})["Rules"]
+    listed = aws.call("elbv2", "DescribeRules", ListenerArn=output(aws, "listener"))["Rules"]
     return {
         row["Conditions"][0]["HostHeaderConfig"]["Values"][0]: row["Actions"][0]["TargetGroupArn"]
         for row in listed
@@ -116,9 +105,7 @@ def test_the_owner_is_told_what_to_set(aws: Bench, host: str) -> None:
 
 def test_in_a_zone_that_is_kept_here_nobody_has_to_set_anything(aws: Bench) -> None:
     assert output(aws, KEPT) == []
-    listed = calls(aws, "route53", "ListResourceRecordSets", {"HostedZoneId": output(aws, "zone")})[
-        "ResourceRecordSets"
-    ]
+    listed = aws.call("route53", "ListResourceRecordSets", HostedZoneId=output(aws, "zone"))["ResourceRecordSets"]
     found: Mapping[str, str] = {row["Name"]: row["Type"] for row in listed if row["Type"] not in {"NS", "SOA"}}
     assert found[f"{KEPT}."] == "A"
     assert sorted(found.values()) == ["A", "CNAME"]
@@ -126,10 +113,10 @@ def test_in_a_zone_that_is_kept_here_nobody_has_to_set_anything(aws: Bench) -> N
 
 def test_what_somebody_takes_from_the_listener_is_put_back(aws: Bench) -> None:
     listener = output(aws, "listener")
-    arns = calls(aws, "acm", "ListCertificates", {})["CertificateSummaryList"]
+    arns = aws.call("acm", "ListCertificates")["CertificateSummaryList"]
     (arn,) = [row["CertificateArn"] for row in arns if row["DomainName"] == PROVEN]
     taken = {"ListenerArn": listener, "Certificates": [{"CertificateArn": arn}]}
-    calls(aws, "elbv2", "RemoveListenerCertificates", taken)
+    aws.call("elbv2", "RemoveListenerCertificates", **taken)
     assert PROVEN not in shown(aws)
     aws.stack(program).up(refresh=True)
     assert PROVEN in shown(aws)
@@ -139,7 +126,7 @@ def test_a_name_that_is_proven_no_more_is_taken_away_and_its_certificate_stays_a
     aws.stack(lambda: program(proven=False)).up()
     assert shown(aws) == {"*.prod.example", KEPT}
     assert rules(aws).keys() == {KEPT}
-    asked = {row["DomainName"] for row in calls(aws, "acm", "ListCertificates", {})["CertificateSummaryList"]}
+    asked = {row["DomainName"] for row in aws.call("acm", "ListCertificates")["CertificateSummaryList"]}
     assert PROVEN in asked
     aws.stack(program).up()
     assert PROVEN in shown(aws)
