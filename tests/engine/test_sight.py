@@ -154,7 +154,8 @@ def test_status_says_what_was_asked(world: World) -> None:
     ]
     for each in seen["agents"]:
         assert each["requests_per_minute"] > 0
-        assert 0 < each["p50"] <= each["p95"] <= each["p99"] < 1.5
+        assert 0 < each["p50"] <= each["p95"] <= each["p99"]
+        assert each["p50"] < 1.5, "seconds"
         # Three words in, with the instructions before them; an echo of three words out.
         assert each["input_tokens_per_minute"] > each["output_tokens_per_minute"] > 0
         assert set(each["errors"]) == {"invalid_request"}

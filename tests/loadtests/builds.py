@@ -68,11 +68,11 @@ backend agents
 """
 
 
-def plan() -> Plan:
-    """What every build is asked."""
+def plan(level: int = LEVEL) -> Plan:
+    """What a build is asked; `level`: requests each second."""
     return made.plan(
         name="builds",
-        shape={"kind": "soak", "level": LEVEL},
+        shape={"kind": "soak", "level": level},
         duration=f"{SECONDS}s",
         warmUp=f"{WARM_SECONDS}s",
         connections=192,
@@ -81,9 +81,9 @@ def plan() -> Plan:
     )
 
 
-def gate(fault: Fault, baseline: Baseline | None) -> tuple[Run, list[Check]]:
+def gate(fault: Fault, baseline: Baseline | None, level: int = LEVEL) -> tuple[Run, list[Check]]:
     """Run a build under load while one of its two processes is replaced; what the gate says of it."""
-    wanted = plan()
+    wanted = plan(level)
     with _served(fault) as (address, replace):
         begun = threading.Event()
 
