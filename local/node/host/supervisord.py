@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import xmlrpc.client
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,12 +142,17 @@ class Supervisord:
         return self.logs / "supervisord.log"
 
     def _end_leftovers(self) -> None:
-        leftovers = [process for process in processes.of_node(self.runtime) if not process.program.startswith(SHIM)]
-        # The old supervisor first: it would start again whatever else is ended.
-        leftovers.sort(key=lambda process: processes.SERVICE in process.environment)
-        for wave in (leftovers[:1], leftovers[1:]):
-            processes.end([process.pid for process in wave], grace_seconds=10)
+        # The old supervisor first: it would start again whatever else is ended. Then they are looked for again: while a
+        # process is being executed, nothing says whose it is.
+        self._end([process for process in self._leftovers() if processes.SERVICE not in process.environment])
+        self._end(self._leftovers())
         self.socket.unlink(missing_ok=True)
+
+    def _leftovers(self) -> list[processes.Process]:
+        return [process for process in processes.of_node(self.runtime) if not process.program.startswith(SHIM)]
+
+    def _end(self, found: Iterable[processes.Process]) -> None:
+        processes.end([process.pid for process in found], grace_seconds=10)
 
     def _proxy(self) -> xmlrpc.client.ServerProxy:
         return xmlrpc.client.ServerProxy("http://localhost", transport=Transport(self.socket))

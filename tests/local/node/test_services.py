@@ -108,6 +108,23 @@ def test_removal_ends_everything_and_has_nothing_to_do_twice(manager: Supervisor
     assert not manager.remove()
 
 
+def test_removal_ends_what_could_not_be_told_at_first(manager: Supervisord, monkeypatch: pytest.MonkeyPatch) -> None:
+    ensure_services(manager, [sleeper()], 10)
+    of_node, looks = processes.of_node, iter(range(1, 100))
+
+    def late(runtime: Path) -> list[processes.Process]:
+        """While a process is being executed its environment reads as empty: the first two looks do not see it."""
+        hidden = next(looks) <= 2
+        return [each for each in of_node(runtime) if not (hidden and processes.SERVICE in each.environment)]
+
+    monkeypatch.setattr(processes, "of_node", late)
+    # The supervisor is killed as on a busy machine, where it still waits for its services.
+    supervisor = [each.pid for each in of_node(manager.runtime) if processes.SERVICE not in each.environment]
+    processes.end(supervisor, grace_seconds=0)
+    manager.remove()
+    assert of_node(manager.runtime) == []
+
+
 def test_a_service_that_does_not_get_ready_is_named_with_its_last_lines(manager: Supervisord) -> None:
     failing = Service(
         name="failing", command=("/bin/sh", "-c", "echo it hurts; sleep 60"), ready="unix:///nowhere.sock"
