@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from components.domains.route53 import Route53Domains
     from components.edge.load_balancer import LoadBalancer
     from components.network.network import Network
-    from components.observability.aws import LogWatch, Watch
+    from components.observability.aws import Watch
+    from stacks.aws_runtimes import Running
 
 
 # What Route 53 reports and signs with stands in this region only.
@@ -105,7 +106,7 @@ class _Builder:
             opts=self._opts(),
         )
         running = on_eks(site, cluster) if isinstance(cluster, Eks) else on_ecs(site, cluster)
-        self._watch(watches | dict(running.watches), running.logs)
+        self._watch(watches, running)
         self.outputs |= running.outputs
         self.outputs["balancer"] = {
             "listenerArn": balancer.listener_arn,
@@ -320,11 +321,17 @@ class _Builder:
         stores = data_watches(database.identifier, cache.group_id, storage)
         return {**edge_watches(balancer.arn_suffix), **stores}
 
-    def _watch(self, watches: Mapping[str, Watch], logs: Mapping[str, LogWatch]) -> None:
+    def _watch(self, watches: Mapping[str, Watch], running: Running) -> None:
         from components.cost.budget import MonthlyBudget, MonthlyBudgetArgs
         from components.observability.aws import Alarms, AlarmsArgs
 
-        alarms = AlarmsArgs(scope=self._scope, topic=self._topic, watches=watches, logs=logs)
+        alarms = AlarmsArgs(
+            scope=self._scope,
+            topic=self._topic,
+            watches={**watches, **running.watches},
+            logs=running.logs,
+            graphs=running.graphs,
+        )
         Alarms("watch", alarms, self._opts())
         budget = MonthlyBudgetArgs(scope=self._scope, dollars=self._aws.budget.dollars, topic=self._topic)
         MonthlyBudget("budget", budget, self._opts())

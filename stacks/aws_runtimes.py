@@ -17,12 +17,12 @@ from components.edge.load_balancer import LoadBalancer
 from components.edge.service_access import ServiceAccess, ServiceAccessArgs
 from components.network.network import Network
 from components.network.plan import Tier
-from components.observability.aws import LogWatch, Watch
+from components.observability.aws import Graph, LogWatch, Watch
 from components.secrets.snapshot_store import SnapshotStore, SnapshotStoreArgs
 from components.secrets.unsealing import Unsealing, UnsealingArgs
 from local.record import Way
 from stacks.aws_settings import AwsSettings, GatewaySettings, MeshSettings
-from stacks.aws_watches import ecs_logs, eks_logs, target_watches
+from stacks.aws_watches import ecs_graphs, ecs_logs, eks_logs, target_watches
 from stacks.environment import cluster as cluster_provider
 from stacks.environment import find_way, given_kubeconfig
 from stacks.settings import Settings
@@ -52,6 +52,7 @@ class Running:
     watches: Mapping[str, Watch]
     logs: Mapping[str, LogWatch]
     outputs: Mapping[str, pulumi.Input[object]]
+    graphs: Mapping[str, Graph] = field(default_factory=dict)
     balancer: Mapping[str, pulumi.Input[object]] = field(default_factory=dict)
 
 
@@ -126,6 +127,7 @@ def on_ecs(site: Site, cluster: Ecs) -> Running:
         "tlsRoleArn": cluster.tls_role_arn,
         "serviceGroupId": cluster.security_group_id,
         "logGroup": cluster.log_group,
+        "metricsGroup": cluster.metrics_group,
         "vpcId": site.network.vpc_id,
         "vpcCidr": site.aws.network.cidr,
         "s3PrefixList": site.network.s3_prefix_list,
@@ -136,4 +138,6 @@ def on_ecs(site: Site, cluster: Ecs) -> Running:
         "alarmTopic": site.topic,
         "balancerRoleArn": cluster.balancer_role_arn,
     }
-    return Running(watches={}, logs=ecs_logs(cluster.log_group), outputs={"ecs": outputs})
+    return Running(
+        watches={}, logs=ecs_logs(cluster.log_group), graphs=ecs_graphs(site.environment), outputs={"ecs": outputs}
+    )

@@ -21,7 +21,7 @@ from stacks.networks import Network
 from stacks.problems import detail
 
 # What a task on Fargate calls before it runs, and for its logs.
-NEEDED_BY_TASKS = ("ecr.api", "ecr.dkr", "logs", "secretsmanager")
+NEEDED_BY_TASKS = ("ecr.api", "ecr.dkr", "logs", "secretsmanager", "xray")
 Item = TypeVar("Item")
 
 
@@ -151,11 +151,12 @@ class EksSettings(StrictModel):
 
 
 class EcsSettings(StrictModel):
-    """Fargate. `spotPercent`: of the tasks above the first of each service."""
+    """Fargate. `spotPercent`: of the tasks above the first of each service; `tracePercent`: of the requests."""
 
     kind: Literal["ecs"]
     architecture: Literal["ARM64", "X86_64"] = "ARM64"
     spot_percent: Annotated[int, Field(ge=0, le=100)] = 0
+    trace_percent: Annotated[float, Field(ge=0, le=100)] = 5.0
     log_days: LogDays = 90
 
 

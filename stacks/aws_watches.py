@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.observability.aws import LogWatch, Watch
+from components.agents.ecs_telemetry import namespace
+from components.observability.aws import Graph, LogWatch, Watch
 
 GIB = 2**30
 
@@ -108,4 +109,23 @@ def ecs_logs(group: pulumi.Input[str]) -> Mapping[str, LogWatch]:
     """What the services' logs should not say often. They are JSON, with a level."""
     return {
         "errors": LogWatch(group=group, pattern='{ $.level = "error" }', meaning="Services write many errors", lines=20)
+    }
+
+
+def ecs_graphs(environment: str) -> Mapping[str, Graph]:
+    """What agents say of themselves, by tenant and agent."""
+
+    def graph(metric: str, statistic: str = "Sum", *, by: str | None = None) -> Graph:
+        dimensions = ("tenant", "agent", *([by] if by else []))
+        return Graph(metric=metric, namespace=namespace(environment), dimensions=dimensions, statistic=statistic)
+
+    return {
+        "Agents: requests a minute, by status": graph("agent_requests_total", by="status"),
+        "Agents: errors a minute, by type": graph("agent_errors_total", by="type"),
+        "Agents: seconds of a request, mean": graph("agent_request_duration_seconds", "Average"),
+        "Agents: seconds without the model, mean": graph("agent_overhead_seconds", "Average"),
+        "Agents: tokens a minute, by direction": graph("agent_tokens_total", by="direction"),
+        "Agents: cost a minute": graph("agent_cost_total"),
+        "Agents: sessions": graph("agent_active_sessions"),
+        "Agents: requests being served": graph("agent_requests_in_flight"),
     }

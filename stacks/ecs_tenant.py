@@ -8,13 +8,14 @@ import pulumi
 from pulumi_aws import Provider
 
 from components.agents.ecs_platform import EcsPlatform
+from components.agents.ecs_telemetry import Telemetry
 from components.tenancy.ecs import EcsTenant, EcsTenantArgs
 from components.tenancy.tenant import TenantArgs
 from groundwork.errors import UserError
 from stacks.aws_environment import scope_of
 from stacks.aws_settings import AwsSettings, EcsSettings
 
-RUNTIME = "agent-runtime"
+RUNTIME, COLLECTOR = "agent-runtime", "ecs-collector"
 
 
 def declare(
@@ -36,6 +37,7 @@ def declare(
         tls_role_arn=made["tlsRoleArn"],
         service_group_id=made["serviceGroupId"],
         log_group=made["logGroup"],
+        metrics_group=made["metricsGroup"],
         vpc_id=made["vpcId"],
         vpc_cidr=made["vpcCidr"],
         s3_prefix_list=made["s3PrefixList"],
@@ -54,6 +56,7 @@ def declare(
         spec=tenant.spec,
         agents=tenant.agents,
         runtime_image=images[RUNTIME],
+        telemetry=Telemetry(image=images[COLLECTOR], trace_percent=aws.cluster.trace_percent),
         rotation_days=rotation_days,
     )
     provider = Provider("aws", region=aws.region, allowed_account_ids=[aws.account])

@@ -32,8 +32,9 @@ IMAGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "observability": ("alertmanager", "collector", "loki", "prometheus", "traces"),
     }
 )
-# What no environment on this machine runs: OpenBao's last version that unseals by AWS KMS without a plugin.
-ELSEWHERE = ("openbao-kms",)
+# What no environment on this machine runs: OpenBao's last version that unseals by AWS KMS without a plugin, and what
+# tells CloudWatch and X-Ray.
+ELSEWHERE = ("openbao-kms", "ecs-collector")
 
 
 def images_of(chosen: Collection[str], known: Iterable[str], server: str = OPENBAO.name) -> list[str]:

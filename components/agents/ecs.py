@@ -13,7 +13,8 @@ from components.agents.ecs_egress import way_out
 from components.agents.ecs_ingress import BAKE_MINUTES, WayIn, refusal, way_in
 from components.agents.ecs_platform import EcsPlatform, Frame, TokenIssuer
 from components.agents.ecs_scaling import alarms, scale
-from components.agents.ecs_task import Collector, Task, TaskArgs, secret_paths
+from components.agents.ecs_task import Task, TaskArgs, secret_paths
+from components.agents.ecs_telemetry import Telemetry, tell
 from components.agents.manifest import AgentManifest
 from components.aws import Scope, child
 from components.cluster.ecs import MESH_PORT
@@ -43,8 +44,8 @@ class EcsAgentArgs:
     runtime_image: pulumi.Input[str]
     hosts: Sequence[str]
     secrets: Mapping[str, pulumi.Input[str]]
+    telemetry: Telemetry
     issuer: TokenIssuer | None = None
-    collector: Collector | None = None
     suspended: bool = False
     inbox: Inbox | None = None
     reached: Mapping[str, Sequence[Inbox]] = field(default_factory=dict)
@@ -96,6 +97,7 @@ class EcsAgent(pulumi.ComponentResource):
         )
         task = Task(f"{name}-task", self._task(), child(self))
         reach(frame, task.identity, args.inbox, args.reached)
+        tell(frame, task.identity, args.scope, watched=not args.suspended)
         service = self._service(task, way_out(frame), self._way_in())
         alarms(frame, service)
         self.url = f"http://{frame.alias}"
@@ -115,7 +117,8 @@ class EcsAgent(pulumi.ComponentResource):
             secrets_key=args.platform.secrets_key,
             log_group=args.platform.log_group,
             architecture=args.platform.architecture,
-            collector=args.collector,
+            metrics_group=args.platform.metrics_group,
+            telemetry=args.telemetry,
             inbox=args.inbox,
             reached=args.reached,
         )

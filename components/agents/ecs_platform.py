@@ -21,6 +21,7 @@ class EcsPlatform:
     tls_role_arn: pulumi.Input[str]
     service_group_id: pulumi.Input[str]
     log_group: pulumi.Input[str]
+    metrics_group: pulumi.Input[str]
     vpc_id: pulumi.Input[str]
     vpc_cidr: pulumi.Input[str]
     s3_prefix_list: pulumi.Input[str]

@@ -12,15 +12,17 @@ from pulumi_aws import ecs, iam
 from pydantic import JsonValue
 
 from components.agents.ecs_channels import Inbox, described
+from components.agents.ecs_telemetry import Reported, Telemetry, collector_config
 from components.agents.fargate import MIB, TaskSize, task_size
 from components.agents.manifest import AgentManifest, OpenAIModel, SecretRef, Spec, dump
 from components.aws import Scope, child, document, statement, trust
-from components.workload import USER, refuse_other_than_digest
+from components.workload import USER
 
 PORT, METRICS_PORT = 8080, 9090
 # As the runtime image declares its volumes: that makes them this user's and not root's.
 FOLDER, TMP = "/etc/agent", "/tmp"  # noqa: S108 – in the container
 MANIFEST, SECRETS = f"{FOLDER}/manifest.yaml", f"{FOLDER}/secrets"
+CONFIG = "COLLECTOR_CONFIG"
 # What Service Connect's own proxy takes of a task: a quarter of a core and 64 MiB, as AWS recommends.
 PROXY_CPU, PROXY_MEMORY = 250, 64 * MIB
 # Writes what a cluster would mount, the manifest and secrets as files, as the agent's user: no other can read them.
@@ -44,22 +46,6 @@ for name, variable in json.loads(os.environ["FOLDERS"]).items():
 
 
 @dataclass(frozen=True, kw_only=True)
-class Collector:
-    """The sidecar that takes the agent's telemetry away. `image`: by digest; `config`: of the OpenTelemetry collector.
-
-    `cpu`: thousandths of a core; `memory`: bytes.
-    """
-
-    image: pulumi.Input[str]
-    config: str
-    cpu: int = 100
-    memory: int = 128 * MIB
-
-    def __post_init__(self) -> None:
-        refuse_other_than_digest(self.image)
-
-
-@dataclass(frozen=True, kw_only=True)
 class TaskArgs:
     """As in EcsAgentArgs. `physical`: the name of the task's family and roles."""
 
@@ -73,8 +59,9 @@ class TaskArgs:
     secrets: Mapping[str, pulumi.Input[str]]
     secrets_key: pulumi.Input[str]
     log_group: pulumi.Input[str]
+    metrics_group: pulumi.Input[str]
     architecture: str
-    collector: Collector | None
+    telemetry: Telemetry
     inbox: Inbox | None = None
     reached: Mapping[str, Sequence[Inbox]] = field(default_factory=dict)
 
@@ -117,10 +104,9 @@ class Task(pulumi.ComponentResource):
 
     @property
     def _size(self) -> TaskSize:
-        amounts, collector = self._spec.resources, self._args.collector
-        beside_cpu, beside_memory = (collector.cpu, collector.memory) if collector else (0, 0)
+        amounts, telemetry = self._spec.resources, self._args.telemetry
         return task_size(
-            amounts.cpu_limit + PROXY_CPU + beside_cpu, amounts.memory_limit + PROXY_MEMORY + beside_memory
+            amounts.cpu_limit + PROXY_CPU + telemetry.cpu, amounts.memory_limit + PROXY_MEMORY + telemetry.memory
         )
 
     def _role(self, part: str) -> iam.Role:
@@ -173,18 +159,16 @@ class Task(pulumi.ComponentResource):
         given = pulumi.Output.all(
             image=args.image,
             runtime=args.runtime_image,
-            collector=args.collector.image if args.collector else "",
+            collector=args.telemetry.image,
             group=args.log_group,
+            metrics=args.metrics_group,
             channels=described(args.inbox, args.reached),
             **{f"secret:{path}": args.secrets[path] for path in secret_paths(self._spec)},
         )
         return given.apply(lambda known: json.dumps(self._listed(known), sort_keys=True))
 
     def _listed(self, known: Mapping[str, str]) -> list[JsonValue]:
-        containers: list[JsonValue] = [self._writer(known), self._agent(known)]
-        if self._args.collector is not None:
-            containers.append(self._sidecar(self._args.collector, known))
-        return containers
+        return [self._writer(known), self._agent(known), self._collector(known)]
 
     def _writer(self, known: Mapping[str, str]) -> dict[str, JsonValue]:
         model, whole = self._spec.model, sorted(self._spec.secrets)
@@ -220,7 +204,9 @@ class Task(pulumi.ComponentResource):
             "AGENT_NAME": args.manifest.name,
             "AGENT_TENANT": args.tenant,
             "AGENT_ENVIRONMENT": args.scope.environment,
-        } | ({"AGENT_CHANNELS": known["channels"]} if known["channels"] else {})
+        } | args.telemetry.variables
+        if known["channels"]:
+            platform["AGENT_CHANNELS"] = known["channels"]
         return self._base("agent", known["image"], known["group"]) | {
             "essential": True,
             "user": f"{USER}:{USER}",
@@ -237,15 +223,28 @@ class Task(pulumi.ComponentResource):
             "stopTimeout": max(2, math.ceil(self._spec.drain.total_seconds())),
         }
 
-    def _sidecar(self, collector: Collector, known: Mapping[str, str]) -> dict[str, JsonValue]:
+    def _collector(self, known: Mapping[str, str]) -> dict[str, JsonValue]:
+        args, telemetry = self._args, self._args.telemetry
+        memory = telemetry.memory // MIB
+        reported = Reported(
+            tenant=args.tenant,
+            agent=args.manifest.name,
+            environment=args.scope.environment,
+            region=args.scope.region,
+            group=known["metrics"],
+            scraped=METRICS_PORT,
+            memory_mib=memory,
+        )
+        limits = {"GOMAXPROCS": "1", "GOMEMLIMIT": f"{memory * 3 // 4}MiB"}
         return self._base("telemetry", known["collector"], known["group"]) | {
-            # Without it an agent answers on; what it would have said is lost, and the alarm on its metrics says so.
+            # Without it an agent answers on; it is started again, and an alarm tells of its silence.
             "essential": False,
+            "restartPolicy": {"enabled": True},
             "user": f"{USER}:{USER}",
-            "cpu": collector.cpu * 1024 // 1000,
-            "memory": collector.memory // MIB,
-            "command": ["--config=env:COLLECTOR_CONFIG"],
-            "environment": _variables({"COLLECTOR_CONFIG": collector.config}),
+            "cpu": telemetry.cpu * 1024 // 1000,
+            "memory": memory,
+            "command": [f"--config=env:{CONFIG}"],
+            "environment": _variables({CONFIG: json.dumps(collector_config(reported), sort_keys=True), **limits}),
         }
 
     def _secret(self, variable: str, reference: SecretRef, known: Mapping[str, str]) -> JsonValue:

@@ -46,6 +46,7 @@ class Ecs(pulumi.ComponentResource):
     tls_role_arn: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
     log_group: pulumi.Output[str]
+    metrics_group: pulumi.Output[str]
     balancer_role_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: EcsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -70,6 +71,7 @@ class Ecs(pulumi.ComponentResource):
         self.balancer_role_arn = self._balancer_role().arn
         self.security_group_id = group.id
         self.log_group = logs.name
+        self.metrics_group = self._log_group("metrics").name
         self.register_outputs({"arn": self.arn})
 
     def _log_group(self, part: str) -> cloudwatch.LogGroup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_aws import cloudwatch, sns
@@ -91,13 +91,30 @@ class LogWatch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Graph:
+    """All series of a metric that have just these dimensions, a line each; nothing is held to a limit."""
+
+    metric: str
+    namespace: str
+    dimensions: Sequence[str]
+    statistic: str = "Sum"
+
+    @property
+    def search(self) -> str:
+        """In the words of CloudWatch's metric math."""
+        schema = ",".join([self.namespace, *self.dimensions])
+        return f"SEARCH('{{{schema}}} MetricName=\"{self.metric}\"', '{self.statistic}', 60)"
+
+
+@dataclass(frozen=True, kw_only=True)
 class AlarmsArgs:
-    """`watches`, `logs`: by the alarm's name."""
+    """`watches`, `logs`: by the alarm's name. `graphs`: by title, in the dashboard behind those of the watches."""
 
     scope: Scope
     topic: pulumi.Input[str]
     watches: Mapping[str, Watch]
     logs: Mapping[str, LogWatch]
+    graphs: Mapping[str, Graph] = field(default_factory=dict)
 
 
 class Alarms(pulumi.ComponentResource):
@@ -162,30 +179,31 @@ class Alarms(pulumi.ComponentResource):
         )
 
     def _dashboard(self) -> pulumi.Output[str]:
-        """A graph an alarm, its limit drawn in; in the order in which the alarms are named."""
+        """A graph an alarm, its limit drawn in, in the order in which the alarms are named; then the others."""
         watches = dict(self._args.watches)
         dimensions = pulumi.Output.all(**{short: dict(watch.dimensions) for short, watch in watches.items()})
         return dimensions.apply(lambda known: json.dumps({"widgets": self._widgets(known)}))
 
     def _widgets(self, dimensions: Mapping[str, Mapping[str, str]]) -> list[JsonValue]:
-        widgets: list[JsonValue] = []
-        for index, (short, watch) in enumerate(self._args.watches.items()):
-            pairs = [part for pair in dimensions[short].items() for part in pair]
-            widgets.append(
-                {
-                    "type": "metric",
-                    "x": 12 * (index % 2),
-                    "y": 6 * (index // 2),
-                    "width": 12,
-                    "height": 6,
-                    "properties": {
-                        "title": watch.meaning,
-                        "region": self._args.scope.region,
-                        "period": 60,
-                        "stat": watch.percentile or watch.statistic,
-                        "metrics": [[watch.namespace, watch.metric, *pairs]],
-                        "annotations": {"horizontal": [{"label": short, "value": watch.limit}]},
-                    },
-                }
-            )
-        return widgets
+        shown: list[dict[str, JsonValue]] = [
+            {
+                "title": watch.meaning,
+                "stat": watch.percentile or watch.statistic,
+                "metrics": [
+                    [watch.namespace, watch.metric, *(part for pair in dimensions[short].items() for part in pair)]
+                ],
+                "annotations": {"horizontal": [{"label": short, "value": watch.limit}]},
+            }
+            for short, watch in self._args.watches.items()
+        ]
+        shown += [
+            {"title": title, "stat": graph.statistic, "metrics": [[{"expression": graph.search, "id": "lines"}]]}
+            for title, graph in self._args.graphs.items()
+        ]
+        return [self._widget(index, properties) for index, properties in enumerate(shown)]
+
+    def _widget(self, index: int, properties: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """Two in a row."""
+        place: dict[str, JsonValue] = {"x": 12 * (index % 2), "y": 6 * (index // 2), "width": 12, "height": 6}
+        common: dict[str, JsonValue] = {"region": self._args.scope.region, "period": 60}
+        return {"type": "metric", **place, "properties": {**common, **properties}}

@@ -10,7 +10,8 @@ import pulumi
 from components.agents.ecs import EcsAgent, EcsAgentArgs
 from components.agents.ecs_channels import Inbox, InboxArgs
 from components.agents.ecs_platform import EcsPlatform, TokenIssuer
-from components.agents.ecs_task import Collector, secret_paths
+from components.agents.ecs_task import secret_paths
+from components.agents.ecs_telemetry import Telemetry
 from components.agents.manifest import AgentManifest
 from components.aws import Scope, child
 from components.platform.specs import TenantSpec
@@ -25,7 +26,7 @@ class EcsTenantArgs:
     """What a tenant is. `spec`: as in a cluster; its first host is the one below the environment's domain, the others
     are its own, which the load balancer has certificates of.
 
-    `runtime_image`, `collector`: as in EcsAgentArgs. `rotation_days`: path of a secret that the platform makes → days.
+    `runtime_image`, `telemetry`: as in EcsAgentArgs. `rotation_days`: path of a secret that the platform makes → days.
     """
 
     tenant: str
@@ -34,7 +35,7 @@ class EcsTenantArgs:
     spec: TenantSpec
     agents: Sequence[TenantAgent]
     runtime_image: pulumi.Input[str]
-    collector: Collector | None = None
+    telemetry: Telemetry
     rotation_days: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -72,7 +73,7 @@ class EcsTenant(pulumi.ComponentResource):
                     hosts=args.spec.hosts,
                     secrets=secrets,
                     issuer=_issuer(args.tenant, args.spec),
-                    collector=args.collector,
+                    telemetry=args.telemetry,
                     suspended=args.spec.suspended is not None,
                     inbox=inboxes.get(agent.manifest.name),
                     reached=self._reached(agent.manifest, inboxes),

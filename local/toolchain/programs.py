@@ -131,6 +131,14 @@ _COSIGN = Pin(
 _RATELIMIT = Pin(name="ratelimit", module="github.com/envoyproxy/ratelimit", sources_mb=177, cache_mb=268)
 # What sees the platform: the builder made the main package that stands beside its go.mod (docs/toolchain.md).
 _COLLECTOR = Pin(name="collector", module="go.opentelemetry.io/collector/otelcol", sources_mb=503, cache_mb=856)
+# Beside agents on ECS: the last version whose exporters for AWS are all served by the module proxy (docs/toolchain.md).
+_ECS_COLLECTOR = Pin(
+    name="ecs-collector",
+    module="go.opentelemetry.io/collector/otelcol",
+    tags="remove_all_sd",
+    sources_mb=0,
+    cache_mb=0,
+)
 _LOKI = Pin(
     name="loki",
     module="github.com/grafana/loki/v3",
@@ -355,6 +363,7 @@ _ALL = (
         size_mb=97,
     ),
     Program(name="otelcol", pin=_COLLECTOR, package=".", fit=Fit.SAME_MINOR, seconds=200, size_mb=46),
+    Program(name="otelcol-ecs", pin=_ECS_COLLECTOR, package=".", fit=Fit.SAME_MINOR, seconds=0, size_mb=0),
     Program(name="loki", pin=_LOKI, package=f"{_LOKI.module}/cmd/loki", fit=Fit.SAME_MINOR, seconds=282, size_mb=150),
     Program(
         name="prometheus",
@@ -390,6 +399,6 @@ CHARTS = ("pilot-agent", "external-secrets")
 # What lists and signs images in registries.
 MIRROR = ("syft", "cosign")
 # What the engine tier runs as processes of its own.
-TESTS = ("coredns", "gator", "opa", "pebble")
+TESTS = ("coredns", "gator", "opa", "otelcol-ecs", "pebble")
 # What holds the secrets where settings say so, in OpenBao's place.
 VAULT = ("vault",)

@@ -13,13 +13,15 @@ import pytest
 
 from components.agents.ecs import EcsAgent, EcsAgentArgs
 from components.agents.ecs_platform import EcsPlatform, TokenIssuer
-from components.agents.ecs_task import FOLDER, WRITE_FILES, Collector
+from components.agents.ecs_task import FOLDER, WRITE_FILES
+from components.agents.ecs_telemetry import FIGURES, Telemetry
 from components.agents.fargate import MIB, SIZES, TaskSize, task_size
 from components.agents.manifest import AgentManifest, dump, parse_manifest
 from components.aws import Scope
 from components.workload import USER
 from groundwork.errors import UserError
 from local.paths import CHECKOUT
+from local.plugin.values import Json
 from stacks.graph import Node, ResourceGraph
 from stacks.listening import listen
 from tests.components.samples import DIGEST, FULL, manifest
@@ -27,12 +29,14 @@ from tests.components.samples import DIGEST, FULL, manifest
 SCOPE = Scope(environment="ecs", account="777788889999", region="eu-west-1", cost_centre="hospitality")
 PLATFORM = EcsPlatform(
     cluster_arn="cluster-arn", cluster_name="cluster", namespace_arn="namespace", authority_arn="authority",
-    tls_role_arn="tls-role", service_group_id="sg-services", log_group="/groundwork/ecs/services", vpc_id="vpc",
-    vpc_cidr="10.40.0.0/16", s3_prefix_list="pl-s3", subnet_ids=["subnet-a", "subnet-b", "subnet-c"],
+    tls_role_arn="tls-role", service_group_id="sg-services", log_group="/groundwork/ecs/services",
+    metrics_group="/groundwork/ecs/metrics", vpc_id="vpc", vpc_cidr="10.40.0.0/16",
+    s3_prefix_list="pl-s3", subnet_ids=["subnet-a", "subnet-b", "subnet-c"],
     listener_arn="listener", balancer_suffix="app/edge/1", secrets_key="key-arn", alarm_topic="topic",
     balancer_role_arn="balancer-role", architecture="ARM64",
 )  # fmt: skip
 ISSUER = TokenIssuer(issuer="https://id.acme.example", jwks_uri="https://id.acme.example/keys", audiences=["agents"])
+TELEMETRY = Telemetry(image=DIGEST, trace_percent=5)
 SECRETS = {"model-key": "arn:model-key", "store": "arn:store"}
 
 
@@ -49,7 +53,7 @@ def made(agent: AgentManifest, *, suspended: bool = False, issuer: TokenIssuer |
             secrets=SECRETS,
             issuer=issuer,
             suspended=suspended,
-            collector=Collector(image=DIGEST, config="receivers: {}"),
+            telemetry=TELEMETRY,
         )
         EcsAgent("acme-concierge", args)
 
@@ -75,6 +79,12 @@ def variables(container: Mapping[str, object]) -> dict[str, str]:
     listed = container["environment"]
     assert isinstance(listed, list)
     return {each["name"]: each["value"] for each in listed}
+
+
+def rights(graph: ResourceGraph, policy: str) -> dict[str, Json]:
+    """The statements of a policy of this name, by their ids."""
+    (found,) = [node for node in graph.nodes if node.type == "aws:iam/policy:Policy" and node.name == policy]
+    return {each["Sid"]: each for each in json.loads(str(found.inputs["policy"]))["Statement"]}
 
 
 def test_every_container_is_confined_and_writes_its_log(full: ResourceGraph) -> None:
@@ -106,18 +116,45 @@ def test_secrets_are_references_and_only_those_that_are_named_can_be_read(full: 
     assert found["agent"]["secrets"] == [{"name": "STORE_TOKEN", "valueFrom": "arn:store:token::"}]
     assert found["files"]["secrets"] == [{"name": "SECRET_0", "valueFrom": "arn:model-key:token::"}]
     assert json.loads(variables(found["files"])["FILES"]) == {"model-key/token": "SECRET_0"}
-    (policy,) = [node for node in full.nodes if node.type == "aws:iam/policy:Policy"]
-    statements = json.loads(str(policy.inputs["policy"]))["Statement"]
-    (read,) = [each for each in statements if each["Sid"] == "Secrets"]
-    assert sorted(read["Resource"]) == ["arn:model-key", "arn:store"]
-    without = made(manifest())
-    (policy,) = [node for node in without.nodes if node.type == "aws:iam/policy:Policy"]
-    assert "secretsmanager" not in str(policy.inputs["policy"])
+    assert sorted(rights(full, "acme-concierge-task-start")["Secrets"]["Resource"]) == ["arn:model-key", "arn:store"]
+    assert not {"Secrets", "SecretsKey"} & rights(made(manifest()), "acme-concierge-task-start").keys()
 
 
-def test_the_agents_own_role_has_no_rights(full: ResourceGraph) -> None:
-    attached = full.of("RolePolicyAttachment")
-    assert [node.name for node in attached] == ["acme-concierge-task-start"]
+def test_the_agents_own_role_may_tell_of_itself_and_no_more(full: ResourceGraph) -> None:
+    (attached,) = [node for node in full.of("RolePolicyAttachment") if node.name != "acme-concierge-task-start"]
+    assert attached.inputs["role"] == "groundwork-ecs-acme-concierge-agent"
+    allowed = rights(full, attached.name)
+    stream = "arn:aws:logs:eu-west-1:777788889999:log-group:/groundwork/ecs/metrics:log-stream:acme/concierge"
+    assert {sid: (each["Action"], each["Resource"]) for sid, each in allowed.items()} == {
+        "Figures": (["logs:CreateLogStream", "logs:PutLogEvents"], stream),
+        "Spans": ("xray:PutTraceSegments", "*"),
+    }
+
+
+def test_the_agent_and_its_collector_meet(full: ResourceGraph) -> None:
+    """That its configuration is one, and what arrives, is seen in tests/engine/aws/test_ecs_telemetry.py."""
+    found = containers(full)
+    collector, agent = found["telemetry"], variables(found["agent"])
+    config = json.loads(variables(collector)["COLLECTOR_CONFIG"])
+    address = config["receivers"]["otlp"]["protocols"]["http"]["endpoint"]
+    assert agent["OTEL_EXPORTER_OTLP_ENDPOINT"] == f"http://{address}"
+    assert (agent["OTEL_TRACES_SAMPLER"], agent["OTEL_TRACES_SAMPLER_ARG"]) == ("traceidratio", "0.05")
+    (scraped,) = config["receivers"]["prometheus"]["config"]["scrape_configs"]
+    ports = found["agent"]["portMappings"]
+    assert isinstance(ports, list)
+    assert scraped["static_configs"][0]["targets"] == [f"127.0.0.1:{ports[1]['containerPort']}"]
+    assert (collector["essential"], collector["restartPolicy"]) == (False, {"enabled": True})
+    assert config["processors"]["memory_limiter"]["limit_mib"] < collector["memory"]
+
+
+def test_somebody_is_told_of_an_agent_that_nothing_is_heard_of(full: ResourceGraph) -> None:
+    (alarm,) = [node for node in full.of("MetricAlarm") if node.name.endswith("-silent")]
+    assert alarm.inputs["treatMissingData"] == "breaching"
+    assert alarm.inputs["dimensions"] == {"tenant": "acme", "agent": "concierge"}
+    assert alarm.inputs["metricName"] in FIGURES[None]
+    assert alarm.inputs["alarmActions"] == ["topic"]
+    suspended = made(manifest(), suspended=True)
+    assert not [node for node in suspended.of("MetricAlarm") if node.name.endswith("-silent")]
 
 
 def test_the_way_out_is_what_the_manifest_declares(full: ResourceGraph) -> None:

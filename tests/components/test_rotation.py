@@ -20,7 +20,7 @@ from groundwork.errors import UserError
 from stacks.graph import Node, ResourceGraph
 from stacks.listening import listen
 from tests.components.samples import DIGEST, manifest
-from tests.components.test_ecs_agent import PLATFORM, SCOPE
+from tests.components.test_ecs_agent import PLATFORM, SCOPE, TELEMETRY
 
 TOKEN = "11111111-2222-4333-8444-555555555555"
 DESK = manifest(
@@ -38,6 +38,7 @@ def made(tenant: str, *agents: AgentManifest, days: Mapping[str, int] | None = N
             spec=TenantSpec(hosts=[f"{tenant}.ecs.example"]),
             agents=[TenantAgent(manifest=each, image=DIGEST) for each in agents],
             runtime_image=DIGEST,
+            telemetry=TELEMETRY,
             rotation_days=days or {},
         )
         EcsTenant(tenant, args)

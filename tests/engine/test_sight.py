@@ -7,8 +7,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,6 +22,7 @@ from components.observability.prices import Prices
 from groundwork.waiting import wait_until
 from loadtests import rules, slo
 from local.observability import Prometheus
+from tests.agent_process import running
 from tests.command import groundwork
 from tests.promtool import ensured
 
@@ -58,28 +57,6 @@ def _process(command: list[str], environment: dict[str, str]) -> Iterator[subpro
             yield one
         finally:
             one.kill()
-
-
-def _agent(stack: ExitStack, tenant: str, manifest: Path) -> tuple[int, int]:
-    """Start an agent; the ports of its API and of its metrics."""
-    path = os.pathsep.join([str(ROOT), str(ROOT / "images" / "agent-runtime")])
-    variables = {"AGENT_HOST": "127.0.0.1", "AGENT_PORT": "0", "AGENT_METRICS_PORT": "0", "AGENT_SETTLE": "0s"}
-    environment = {
-        **os.environ,
-        **variables,
-        "PYTHONPATH": path,
-        "AGENT_MANIFEST": str(manifest),
-        "AGENT_TENANT": tenant,
-    }
-    process = stack.enter_context(_process([sys.executable, "-m", "agent_runtime"], environment))
-    assert process.stdout is not None
-    for line in process.stdout:
-        said = json.loads(line)
-        if said["message"] == "serving":
-            # A pipe that nobody reads stops whoever writes to it.
-            threading.Thread(target=process.stdout.read, daemon=True).start()
-            return int(said["port"]), int(said["metrics_port"])
-    raise AssertionError(f"the agent of {tenant} did not start")
 
 
 def _prometheus(stack: ExitStack, targets: list[int], folder: Path) -> int:
@@ -117,8 +94,9 @@ async def _ask(ports: list[int], good: int) -> None:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("prometheus")
     with ExitStack() as stack:
-        ports = [_agent(stack, tenant, manifest) for tenant, manifest in AGENTS.items()]
-        port = _prometheus(stack, [metrics for _, metrics in ports], folder)
+        started = [stack.enter_context(running(tenant, manifest)) for tenant, manifest in AGENTS.items()]
+        ports = [agent.api for agent in started]
+        port = _prometheus(stack, [agent.metrics for agent in started], folder)
         client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60))
         source = Prometheus(client)
 
@@ -131,9 +109,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
         assert wait_until(lambda: counted(0), seconds=SEEN), "Prometheus has seen both agents"
         # Of a type of error that is the caller's own, Prometheus sees a second only: the first makes the series.
-        asyncio.run(_ask([api for api, _ in ports], 0))
+        asyncio.run(_ask(ports, 0))
         assert wait_until(lambda: counted(1), seconds=SEEN), "Prometheus has counted the first requests"
-        asyncio.run(_ask([api for api, _ in ports], REQUESTS))
+        asyncio.run(_ask(ports, REQUESTS))
         assert wait_until(lambda: counted(REQUESTS + 2), seconds=SEEN), "Prometheus has counted the requests"
         assert wait_until(lambda: len(source.query("groundwork:cost:per_second > 0")) >= 2, seconds=SEEN), (
             "costs are recorded"

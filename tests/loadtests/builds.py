@@ -63,7 +63,7 @@ frontend callers
 backend agents
     balance leastconn
     option httpchk GET /readyz
-    timeout check 2s
+    timeout check 10s
     default-server check inter 100ms fall 2 rise 1
 """
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from components.agents.ecs_platform import EcsPlatform
+from components.agents.ecs_telemetry import Telemetry
 from components.agents.manifest import AgentManifest
 from components.aws import Scope
 from components.platform.specs import Issuer, TenantSpec
@@ -54,7 +55,8 @@ def program() -> None:
         cluster_arn=cluster.arn, cluster_name=cluster.name,
         namespace_arn=SCOPE.arn("servicediscovery", "namespace/ns-1"),
         authority_arn=SCOPE.arn("acm-pca", "certificate-authority/one"), tls_role_arn=role, service_group_id=group.id,
-        log_group="/groundwork/ecs/services", vpc_id=vpc.id, vpc_cidr="10.0.0.0/16", s3_prefix_list="pl-12345678",
+        log_group="/groundwork/ecs/services", metrics_group="/groundwork/ecs/metrics",
+        vpc_id=vpc.id, vpc_cidr="10.0.0.0/16", s3_prefix_list="pl-12345678",
         subnet_ids=[each.id for each in subnets], listener_arn=listener.arn,
         balancer_suffix=balancer.arn_suffix, secrets_key=SCOPE.arn("kms", "key/one"), alarm_topic=topic.arn,
         balancer_role_arn=role, architecture="ARM64",
@@ -67,6 +69,7 @@ def program() -> None:
         spec=TenantSpec(hosts=["acme.ecs.example"], issuers=[issuer]),
         agents=[TenantAgent(manifest=each, image=DIGEST) for each in agents()],
         runtime_image=DIGEST,
+        telemetry=Telemetry(image=DIGEST, trace_percent=5),
         rotation_days={"signing/key": 30},
     )
     EcsTenant("acme", args)
