@@ -51,7 +51,7 @@ class Telemetry:
     image: pulumi.Input[str]
     trace_percent: float
     cpu: int = 100
-    memory: int = 192 * MIB
+    memory: int = 128 * MIB
 
     def __post_init__(self) -> None:
         refuse_other_than_digest(self.image)
@@ -92,11 +92,16 @@ def stream(tenant: str, agent: str) -> str:
 def collector_config(reported: Reported) -> dict[str, JsonValue]:
     """As the collector reads it."""
     whose: dict[str, JsonValue] = {"tenant": reported.tenant, "agent": reported.agent}
+    told = "|".join(name for names in FIGURES.values() for name in names)
     scraped: dict[str, JsonValue] = {
         "job_name": "agent",
         "scrape_interval": f"{SCRAPED_EVERY}s",
         "honor_labels": True,
         "static_configs": [{"targets": [f"127.0.0.1:{reported.scraped}"], "labels": whose}],
+        # A histogram's are named with one of these behind.
+        "metric_relabel_configs": [
+            {"source_labels": ["__name__"], "regex": f"({told})(_bucket|_sum|_count)?", "action": "keep"}
+        ],
     }
     declared: list[JsonValue] = [
         {

@@ -136,8 +136,8 @@ _ECS_COLLECTOR = Pin(
     name="ecs-collector",
     module="go.opentelemetry.io/collector/otelcol",
     tags="remove_all_sd",
-    sources_mb=0,
-    cache_mb=0,
+    sources_mb=1200,
+    cache_mb=1400,
 )
 _LOKI = Pin(
     name="loki",
@@ -363,7 +363,7 @@ _ALL = (
         size_mb=97,
     ),
     Program(name="otelcol", pin=_COLLECTOR, package=".", fit=Fit.SAME_MINOR, seconds=200, size_mb=46),
-    Program(name="otelcol-ecs", pin=_ECS_COLLECTOR, package=".", fit=Fit.SAME_MINOR, seconds=0, size_mb=0),
+    Program(name="otelcol-ecs", pin=_ECS_COLLECTOR, package=".", fit=Fit.SAME_MINOR, seconds=415, size_mb=85),
     Program(name="loki", pin=_LOKI, package=f"{_LOKI.module}/cmd/loki", fit=Fit.SAME_MINOR, seconds=282, size_mb=150),
     Program(
         name="prometheus",
