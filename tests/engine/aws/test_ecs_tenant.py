@@ -128,10 +128,16 @@ def test_agents_have_their_channels_queues_and_no_others(aws: Bench) -> None:
     assert json.loads(queue["RedrivePolicy"])["deadLetterTargetArn"].endswith("groundwork-ecs-acme-packer-aside")
     assert rights(aws, "groundwork-ecs-acme-packer-agent")["Take"]["Resource"] == queue["QueueArn"]
     assert rights(aws, "groundwork-ecs-acme-desk-agent")["Publish"]["Resource"] == [queue["QueueArn"]]
-    assert rights(aws, "groundwork-ecs-globex-desk-agent") == {}
+    assert rights(aws, "groundwork-ecs-globex-desk-agent").keys() == {"Figures", "Spans"}
     given = {agent: environment(aws, f"groundwork-ecs-acme-{agent}")["AGENT_CHANNELS"] for agent in ("desk", "packer")}
     assert json.loads(given["desk"]) == {"publish": {"orders.created": [url]}}
     assert json.loads(given["packer"]) == {"subscribe": url, "publish": {}}
+
+
+@pytest.mark.parametrize("tenant", ["acme", "globex"])
+def test_an_agent_writes_into_its_own_stream_alone(aws: Bench, tenant: str) -> None:
+    allowed = rights(aws, f"groundwork-ecs-{tenant}-desk-agent")["Figures"]["Resource"]
+    assert allowed == SCOPE.arn("logs", f"log-group:/groundwork/ecs/metrics:log-stream:{tenant}/desk")
 
 
 def environment(aws: Bench, family: str) -> dict[str, str]:
