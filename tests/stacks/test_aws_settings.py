@@ -106,7 +106,7 @@ def test_accounts_are_those_that_aws_documents_as_examples() -> None:
             "network.endpoints",
             ["ecr.api", "logs"],
             "network.endpoints",
-            "ecr.dkr, secretsmanager is missing",
+            "ecr.dkr, secretsmanager, xray is missing",
             "ecr",
         ),
         ("ecs", "mesh", {"replicas": 2}, "mesh", "is for cluster.kind eks, and this is ecs", "Service Connect"),

@@ -18,6 +18,7 @@ from local.node_agent.announcements import Announcement, Announcements, serve
 from local.node_agent.store import Changes
 
 MADE = Announcement(uid="u", address="10.244.0.9")
+SECONDS = 60
 RESULT = {"cniVersion": "1.0.0", "ips": [{"address": "fd00::9/64"}, {"address": "10.244.0.9/24"}]}
 
 
@@ -36,8 +37,14 @@ def known(told: Changes, monkeypatch: pytest.MonkeyPatch) -> Announcements:
 def socket_path(known: Announcements, tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "agent.sock"
     threading.Thread(target=serve, args=(known, path), daemon=True).start()
-    assert wait_until(path.exists, 5)
+    assert wait_until(lambda: listens(path), SECONDS)
     yield path
+
+
+def listens(path: Path) -> bool:
+    """A socket's file is there a moment before anybody listens."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
 
 
 def plug(path: Path, command: str = "ADD", arguments: str = "IgnoreUnknown=1;K8S_POD_UID=u") -> tuple[int, str]:
@@ -64,7 +71,7 @@ def test_what_is_announced_wakes_the_agent_and_waits_for_its_rules(known: Announ
     answers: list[bool] = []
     thread = threading.Thread(target=lambda: answers.append(known.announce(MADE)))
     thread.start()
-    assert told.wait(5)
+    assert told.wait(SECONDS)
     assert known.current() == {"10.244.0.9": "u"}
     known.settle({"10.244.0.9": "u"}, ["u"])
     thread.join()
@@ -107,7 +114,7 @@ def test_a_plugin_that_does_not_wait_does_no_harm(
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(socket_path))
         client.sendall(MADE.model_dump_json().encode() + b"\n")
-    assert wait_until(lambda: "did not wait" in caplog.text, 5)
+    assert wait_until(lambda: "did not wait" in caplog.text, SECONDS)
     known.settle({"10.244.0.9": "u"}, ["u"])
     assert plug(socket_path)[0] == 0
 
