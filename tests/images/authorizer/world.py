@@ -29,6 +29,7 @@ from local.paths import CHECKOUT
 from tests.images.authorizer.api_server import Objects, kubeconfig, serving
 from tests.images.authorizer.samples import HOST, ISSUER, PATH, Object
 from tests.local.node.quiet import Quiet
+from tests.unix_sockets import listens
 
 POLICY = CHECKOUT / "images" / "opa" / "policy" / "access.rego"
 STRETCH = 4.0
@@ -200,7 +201,7 @@ def start_opa(program: Path, folder: Path) -> subprocess.Popen[str]:
     command = [str(program), "run", "--server", f"--addr=unix://{place}", "--log-level=error", "--skip-version-check"]
     with (folder / "opa.log").open("a") as log:
         process = subprocess.Popen([*command, str(POLICY)], stdout=log, stderr=log, text=True)
-    assert wait_until(place.exists, 30)
+    assert wait_until(lambda: listens(place), 60)
     return process
 
 

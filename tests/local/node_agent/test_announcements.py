@@ -16,6 +16,7 @@ from groundwork.waiting import wait_until
 from local.node_agent import announcements, cni
 from local.node_agent.announcements import Announcement, Announcements, serve
 from local.node_agent.store import Changes
+from tests.unix_sockets import listens
 
 MADE = Announcement(uid="u", address="10.244.0.9")
 SECONDS = 60
@@ -39,12 +40,6 @@ def socket_path(known: Announcements, tmp_path: Path) -> Iterator[Path]:
     threading.Thread(target=serve, args=(known, path), daemon=True).start()
     assert wait_until(lambda: listens(path), SECONDS)
     yield path
-
-
-def listens(path: Path) -> bool:
-    """A socket's file is there a moment before anybody listens."""
-    with socket.socket(socket.AF_UNIX) as client:
-        return client.connect_ex(str(path)) == 0
 
 
 def plug(path: Path, command: str = "ADD", arguments: str = "IgnoreUnknown=1;K8S_POD_UID=u") -> tuple[int, str]:
