@@ -136,8 +136,8 @@ _ECS_COLLECTOR = Pin(
     name="ecs-collector",
     module="go.opentelemetry.io/collector/otelcol",
     tags="remove_all_sd",
-    sources_mb=1200,
-    cache_mb=1400,
+    sources_mb=1064,
+    cache_mb=1367,
 )
 _LOKI = Pin(
     name="loki",
