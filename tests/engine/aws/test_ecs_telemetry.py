@@ -22,6 +22,7 @@ from components.agents.ecs_telemetry import FIGURES, TENANT, Reported, Telemetry
 from components.agents.manifest import dump
 from groundwork.waiting import wait_until
 from local import toolchain
+from local.aws_plugin.account import CallError
 from local.plugin.values import Json
 from local.rehearsal.account import EmulatedAccount, emulated, variables
 from tests.agent_process import Agent, running
@@ -48,8 +49,8 @@ class World:
         """What CloudWatch was told, each with its declaration in `_aws`."""
         try:
             rows = self.call("logs", "FilterLogEvents", logGroupName=GROUP, logStreamNames=[WHOSE])["events"]
-        except Exception:  # noqa: BLE001 – there is no stream yet
-            return []
+        except CallError:
+            return []  # there is no stream yet
         return [json.loads(row["message"]) for row in rows]
 
     def growth(self, figure: str, label: str) -> Counter[str]:
