@@ -20,7 +20,7 @@ from groundwork.errors import UserError
 from stacks.networks import Network
 from stacks.problems import detail
 
-# What a task on Fargate calls before it runs, and for its logs.
+# What a task on Fargate calls before it runs, and to tell of itself.
 NEEDED_BY_TASKS = ("ecr.api", "ecr.dkr", "logs", "secretsmanager", "xray")
 Item = TypeVar("Item")
 

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cloudwatch, ecs, lb
+from pulumi_aws import ecs, lb
 
+from components.agents.ecs_alarm import alarm
 from components.agents.ecs_platform import Frame, TokenIssuer
 from components.agents.ecs_task import PORT
 from components.aws import child
+from components.observability.aws import Watch
 
 # Answers of a kind that only a broken agent gives, in each of two minutes: the deployment goes back.
 ERRORS, MINUTES = 5, 2
@@ -139,22 +141,13 @@ def _rule(  # noqa: PLR0913 - what the two rules differ in
 
 
 def _errors(frame: Frame, target: lb.TargetGroup, part: str) -> pulumi.Output[str]:
-    alarm = cloudwatch.MetricAlarm(
-        f"{frame.name}-errors-{part}",
-        name=f"{frame.physical}-errors-{part}",
-        alarm_description=f"{frame.alias} answers with errors of its own (docs/runbooks/aws.md)",
+    watch = Watch(
+        metric="HTTPCode_Target_5XX_Count",
         namespace="AWS/ApplicationELB",
-        metric_name="HTTPCode_Target_5XX_Count",
         dimensions={"LoadBalancer": frame.platform.balancer_suffix, "TargetGroup": target.arn_suffix},
+        limit=ERRORS,
+        meaning=f"{frame.alias} answers with errors of its own",
         statistic="Sum",
-        period=60,
-        evaluation_periods=MINUTES,
-        threshold=ERRORS,
-        comparison_operator="GreaterThanThreshold",
-        treat_missing_data="notBreaching",
-        alarm_actions=[frame.platform.alarm_topic],
-        ok_actions=[frame.platform.alarm_topic],
-        tags=dict(frame.tags),
-        opts=child(frame.parent),
+        minutes=MINUTES,
     )
-    return alarm.name
+    return alarm(frame, f"errors-{part}", watch).name

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import appautoscaling, cloudwatch, ecs
+from pulumi_aws import appautoscaling, ecs
 
+from components.agents.ecs_alarm import alarm
 from components.agents.ecs_ingress import WayIn
 from components.agents.ecs_platform import Frame
 from components.aws import child
+from components.observability.aws import Watch
 
 _Tracking = appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgs
 _Custom = appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationArgs
@@ -133,21 +135,12 @@ def _policy(frame: Frame, scaled: appautoscaling.Target, short: str, tracking: _
 def alarms(frame: Frame, service: ecs.Service) -> None:
     """What autoscaling could not mend: above it for ten minutes."""
     for short in ("CPU", "Memory"):
-        cloudwatch.MetricAlarm(
-            f"{frame.name}-{short.lower()}",
-            name=f"{frame.physical}-{short.lower()}",
-            alarm_description=f"{short} of {frame.alias} is above 90 % (docs/runbooks/aws.md)",
+        watch = Watch(
+            metric=f"{short}Utilization",
             namespace="AWS/ECS",
-            metric_name=f"{short}Utilization",
             dimensions={"ClusterName": frame.platform.cluster_name, "ServiceName": service.name},
-            statistic="Average",
-            period=60,
-            evaluation_periods=10,
-            threshold=90,
-            comparison_operator="GreaterThanThreshold",
-            treat_missing_data="notBreaching",
-            alarm_actions=[frame.platform.alarm_topic],
-            ok_actions=[frame.platform.alarm_topic],
-            tags=dict(frame.tags),
-            opts=child(frame.parent),
+            limit=90,
+            meaning=f"{short} of {frame.alias} is above 90 %",
+            minutes=10,
         )
+        alarm(frame, short.lower(), watch)

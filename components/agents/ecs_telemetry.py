@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import pulumi
-from pulumi_aws import cloudwatch, iam
+from pulumi_aws import iam
 from pydantic import JsonValue
 
+from components.agents.ecs_alarm import alarm
 from components.agents.ecs_platform import Frame
+from components.agents.fargate import MIB
 from components.aws import Scope, child, document, statement
+from components.observability.aws import Watch
 from components.workload import refuse_other_than_digest
 
-MIB = 2**20
 OTLP_PORT = 4318
 TENANT = "groundwork.tenant"
 # Seconds between two looks at the agent's figures, and minutes of silence until somebody is told.
@@ -91,41 +93,10 @@ def stream(tenant: str, agent: str) -> str:
 
 def collector_config(reported: Reported) -> dict[str, JsonValue]:
     """As the collector reads it."""
-    whose: dict[str, JsonValue] = {"tenant": reported.tenant, "agent": reported.agent}
-    told = "|".join(name for names in FIGURES.values() for name in names)
-    scraped: dict[str, JsonValue] = {
-        "job_name": "agent",
-        "scrape_interval": f"{SCRAPED_EVERY}s",
-        "honor_labels": True,
-        "static_configs": [{"targets": [f"127.0.0.1:{reported.scraped}"], "labels": whose}],
-        # A histogram's are named with one of these behind.
-        "metric_relabel_configs": [
-            {"source_labels": ["__name__"], "regex": f"({told})(_bucket|_sum|_count)?", "action": "keep"}
-        ],
-    }
-    declared: list[JsonValue] = [
-        {
-            "dimensions": [[*whose, *([label] if label else [])]],
-            "metric_name_selectors": [f"^{name}$" for name in names],
-        }
-        for label, names in FIGURES.items()
-    ]
-    figures: dict[str, JsonValue] = {
-        "region": reported.region,
-        "namespace": namespace(reported.environment),
-        "log_group_name": reported.group,
-        "log_stream_name": stream(reported.tenant, reported.agent),
-        "dimension_rollup_option": "NoDimensionRollup",
-        "metric_declarations": declared,
-    }
-    spans: dict[str, JsonValue] = {
-        "region": reported.region,
-        "indexed_attributes": [f"otel.resource.{TENANT}"],
-    }
     return {
         "receivers": {
             "otlp": {"protocols": {"http": {"endpoint": f"127.0.0.1:{OTLP_PORT}"}}},
-            "prometheus": {"config": {"scrape_configs": [scraped]}},
+            "prometheus": {"config": {"scrape_configs": [_scraped(reported)]}},
         },
         "processors": {
             "memory_limiter": {
@@ -134,18 +105,12 @@ def collector_config(reported: Reported) -> dict[str, JsonValue]:
                 "spike_limit_mib": reported.memory_mib // 5,
             },
             "batch": {"timeout": "5s"},
-            # In X-Ray's map an agent has the name that others reach it by, whatever its image says of itself.
-            "resource": {
-                "attributes": [
-                    {"key": key, "value": value, "action": "upsert"}
-                    for key, value in (
-                        ("service.name", f"{reported.agent}.{reported.tenant}"),
-                        (TENANT, reported.tenant),
-                    )
-                ]
-            },
+            "resource": {"attributes": _named(reported)},
         },
-        "exporters": {"awsemf": figures, "awsxray": spans},
+        "exporters": {
+            "awsemf": _figures(reported),
+            "awsxray": {"region": reported.region, "indexed_attributes": [f"otel.resource.{TENANT}"]},
+        },
         "service": {
             "telemetry": {"metrics": {"level": "none"}, "logs": {"level": "warn", "encoding": "json"}},
             "pipelines": {
@@ -162,6 +127,47 @@ def collector_config(reported: Reported) -> dict[str, JsonValue]:
             },
         },
     }
+
+
+def _scraped(reported: Reported) -> dict[str, JsonValue]:
+    """The agent's metrics, of which what nobody is told is dropped at once."""
+    told = "|".join(name for names in FIGURES.values() for name in names)
+    whose: dict[str, JsonValue] = {"tenant": reported.tenant, "agent": reported.agent}
+    return {
+        "job_name": "agent",
+        "scrape_interval": f"{SCRAPED_EVERY}s",
+        "honor_labels": True,
+        "static_configs": [{"targets": [f"127.0.0.1:{reported.scraped}"], "labels": whose}],
+        # A histogram's are named with one of these behind.
+        "metric_relabel_configs": [
+            {"source_labels": ["__name__"], "regex": f"({told})(_bucket|_sum|_count)?", "action": "keep"}
+        ],
+    }
+
+
+def _figures(reported: Reported) -> dict[str, JsonValue]:
+    """Rows of a log, of which CloudWatch makes metrics."""
+    declared: list[JsonValue] = [
+        {
+            "dimensions": [["tenant", "agent", *([label] if label else [])]],
+            "metric_name_selectors": [f"^{name}$" for name in names],
+        }
+        for label, names in FIGURES.items()
+    ]
+    return {
+        "region": reported.region,
+        "namespace": namespace(reported.environment),
+        "log_group_name": reported.group,
+        "log_stream_name": stream(reported.tenant, reported.agent),
+        "dimension_rollup_option": "NoDimensionRollup",
+        "metric_declarations": declared,
+    }
+
+
+def _named(reported: Reported) -> list[JsonValue]:
+    """In X-Ray's map an agent has the name that others reach it by, whatever its image says of itself."""
+    names = {"service.name": f"{reported.agent}.{reported.tenant}", TENANT: reported.tenant}
+    return [{"key": key, "value": value, "action": "upsert"} for key, value in names.items()]
 
 
 def tell(frame: Frame, role: iam.Role, scope: Scope, *, watched: bool) -> None:
@@ -189,21 +195,15 @@ def _policy(scope: Scope, streams: str) -> str:
 
 
 def _silence(frame: Frame, scope: Scope) -> None:
-    cloudwatch.MetricAlarm(
-        f"{frame.name}-silent",
-        name=f"{frame.physical}-silent",
-        alarm_description=f"nothing is heard of {frame.alias} (docs/runbooks/aws.md)",
+    watch = Watch(
+        metric="up",
         namespace=namespace(scope.environment),
-        metric_name="up",
         dimensions={"tenant": frame.tenant, "agent": frame.manifest.name},
+        limit=1,
+        meaning=f"nothing is heard of {frame.alias}",
+        below=True,
         statistic="Maximum",
-        period=60,
-        evaluation_periods=SILENT,
-        threshold=1,
-        comparison_operator="LessThanThreshold",
-        treat_missing_data="breaching",
-        alarm_actions=[frame.platform.alarm_topic],
-        ok_actions=[frame.platform.alarm_topic],
-        tags=dict(frame.tags),
-        opts=child(frame.parent),
+        minutes=SILENT,
+        silence_is_bad=True,
     )
+    alarm(frame, "silent", watch)

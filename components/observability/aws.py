@@ -80,6 +80,37 @@ class Watch:
     silence_is_bad: bool = False
 
 
+def alarm(  # noqa: PLR0913 – what an alarm has beside its watch
+    name: str,
+    watch: Watch,
+    *,
+    physical: str,
+    topic: pulumi.Input[str],
+    tags: Mapping[str, str],
+    opts: pulumi.ResourceOptions,
+) -> cloudwatch.MetricAlarm:
+    """An alarm that tells a topic when it begins and when it is over. `physical`: its name in AWS."""
+    return cloudwatch.MetricAlarm(
+        name,
+        name=physical,
+        alarm_description=f"{watch.meaning} (docs/runbooks/aws.md)",
+        namespace=watch.namespace,
+        metric_name=watch.metric,
+        dimensions=dict(watch.dimensions) or None,
+        statistic=None if watch.percentile else watch.statistic,
+        extended_statistic=watch.percentile,
+        period=60,
+        evaluation_periods=watch.minutes,
+        threshold=watch.limit,
+        comparison_operator="LessThanThreshold" if watch.below else "GreaterThanThreshold",
+        treat_missing_data="breaching" if watch.silence_is_bad else "notBreaching",
+        alarm_actions=[topic],
+        ok_actions=[topic],
+        tags=dict(tags),
+        opts=opts,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class LogWatch:
     """One alarm on lines of a log. `pattern`: CloudWatch's filter syntax; `lines`: how many a minute are many."""
@@ -157,24 +188,13 @@ class Alarms(pulumi.ComponentResource):
         )
 
     def _alarm(self, short: str, watch: Watch) -> None:
-        topic = self._args.topic
-        cloudwatch.MetricAlarm(
+        scope = self._args.scope
+        alarm(
             f"{self._name}-{short}",
-            name=self._args.scope.name(short),
-            alarm_description=f"{watch.meaning} (docs/runbooks/aws.md)",
-            namespace=watch.namespace,
-            metric_name=watch.metric,
-            dimensions=dict(watch.dimensions) or None,
-            statistic=None if watch.percentile else watch.statistic,
-            extended_statistic=watch.percentile,
-            period=60,
-            evaluation_periods=watch.minutes,
-            threshold=watch.limit,
-            comparison_operator="LessThanThreshold" if watch.below else "GreaterThanThreshold",
-            treat_missing_data="breaching" if watch.silence_is_bad else "notBreaching",
-            alarm_actions=[topic],
-            ok_actions=[topic],
-            tags=self._args.scope.tags(COMPONENT),
+            watch,
+            physical=scope.name(short),
+            topic=self._args.topic,
+            tags=scope.tags(COMPONENT),
             opts=child(self),
         )
 

@@ -131,7 +131,7 @@ _COSIGN = Pin(
 _RATELIMIT = Pin(name="ratelimit", module="github.com/envoyproxy/ratelimit", sources_mb=177, cache_mb=268)
 # What sees the platform: the builder made the main package that stands beside its go.mod (docs/toolchain.md).
 _COLLECTOR = Pin(name="collector", module="go.opentelemetry.io/collector/otelcol", sources_mb=503, cache_mb=856)
-# Beside agents on ECS: the last version whose exporters for AWS are all served by the module proxy (docs/toolchain.md).
+# Beside agents on ECS: the last version whose exporters for AWS are all served by the module proxy (decision 26).
 _ECS_COLLECTOR = Pin(
     name="ecs-collector",
     module="go.opentelemetry.io/collector/otelcol",
