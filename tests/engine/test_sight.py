@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from loadtests import rules, slo
 from local.observability import Prometheus
 from tests.agent_process import running
 from tests.command import groundwork
+from tests.free_ports import free_ports
 from tests.promtool import ensured
 
 pytestmark = pytest.mark.engine
@@ -72,8 +72,7 @@ def _prometheus(stack: ExitStack, targets: list[int], folder: Path) -> int:
         "scrape_configs": [{"job_name": "agents", "static_configs": [{"targets": addresses}]}],
     }
     (folder / "prometheus.yaml").write_text(json.dumps(config))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
+    (port,) = free_ports(1)
     command = ["prometheus", f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/data"]
     stack.enter_context(_process([*command, f"--web.listen-address=127.0.0.1:{port}"], dict(os.environ)))
     return port

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from loadtests.running import Run, Target, run
 from loadtests.samples import Samples
 from local.paths import CHECKOUT
 from local.toolchain.debian import Package, ensure
+from tests.free_ports import free_ports
 from tests.images.agent_runtime.support import manifest
 from tests.loadtests import made
 from tests.loadtests.seeded import Fault
@@ -110,7 +110,7 @@ def _served(fault: Fault) -> Iterator[tuple[str, threading.Thread]]:
         folder = Path(name)
         limits: JsonValue = {"concurrency": 1000, "requestsPerMinute": 1_000_000}
         (folder / "manifest.yaml").write_text(dump(manifest(limits=limits)))
-        front, *ports = _free_ports(3)
+        front, *ports = free_ports(3)
         processes = [_process(fault, folder, port) for port in ports]
         stack.callback(_end_all, processes)
         rows = "".join(f"    server agent{port} 127.0.0.1:{port}\n" for port in ports)
@@ -166,11 +166,3 @@ def _ready(port: int) -> bool:
             return int(answer.status) == 200
     except (URLError, OSError):
         return False
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import os
-import socket
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from local.plugin.values import Json
 from local.rehearsal.account import EmulatedAccount, emulated, variables
 from tests.agent_process import Agent, running
 from tests.components.samples import DIGEST, manifest
+from tests.free_ports import free_ports
 from tests.local.node.quiet import Quiet
 
 pytestmark = pytest.mark.engine
@@ -41,14 +41,11 @@ class World:
     account: EmulatedAccount
     recorded: Path
 
-    def call(self, api: str, operation: str, **parameters: object) -> Json:
-        """An operation of the account."""
-        return self.account.account().call(api, operation, parameters)
-
     def events(self) -> list[Json]:
         """What CloudWatch was told, each with its declaration in `_aws`."""
         try:
-            rows = self.call("logs", "FilterLogEvents", logGroupName=GROUP, logStreamNames=[WHOSE])["events"]
+            asked = {"logGroupName": GROUP, "logStreamNames": [WHOSE]}
+            rows = self.account.account().call("logs", "FilterLogEvents", asked)["events"]
         except CallError:
             return []  # there is no stream yet
         return [json.loads(row["message"]) for row in rows]
@@ -60,11 +57,6 @@ class World:
             if figure in event:
                 found[str(event[label])] += round(float(str(event[figure])))
         return +found
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def _config(agent: Agent, spans: int, account: EmulatedAccount) -> str:
@@ -109,7 +101,7 @@ async def _ask(port: int, good: int, bad: int) -> None:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """An agent that has answered GOOD requests and refused BAD ones, all of which the account was told of."""
-    folder, spans = tmp_path_factory.mktemp("telemetry"), _free_port()
+    folder, (spans,) = tmp_path_factory.mktemp("telemetry"), free_ports(1)
     (folder / "manifest.yaml").write_text(dump(manifest("desk")))
     traced = Telemetry(image=DIGEST, trace_percent=100).variables | {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{spans}"
@@ -122,7 +114,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         running("acme", folder / "manifest.yaml", traced) as agent,
     ):
         made = World(account, recorded)
-        made.call("logs", "CreateLogGroup", logGroupName=GROUP)
+        account.account().call("logs", "CreateLogGroup", {"logGroupName": GROUP})
         with _collector(_config(agent, spans, account), account):
             assert wait_until(lambda: bool(made.events()), SEEN), "the collector has told of the agent"
             # Of a label's first value a counter's growth is not known: it begins with these.

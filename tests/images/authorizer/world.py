@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
 from groundwork.waiting import wait_until
 from local import toolchain
 from local.paths import CHECKOUT
+from tests.free_ports import free_ports
 from tests.images.authorizer.api_server import Objects, kubeconfig, serving
 from tests.images.authorizer.samples import HOST, ISSUER, PATH, Object
 from tests.local.node.quiet import Quiet
@@ -39,14 +39,6 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519Pri
 def opa_program() -> Path:
     """The tool chain's OPA."""
     return toolchain.ensure(["opa"], progress=Quiet()).path("opa")
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +206,7 @@ def world(variables: Mapping[str, str] | None = None) -> Iterator[World]:
         objects, program = Objects(), opa_program()
         api = ExitStack()
         api_port = api.enter_context(serving(objects))
-        port, http_port, log = free_port(), free_port(), folder / "authorizer.log"
+        (port, http_port), log = free_ports(2), folder / "authorizer.log"
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "images" / "authorizer")]),
@@ -251,7 +243,7 @@ def world(variables: Mapping[str, str] | None = None) -> Iterator[World]:
 @contextmanager
 def beside(first: World, *, wait: bool = True) -> Iterator[World]:
     """A second authorizer with the same OPA and API server."""
-    port, http_port, log = free_port(), free_port(), first.folder / "second.log"
+    (port, http_port), log = free_ports(2), first.folder / "second.log"
     ports = {"AUTHORIZER_PORT": str(port), "AUTHORIZER_HTTP_PORT": str(http_port)}
     process = start_authorizer({**first.environment, **ports}, log)
     try:

@@ -11,7 +11,7 @@ import httpx
 
 from groundwork.waiting import wait_until
 from local.paths import Paths
-from tests.local.secrets.bao import free_ports
+from tests.free_ports import free_ports
 
 PACKAGE = "docker-registry"
 STARTED = 30.0

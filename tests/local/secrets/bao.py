@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from local.secrets.shares import Shares
 from local.secrets.tls import Keeper, leaf
 from local.toolchain import ensure
 from local.toolchain.programs import VAULT
+from tests.free_ports import free_ports
 from tests.local.node.quiet import Quiet
 
 START_SECONDS = 30.0
@@ -150,17 +150,6 @@ def wait_answers(api: Api, process: subprocess.Popen[bytes], folder: Path) -> No
 def kill(group: int) -> None:
     """End a node at once, as a machine that loses its power does."""
     os.killpg(group, signal.SIGKILL)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    found = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return found
 
 
 def certificates(folder: Path, keeper: Keeper) -> str:

@@ -21,6 +21,7 @@ from local.secrets.reach import Reach
 from local.secrets.shares import Shares
 from local.secrets.tls import Keeper
 from stacks.secrets_settings import SecretsSettings, ShareSettings
+from tests.free_ports import free_ports
 from tests.local.secrets import bao
 
 NODES = tuple(f"openbao-{number}" for number in range(3))
@@ -121,7 +122,7 @@ def place(folder: Path, named: tuple[Path, ...] = ()) -> Here:
 def begin(folder: Path, kind: Kind, program: Path) -> Here:
     """Start three nodes of a program that know nothing yet, each with a certificate of one authority."""
     keeper = Keeper(folder=folder / "openbao")
-    free = bao.free_ports(9)
+    free = free_ports(9)
     ports = {pod: free[number * 3 : number * 3 + 3] for number, pod in enumerate(NODES)}
     (folder / "ports").write_text(json.dumps(ports))
     (folder / "wanted").write_text(str(program))

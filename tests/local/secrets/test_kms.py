@@ -22,7 +22,8 @@ from local.secrets.api import data
 from local.secrets.configure import mounts
 from local.secrets.life import initialise, rekey, root, seal_of, unseal, wait_active
 from local.secrets.shares import Shares
-from tests.local.secrets.bao import BOTH, PROGRAM, Bao, Kms, free_ports, openbao, program_of
+from tests.free_ports import free_ports
+from tests.local.secrets.bao import BOTH, PROGRAM, Bao, Kms, openbao, program_of
 from tests.local.secrets.earlier import earlier
 
 pytestmark = pytest.mark.engine

@@ -21,7 +21,8 @@ from local.secrets import configure, rules
 from local.secrets.api import Api, Refused, data
 from local.secrets.life import initialise, rekey, restore, revoke_roots, root, seal_of, snapshot, unseal, wait_active
 from local.secrets.shares import Shares
-from tests.local.secrets.bao import Bao, free_ports, openbao
+from tests.free_ports import free_ports
+from tests.local.secrets.bao import Bao, openbao
 
 pytestmark = pytest.mark.engine
 SECRET = "canary-7d1f0c5e"
