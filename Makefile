@@ -7,6 +7,8 @@ INSTALLED := $(VENV)/.installed
 # disk has to confirm. In a short folder: the path of a unix socket has a limit, and the workers' own folders are deep.
 MEMORY := $(firstword $(wildcard /dev/shm) /tmp)
 SCRATCH := at=$$(mktemp -d $(MEMORY)/XXXXX) &&
+# Where the surroundings forbid Python to keep its bytecode, every one of some thousand processes compiles all it imports.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help up test down check unit engine rehearsals vault cluster long conformance rehearse changes bench lock clean
 help: ## What can be made
@@ -91,9 +93,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv module is needed: apt-get install python3-venv" >&2; exit 2; }
 	@echo "installing Python packages into $(VENV) …"
 	@test -x $(BIN)/python && $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
-	@# uv first, by its own hashes: it installs in seconds what takes pip minutes, as it compiles only what is imported.
+	@# uv first, by its own hashes: it installs in a minute what takes pip five.
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.lock
-	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@

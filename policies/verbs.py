@@ -68,12 +68,11 @@ def _graphs(environment: str, settings: Settings, paths: Paths, shown: Progress)
 
         engine = operator_of(made, paths, shown).engine
         return {stack: from_state(engine.exported(stack)) for stack in (environment, *engine.stacks_on(environment))}
-    from stacks.graph import graph_of
+    from stacks.graph import graphs_of
 
     layers = settings.layers if settings.aws is not None else ()
-    return {
-        stack: from_program(graph_of(stack)) for stack in (environment, *(f"{environment}.{layer}" for layer in layers))
-    }
+    asked = graphs_of([environment, *(f"{environment}.{layer}" for layer in layers)])
+    return {stack: from_program(graph) for stack, graph in asked.items()}
 
 
 @app.command(name="list")

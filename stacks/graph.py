@@ -7,7 +7,7 @@ and nothing that a provider would compute. Objects that a chart makes are the pr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,18 +73,27 @@ class ResourceGraph:
 
 def graph_of(stack: str, folder: Path = CHECKOUT) -> ResourceGraph:
     """Run the program of an environment's or a tenant's stack, and listen. Raises UserError for what is wrong."""
+    return graphs_of([stack], folder)[stack]
+
+
+def graphs_of(stacks: Sequence[str], folder: Path = CHECKOUT) -> dict[str, ResourceGraph]:
+    """As `graph_of`, of several; each program is run once, an environment's for all that stand on it."""
     from stacks.dispatch import declare
     from stacks.listening import listen
 
-    environment, _, part = stack.partition(".")
-    # A tenant's stack reads what the environment's has made: here, what that asks for.
-    outputs: Mapping[str, object] = {}
-    if part:
-        given = engine_config(environment, folder)
-        made = listen(lambda: declare(environment, folder), environment, config=given).outputs
-        outputs = {key: _named(value, key) for key, value in made.items()}
-    config = engine_config(stack, folder)
-    return listen(lambda: declare(stack, folder), stack, config=config, outputs={environment: outputs})
+    heard: dict[str, ResourceGraph] = {}
+
+    def hear(stack: str) -> ResourceGraph:
+        if stack not in heard:
+            environment, _, part = stack.partition(".")
+            # A tenant's stack reads what the environment's has made: here, what that asks for.
+            made = hear(environment).outputs if part else {}
+            outputs = {environment: {key: _named(value, key) for key, value in made.items()}}
+            config = engine_config(stack, folder)
+            heard[stack] = listen(lambda: declare(stack, folder), stack, config=config, outputs=outputs)
+        return heard[stack]
+
+    return {stack: hear(stack) for stack in stacks}
 
 
 def engine_config(stack: str, folder: Path) -> dict[str, str]:

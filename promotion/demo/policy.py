@@ -23,7 +23,7 @@ def judge_bill(bill: Bill, tree: Path, stacks: Sequence[str], place: str, tools:
     from policies.exceptions import Exceptions
     from policies.gate import judge
     from promotion.evidence import BILL
-    from stacks.graph import graph_of
+    from stacks.graph import graphs_of
 
     here = hashes(CHECKOUT, (*PARTS["program"], *PARTS["policies"]))
     wrong = [name for name, digest in {**bill.program, **bill.policies}.items() if here.get(name) != digest]
@@ -31,5 +31,5 @@ def judge_bill(bill: Bill, tree: Path, stacks: Sequence[str], place: str, tools:
         raise UserError(
             what=f"the bill has another program or other policies than this checkout: {wrong[0]}", code=ExitCode.ERROR
         )
-    graphs = {stack: from_program(graph_of(stack, tree)) for stack in stacks}
+    graphs = {stack: from_program(graph) for stack, graph in graphs_of(stacks, tree).items()}
     return judge(place, graphs, tools=tools, exceptions=Exceptions.read(), about={BILL: bill.digest})

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import weakref
 from collections.abc import Iterator
 
 import pytest
 
 from groundwork.garbage import look_rarely
+from local.paths import CHECKOUT
 
 
 class _Circle:
@@ -36,3 +39,23 @@ def test_a_circle_goes_once_there_are_enough_new_objects() -> None:
     while gone() is not None and len(kept) < 100_000:
         kept.append([])
     assert gone() is None
+
+
+_ENDS = """
+from groundwork.garbage import look_rarely
+class Circle:
+    def __init__(self):
+        self.itself = self
+    def __del__(self):
+        print("looked")
+{call}
+kept = [Circle()]
+"""
+
+
+@pytest.mark.parametrize(("call", "said"), [("", "looked\n"), ("look_rarely()", "")])
+def test_nothing_is_looked_for_at_the_end(call: str, said: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _ENDS.format(call=call)], capture_output=True, text=True, check=True, cwd=CHECKOUT
+    )
+    assert ended.stdout == said
