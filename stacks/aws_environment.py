@@ -105,7 +105,7 @@ class _Builder:
             topic=self._topic,
             opts=self._opts(),
         )
-        running = on_eks(site, cluster) if isinstance(cluster, Eks) else on_ecs(site, cluster)
+        running = on_eks(site, cluster) if isinstance(cluster, Eks) else on_ecs(site, cluster, database)
         self._watch(watches, running)
         self.outputs |= running.outputs
         self.outputs["balancer"] = {

@@ -12,6 +12,8 @@ from components.cluster.ecs import Ecs
 from components.cluster.eks import Eks
 from components.cluster.storage import StorageClasses, StorageClassesArgs
 from components.data.backup import TAG as BACKUP
+from components.data.rds import Postgres
+from components.data.users import DatabaseUsers, DatabaseUsersArgs
 from components.edge.gateway_target import GatewayTarget, GatewayTargetArgs
 from components.edge.load_balancer import LoadBalancer
 from components.edge.service_access import ServiceAccess, ServiceAccessArgs
@@ -21,7 +23,7 @@ from components.observability.aws import Graph, LogWatch, Watch
 from components.secrets.snapshot_store import SnapshotStore, SnapshotStoreArgs
 from components.secrets.unsealing import Unsealing, UnsealingArgs
 from local.record import Way
-from stacks.aws_settings import AwsSettings, GatewaySettings, MeshSettings
+from stacks.aws_settings import AwsSettings, EcsSettings, GatewaySettings, MeshSettings
 from stacks.aws_watches import ecs_graphs, ecs_logs, eks_logs, target_watches
 from stacks.environment import cluster as cluster_provider
 from stacks.environment import find_way, given_kubeconfig
@@ -111,7 +113,7 @@ def _platform(site: Site, cluster: Eks) -> None:
     ).declare(opts)
 
 
-def on_ecs(site: Site, cluster: Ecs) -> Running:
+def on_ecs(site: Site, cluster: Ecs, database: Postgres) -> Running:
     """The way from the load balancer to services; tenants' stacks put those in."""
     access = ServiceAccessArgs(
         scope=site.scope,
@@ -138,6 +140,30 @@ def on_ecs(site: Site, cluster: Ecs) -> Running:
         "alarmTopic": site.topic,
         "balancerRoleArn": cluster.balancer_role_arn,
     }
+    if site.settings.secrets.postgres == "rds":
+        outputs |= {
+            "databaseFunctionArn": _users(site, cluster, database),
+            "databaseGroupId": database.security_group_id,
+        }
     return Running(
         watches={}, logs=ecs_logs(cluster.log_group), graphs=ecs_graphs(site.environment), outputs={"ecs": outputs}
     )
+
+
+def _users(site: Site, cluster: Ecs, database: Postgres) -> pulumi.Output[str]:
+    """What makes tenants' users in the database: its ARN."""
+    assert isinstance(site.aws.cluster, EcsSettings)  # noqa: S101 – the caller has asked
+    args = DatabaseUsersArgs(
+        scope=site.scope,
+        vpc_id=site.network.vpc_id,
+        vpc_cidr=site.aws.network.cidr,
+        subnet_ids=site.network.subnet_ids(Tier.PRIVATE),
+        address=database.address,
+        group_id=database.security_group_id,
+        secret_arn=database.secret_arn,
+        key=site.keys["secrets"],
+        cluster_name=cluster.name,
+        log_group=cluster.log_group,
+        architecture=site.aws.cluster.architecture,
+    )
+    return DatabaseUsers("database-users", args, site.opts).arn

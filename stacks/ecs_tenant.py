@@ -7,25 +7,28 @@ from collections.abc import Mapping
 import pulumi
 from pulumi_aws import Provider
 
-from components.agents.ecs_platform import EcsPlatform
+from components.agents.ecs_platform import EcsDatabase, EcsPlatform
 from components.agents.ecs_telemetry import Telemetry
 from components.tenancy.ecs import EcsTenant, EcsTenantArgs
 from components.tenancy.tenant import TenantArgs
 from groundwork.errors import UserError
 from stacks.aws_environment import scope_of
 from stacks.aws_settings import AwsSettings, EcsSettings
+from stacks.settings import Settings
 
 RUNTIME, COLLECTOR = "agent-runtime", "ecs-collector"
 
 
 def declare(
     environment: str,
-    aws: AwsSettings,
+    settings: Settings,
     tenant: TenantArgs,
     rotation_days: Mapping[str, int],
     shared: pulumi.StackReference,
 ) -> None:
     """The same tenant as in a cluster, of what the environment's stack made for services."""
+    aws = settings.aws
+    assert aws is not None  # noqa: S101 – the caller has asked
     assert isinstance(aws.cluster, EcsSettings)  # noqa: S101 – the caller has asked
     _refuse_without_queues(aws, tenant)
     made, images = shared.require_output("ecs"), shared.require_output("images")
@@ -48,6 +51,9 @@ def declare(
         alarm_topic=made["alarmTopic"],
         balancer_role_arn=made["balancerRoleArn"],
         architecture=aws.cluster.architecture,
+        database=EcsDatabase(function_arn=made["databaseFunctionArn"], group_id=made["databaseGroupId"])
+        if settings.secrets.postgres == "rds"
+        else None,
     )
     args = EcsTenantArgs(
         tenant=tenant.owner.tenant,

@@ -27,12 +27,17 @@ def problems(settings: Settings) -> Iterator[InitErrorDetails]:
         yield detail(("observability", "replicas"), what, "1, or a storageClass")
     if settings.secrets.snapshots is not None and (settings.aws is None or settings.aws.cluster.kind != "eks"):
         yield detail(("secrets", "snapshots"), "go to a bucket of an environment on EKS", "none")
-    if settings.secrets.postgres == "rds" and (settings.aws is None or settings.aws.cluster.kind != "eks"):
+    if settings.secrets.postgres == "rds" and settings.aws is None:
         yield detail(("secrets", "postgres"), "'rds': this environment makes no users of RDS", "true or false")
     yield from _of_another_server(settings)
     if settings.aws is None:
         yield from _with_a_key_of_yours(settings)
     elif settings.aws.cluster.kind == "ecs":
+        if settings.secrets.postgres == "rds" and "ecs" not in settings.aws.network.endpoints:
+            what = (
+                "ecs is missing: what makes users of the database has ECS start new tasks, and has no other way to it"
+            )
+            yield detail(("aws", "network", "endpoints"), what, "ecs and others, or secrets.postgres: false")
         for index, layer in enumerate(settings.layers):
             allowed = "none: layers are for Kubernetes (docs/ecs.md)"
             yield detail(("layers", index), f"{layer!r}: aws.cluster.kind is ecs", allowed)

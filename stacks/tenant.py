@@ -59,7 +59,7 @@ class TenantStack:
         if self.settings.aws is not None and self.settings.aws.cluster.kind == "ecs":
             from stacks.ecs_tenant import declare
 
-            declare(self.environment, self.settings.aws, args, self.tenant.settings.rotation_days, shared)
+            declare(self.environment, self.settings, args, self.tenant.settings.rotation_days, shared)
         else:
             self._refuse_rotation()
             provider = cluster(self.kubeconfig or shared.require_output("kubeconfig"))

@@ -18,6 +18,7 @@ from components.agents.ecs_telemetry import Telemetry, tell
 from components.agents.manifest import AgentManifest
 from components.aws import Scope, child
 from components.cluster.ecs import MESH_PORT
+from components.data.tenant_users import TAG, TAGGED
 from components.workload import refuse_other_than_digest
 from groundwork.errors import UserError
 
@@ -62,9 +63,9 @@ class EcsAgentArgs:
             what = f"agent {name}: spec.drain: {spec.drain.total_seconds():.0f}s is more than Fargate waits"
             raise UserError(what=what, allowed=f"at most {LONGEST_STOP}s on ECS")
         users = [key for key, secret in spec.secrets.items() if secret.database is not None]
-        if users:
-            what = f"agent {name}: spec.secrets.{users[0]}.database: nothing makes users of RDS for agents yet"
-            raise UserError(what=what, allowed="path: a secret of Secrets Manager (docs/ecs.md)")
+        if users and self.platform.database is None:
+            what = f"agent {name}: spec.secrets.{users[0]}.database: this environment makes no users of RDS"
+            raise UserError(what=what, fix="groundwork:secrets: {postgres: rds}, and bring the environment up")
         missing = sorted(set(secret_paths(spec)) - set(self.secrets))
         if missing:
             raise UserError(what=f"agent {name}: secret {missing[0]!r} has no place", allowed=", ".join(self.secrets))
@@ -95,6 +96,8 @@ class EcsAgent(pulumi.ComponentResource):
             tags=tags,
             parent=self,
         )
+        if frame.uses_database:
+            tags[TAG] = TAGGED
         task = Task(f"{name}-task", self._task(), child(self))
         reach(frame, task.identity, args.inbox, args.reached)
         tell(frame, task.identity, args.scope, watched=not args.suspended)

@@ -8,6 +8,7 @@ from pulumi_aws import ec2, vpc
 
 from components.agents.ecs_platform import Frame
 from components.aws import child
+from components.data.rds import PORT
 
 ANYWHERE = "0.0.0.0/0"
 
@@ -35,7 +36,26 @@ def way_out(frame: Frame) -> ec2.SecurityGroup:
             tags=dict(frame.tags),
             opts=child(frame.parent),
         )
+    _database(frame, group)
     return group
+
+
+def _database(frame: Frame, group: ec2.SecurityGroup) -> None:
+    """The database lets in all services; who has no user of it has no way to it either."""
+    database = frame.platform.database
+    if database is None or not frame.uses_database:
+        return
+    vpc.SecurityGroupEgressRule(
+        f"{frame.name}-database",
+        security_group_id=group.id,
+        description="spec.secrets names a database",
+        ip_protocol="tcp",
+        from_port=PORT,
+        to_port=PORT,
+        referenced_security_group_id=database.group_id,
+        tags=dict(frame.tags),
+        opts=child(frame.parent),
+    )
 
 
 def _aws_services(frame: Frame, group: ec2.SecurityGroup) -> None:

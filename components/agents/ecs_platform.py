@@ -11,8 +11,16 @@ from components.agents.manifest import AgentManifest, Spec
 
 
 @dataclass(frozen=True, kw_only=True)
+class EcsDatabase:
+    """Where tenants' users are made. `function_arn`: what rotates them; `group_id`: the database's security group."""
+
+    function_arn: pulumi.Input[str]
+    group_id: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class EcsPlatform:
-    """What the environment's stack made for its services; its output `ecs`."""
+    """What the environment's stack made for its services; its output `ecs`. `database`: None where no users are made."""
 
     cluster_arn: pulumi.Input[str]
     cluster_name: pulumi.Input[str]
@@ -32,6 +40,7 @@ class EcsPlatform:
     alarm_topic: pulumi.Input[str]
     balancer_role_arn: pulumi.Input[str]
     architecture: str
+    database: EcsDatabase | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +68,11 @@ class Frame:
     def spec(self) -> Spec:
         """What it runs, and with how much."""
         return self.manifest.spec
+
+    @property
+    def uses_database(self) -> bool:
+        """Whether it is given a user of the database."""
+        return any(secret.database is not None for secret in self.spec.secrets.values())
 
     @property
     def alias(self) -> str:

@@ -16,6 +16,7 @@ from components.agents.ecs_telemetry import Reported, Telemetry, collector_confi
 from components.agents.fargate import MIB, TaskSize, task_size
 from components.agents.manifest import AgentManifest, OpenAIModel, SecretRef, Spec, dump
 from components.aws import Scope, child, document, statement, trust
+from components.data.tenant_users import SECRET as DATABASE_SECRET
 from components.workload import USER
 
 PORT, METRICS_PORT = 8080, 9090
@@ -274,9 +275,13 @@ class Task(pulumi.ComponentResource):
 
 
 def secret_path(spec: Spec, name: str) -> str:
-    """Where a secret of a manifest stands below its tenant's: an entry of `secrets` says so, others by name."""
+    """Where a secret of a manifest stands below its tenant's: an entry of `secrets` says so, others by name; all users
+    of the database are one secret.
+    """
     entry = spec.secrets.get(name)
-    return entry.path if entry is not None and entry.path is not None else name
+    if entry is None:
+        return name
+    return DATABASE_SECRET if entry.database is not None else entry.path or name
 
 
 def secret_paths(spec: Spec) -> list[str]:

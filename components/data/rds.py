@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cloudwatch, iam, rds, secretsmanager
+from pulumi_aws import cloudwatch, ec2, iam, rds, secretsmanager
 
 from components.aws import Scope, child, trust
 from components.data.access import StoreAccess, store_group
@@ -72,11 +72,14 @@ class Postgres(pulumi.ComponentResource):
     resource_id: pulumi.Output[str]
     identifier: pulumi.Output[str]
     secret_arn: pulumi.Output[str]
+    security_group_id: pulumi.Output[str]
 
     def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:data:Postgres", name, None, opts)
         self._name, self._args, self._scope = name, args, args.access.scope
-        instance = self._instance()
+        group = store_group(self._name, "postgres", PORT, args.access, self)
+        instance = self._instance(group)
+        self.security_group_id = group.id
         self.arn, self.address, self.resource_id = instance.arn, instance.address, instance.resource_id
         self.identifier = instance.identifier
         self.secret_arn = instance.master_user_secrets[0].secret_arn
@@ -88,10 +91,9 @@ class Postgres(pulumi.ComponentResource):
         )
         self.register_outputs({"address": self.address})
 
-    def _instance(self) -> rds.Instance:
+    def _instance(self, group: ec2.SecurityGroup) -> rds.Instance:
         args, scope = self._args, self._scope
         tags = scope.tags(COMPONENT)
-        group = store_group(self._name, "postgres", PORT, args.access, self)
         subnets = rds.SubnetGroup(
             self._name,
             name=scope.name("postgres"),

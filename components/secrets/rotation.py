@@ -62,7 +62,7 @@ class Rotation(pulumi.ComponentResource):
         self._physical = args.scope.name(f"{args.tenant}-rotation")
         role = self._role()
         function = self._function(role, self._rights(role))
-        self.ready = [self._schedule(path, secret, function) for path, secret in sorted(args.secrets.items())]
+        self.ready = [self._may_call(path, secret, function) for path, secret in sorted(args.secrets.items())]
         self.register_outputs({})
 
     def _role(self) -> iam.Role:
@@ -140,7 +140,7 @@ class Rotation(pulumi.ComponentResource):
             opts=child(self, rights),
         )
 
-    def _schedule(self, path: str, secret: Rotated, function: lambda_.Function) -> pulumi.Resource:
+    def _may_call(self, path: str, secret: Rotated, function: lambda_.Function) -> pulumi.Resource:
         name = f"{self._name}-{path}"
         allowed = lambda_.Permission(
             name,
@@ -151,10 +151,17 @@ class Rotation(pulumi.ComponentResource):
             source_account=self._args.scope.account,
             opts=child(self),
         )
-        return secretsmanager.SecretRotation(
-            name,
-            secret_id=secret.arn,
-            rotation_lambda_arn=function.arn,
-            rotation_rules=secretsmanager.SecretRotationRotationRulesArgs(automatically_after_days=secret.days),
-            opts=child(self, allowed),
-        )
+        return schedule(name, secret.arn, function.arn, secret.days, child(self, allowed))
+
+
+def schedule(
+    name: str, secret: pulumi.Input[str], function: pulumi.Input[str], days: int, opts: pulumi.ResourceOptions
+) -> pulumi.Resource:
+    """A secret's first rotation, and one each time that its value is so many days old."""
+    return secretsmanager.SecretRotation(
+        name,
+        secret_id=secret,
+        rotation_lambda_arn=function,
+        rotation_rules=secretsmanager.SecretRotationRotationRulesArgs(automatically_after_days=days),
+        opts=opts,
+    )

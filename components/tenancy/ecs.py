@@ -14,11 +14,15 @@ from components.agents.ecs_task import secret_paths
 from components.agents.ecs_telemetry import Telemetry
 from components.agents.manifest import AgentManifest
 from components.aws import Scope, child
+from components.data.tenant_users import SECRET as DATABASE_SECRET
 from components.platform.specs import TenantSpec
 from components.secrets.aws import ManagedSecret, ManagedSecretArgs
-from components.secrets.rotation import Rotated, Rotation, RotationArgs
+from components.secrets.rotation import Rotated, Rotation, RotationArgs, schedule
 from components.tenancy.tenant import TenantAgent
 from groundwork.errors import UserError
+
+# How old a user's password gets where rotationDays does not say.
+DATABASE_DAYS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,19 +109,21 @@ class EcsTenant(pulumi.ComponentResource):
     def _rotation(self, secrets: Mapping[str, pulumi.Output[str]]) -> list[pulumi.Resource]:
         """Whatever a service waits for that is given a secret which rotates."""
         args = self._args
-        if not args.rotation_days:
-            return []
+        ready = self._users(secrets)
+        days = {path: each for path, each in args.rotation_days.items() if path != DATABASE_SECRET}
+        if not days:
+            return ready
         rotated = {
             path: Rotated(
                 arn=secrets[path],
-                days=days,
+                days=each,
                 services=[
                     f"{args.tenant}-{agent.manifest.name}"
                     for agent in args.agents
                     if path in secret_paths(agent.manifest.spec)
                 ],
             )
-            for path, days in args.rotation_days.items()
+            for path, each in days.items()
         }
         given = RotationArgs(
             scope=args.scope,
@@ -128,7 +134,16 @@ class EcsTenant(pulumi.ComponentResource):
             log_group=args.platform.log_group,
             architecture=args.platform.architecture,
         )
-        return Rotation(f"{self._name}-rotation", given, child(self)).ready
+        return [*ready, *Rotation(f"{self._name}-rotation", given, child(self)).ready]
+
+    def _users(self, secrets: Mapping[str, pulumi.Output[str]]) -> list[pulumi.Resource]:
+        """The first user of the database, and others in its place."""
+        args, database = self._args, self._args.platform.database
+        if DATABASE_SECRET not in secrets or database is None:
+            return []
+        days = args.rotation_days.get(DATABASE_SECRET, DATABASE_DAYS)
+        name = f"{self._name}-{DATABASE_SECRET}"
+        return [schedule(name, secrets[DATABASE_SECRET], database.function_arn, days, child(self))]
 
     def _inbox(self, manifest: AgentManifest) -> Iterator[Inbox]:
         args = self._args

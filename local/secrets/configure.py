@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from components.data.names import DATABASE as DATABASE_NAME
 from components.data.names import POSTGRES_HOST, POSTGRES_PORT
+from components.data.tenant_users import database_owner
 from components.domains.names import NAME as DOMAINS
 from components.domains.names import NAMESPACE as DOMAINS_NAMESPACE
 from components.secrets.kinds import Audit, Kind
@@ -255,11 +256,6 @@ def _tenant(asking: Api, tenant: str, accessor: str) -> None:
     asking.write(f"{TRANSIT}/keys/{name}", {"type": "aes256-gcm96"})
     # The way in last: who is known there has all the rest.
     asking.write(f"auth/{KUBERNETES}/role/{name}", _role(TENANT_ACCOUNT, tenant, name))
-
-
-def database_owner(tenant: str) -> str:
-    """The role and the schema that a tenant's users act as and in."""
-    return f"tenant_{tenant.replace('-', '_')}"
 
 
 def _role(account: str, namespace: str, policy: str) -> dict[str, JsonValue]:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from components.agents.manifest import Secret
+from components.data.tenant_users import database_owner
 from components.secrets.names import NAMESPACE, OPENBAO, TENANT_ACCOUNT, tenant_role
 from components.secrets.server import METRICS_PATH
 from groundwork.waiting import wait_until
@@ -191,7 +192,7 @@ def test_the_database_comes_back_when_its_pod_is_replaced(tenants: tuple[Tenant,
 
 def test_a_forgotten_tenant_leaves_no_role_in_the_database(place: Place, tenants: tuple[Tenant, Tenant]) -> None:
     one, _ = tenants
-    owner = configure.database_owner(one.name)
+    owner = database_owner(one.name)
     assert owner in _roles()
     forget_tenants(place, [one.name], Quiet())
     left = _roles()
@@ -222,10 +223,10 @@ def test_an_agent_reads_what_its_manifest_names_and_a_deleted_tenant_leaves_noth
         found = ast.literal_eval(read.stdout)
         assert found["key/value"] == CANARY
         assert found["database/username"] and found["database/password"]
-        assert configure.database_owner(name) in _roles()
+        assert database_owner(name) in _roles()
     finally:
         succeeded(groundwork("tenant", "delete", name, "--yes", checkout=checkout))
-    assert [role for role in _roles() if configure.database_owner(name) in role or name in role] == []
+    assert [role for role in _roles() if database_owner(name) in role or name in role] == []
     with place.reach.any() as api, root(api, place.shares) as asking:
         assert f"{name}/" not in asking.names("secret/metadata/tenants")
         assert tenant_role(name) not in asking.names("auth/kubernetes/role")
