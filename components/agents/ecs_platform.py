@@ -20,7 +20,7 @@ class EcsDatabase:
 
 @dataclass(frozen=True, kw_only=True)
 class EcsPlatform:
-    """What the environment's stack made for its services; its output `ecs`. `database`: None where no users are made."""
+    """What the environment's stack made for its services; its output `ecs`. `database`: where it makes users."""
 
     cluster_arn: pulumi.Input[str]
     cluster_name: pulumi.Input[str]

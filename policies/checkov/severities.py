@@ -13,6 +13,8 @@ _HIGH = frozenset(
         "CKV_AWS_25",  # no RDP from everywhere
         "CKV_AWS_29",  # ElastiCache is encrypted at rest
         "CKV_AWS_30",  # ElastiCache is encrypted in transit
+        "CKV_AWS_301",  # functions are not called by everybody
+        "CKV_AWS_364",  # a service calls them for this account
         "CKV_AWS_39",  # the EKS endpoint is not public
         "CKV_AWS_53",  # S3 blocks public ACLs
         "CKV_AWS_54",  # S3 blocks public policies

@@ -68,6 +68,8 @@ _TYPES = {
     "iam/rolePolicyAttachment:RolePolicyAttachment": "iam_role_policy_attachment",
     "kms/alias:Alias": "kms_alias",
     "kms/key:Key": "kms_key",
+    "lambda/function:Function": "lambda_function",
+    "lambda/permission:Permission": "lambda_permission",
     "lb/listener:Listener": "lb_listener",
     "lb/listenerCertificate:ListenerCertificate": "lb_listener_certificate",
     "lb/listenerRule:ListenerRule": "lb_listener_rule",

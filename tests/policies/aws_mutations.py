@@ -191,6 +191,8 @@ FLIPS: Mapping[str, tuple[tuple[str, Value], ...]] = {
         for value in (False, GONE)
     ),
     "aws:s3/bucketVersioning:BucketVersioning": (("versioningConfiguration.status", "Suspended"),),
+    "aws:lambda/function:Function": (("kmsKeyArn", GONE), ("loggingConfig.logGroup", GONE)),
+    "aws:lambda/permission:Permission": (("principal", "*"), ("sourceArn", GONE), ("sourceAccount", GONE)),
     "aws:secretsmanager/secretRotation:SecretRotation": (("rotationRules.automaticallyAfterDays", 365),),
     "aws:sns/topic:Topic": (("kmsMasterKeyId", GONE),),
     "aws:wafv2/webAcl:WebAcl": (
