@@ -53,7 +53,7 @@ class DatabaseUsersArgs:
     scope: Scope
     vpc_id: pulumi.Input[str]
     vpc_cidr: str
-    subnet_ids: Sequence[pulumi.Input[str]]
+    subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
     address: pulumi.Input[str]
     group_id: pulumi.Input[str]
     secret_arn: pulumi.Input[str]

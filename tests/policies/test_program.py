@@ -84,8 +84,8 @@ def test_an_environment_in_aws_breaks_nothing_that_stops_before_it_is_up() -> No
         # Keys of this stack that encrypt, groups, topics, roles and a bucket by their names: AWS tells these.
         assert {each.partition(" of ")[0] for each in found.unseen} <= {
             "aws-alarms", "aws-backup", "aws-ecs-exec", "aws-eks-nodes", "aws-elasticache-access",
-                "aws-iam-attachments", "aws-iam-wildcards", "aws-lambda", "aws-load-balancer-groups", "aws-log-group", "aws-queues",
-                "aws-quotas", "aws-rds-access", "aws-s3-object-lock", "aws-s3-parts", "aws-s3-tls",
+                "aws-iam-attachments", "aws-iam-wildcards", "aws-lambda", "aws-load-balancer-groups", "aws-log-group",
+                "aws-queues", "aws-quotas", "aws-rds-access", "aws-s3-object-lock", "aws-s3-parts", "aws-s3-tls",
             }  # fmt: skip
         assert [each.rule.id for each in found.listed if not each.excepted] == []
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pulumi
 
+from components.agents.ecs_platform import EcsPlatform
+from components.aws import Scope
 from tests.engine.aws.bench import REGION
 
 if TYPE_CHECKING:
@@ -72,6 +74,34 @@ def front() -> Front:
     fixed = lb.ListenerDefaultActionFixedResponseArgs(content_type="text/plain", status_code="404")
     refuses = lb.ListenerDefaultActionArgs(type="fixed-response", fixed_response=fixed)
     return Front(vpc, subnets, balancer, refuses)
+
+
+def services(scope: Scope) -> EcsPlatform:
+    """What services on ECS stand on, as an environment's stack makes it."""
+    from pulumi_aws import ec2, ecs, lb, sns
+
+    vpc, subnets, balancer, refuses = front()
+    group = ec2.SecurityGroup("services", name="services", description="services", vpc_id=vpc.id)
+    listener = lb.Listener(
+        "edge",
+        load_balancer_arn=balancer.arn,
+        port=80,
+        protocol="HTTP",
+        default_actions=[refuses],
+    )
+    cluster = ecs.Cluster("cluster", name="services")
+    topic = sns.Topic("alarms", name="alarms")
+    role = scope.arn("iam", "role/given", region="")
+    return EcsPlatform(
+        cluster_arn=cluster.arn, cluster_name=cluster.name,
+        namespace_arn=scope.arn("servicediscovery", "namespace/ns-1"),
+        authority_arn=scope.arn("acm-pca", "certificate-authority/one"), tls_role_arn=role, service_group_id=group.id,
+        log_group="/groundwork/ecs/services", metrics_group="/groundwork/ecs/metrics",
+        vpc_id=vpc.id, vpc_cidr="10.0.0.0/16", s3_prefix_list="pl-12345678",
+        subnet_ids=[each.id for each in subnets], listener_arn=listener.arn,
+        balancer_suffix=balancer.arn_suffix, secrets_key=scope.arn("kms", "key/one"), alarm_topic=topic.arn,
+        balancer_role_arn=role, architecture="ARM64",
+    )  # fmt: skip
 
 
 def many() -> None:

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-from components.agents.ecs_platform import EcsPlatform
 from components.agents.ecs_telemetry import Telemetry
 from components.agents.manifest import AgentManifest
 from components.aws import Scope
@@ -19,7 +18,7 @@ from components.tenancy.tenant import TenantAgent
 from local.plugin.values import Json
 from tests.components.samples import DIGEST, manifest
 from tests.engine.aws.bench import ACCOUNT, REGION, Bench, bench
-from tests.engine.aws.programs import front
+from tests.engine.aws.programs import services
 
 pytestmark = pytest.mark.engine
 
@@ -37,30 +36,7 @@ def agents() -> list[AgentManifest]:
 
 
 def program() -> None:
-    from pulumi_aws import ec2, ecs, lb, sns
-
-    vpc, subnets, balancer, refuses = front()
-    group = ec2.SecurityGroup("services", name="services", description="services", vpc_id=vpc.id)
-    listener = lb.Listener(
-        "edge",
-        load_balancer_arn=balancer.arn,
-        port=80,
-        protocol="HTTP",
-        default_actions=[refuses],
-    )
-    cluster = ecs.Cluster("cluster", name="services")
-    topic = sns.Topic("alarms", name="alarms")
-    role = SCOPE.arn("iam", "role/given", region="")
-    platform = EcsPlatform(
-        cluster_arn=cluster.arn, cluster_name=cluster.name,
-        namespace_arn=SCOPE.arn("servicediscovery", "namespace/ns-1"),
-        authority_arn=SCOPE.arn("acm-pca", "certificate-authority/one"), tls_role_arn=role, service_group_id=group.id,
-        log_group="/groundwork/ecs/services", metrics_group="/groundwork/ecs/metrics",
-        vpc_id=vpc.id, vpc_cidr="10.0.0.0/16", s3_prefix_list="pl-12345678",
-        subnet_ids=[each.id for each in subnets], listener_arn=listener.arn,
-        balancer_suffix=balancer.arn_suffix, secrets_key=SCOPE.arn("kms", "key/one"), alarm_topic=topic.arn,
-        balancer_role_arn=role, architecture="ARM64",
-    )  # fmt: skip
+    platform = services(SCOPE)
     issuer = Issuer(issuer="https://id.acme.example", audiences=["agents"], jwks_uri="https://id.acme.example/keys")
     args = EcsTenantArgs(
         tenant="acme",
