@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from local.engine.operation import Operation, StackOutcome
+from local.paths import CHECKOUT
 from local.rehearsal.account import EmulatedAccount, emulated, variables
 from local.rehearsal.rehearse import Report, go_through
-from tests.command import groundwork, succeeded
+from tests.command import copy_of_checkout, groundwork, succeeded
 from tests.engine.aws.bench import ACCOUNT, REGION
 
 pytestmark = pytest.mark.engine
@@ -147,21 +149,34 @@ def test_an_agent_without_a_service_fails(logs: EmulatedAccount) -> None:
     assert problems(Hand(logs, agents=("acme/concierge",)), "acme") == ["agent has no service: acme/concierge"]
 
 
+def with_database(checkout: Path) -> Path:
+    """The same, in which an agent is given a user of the database."""
+    file = checkout / "tenants" / "acme" / "agents" / "concierge.yaml"
+    manifest = yaml.safe_load(file.read_text("utf-8"))
+    manifest["spec"]["secrets"] = {"notes": {"database": "postgres"}}
+    file.write_text(yaml.safe_dump(manifest), "utf-8")
+    return checkout
+
+
 AGENTS = {"acme": "acme/concierge", "globex": "globex/analyst"}
-# Its tenants, and how many resources it has at least: a rehearsal of half an environment would pass too. The longest is
-# with the shortest: of two workers each takes the next two.
+# Its tenants, how many resources it has at least, as a rehearsal of half an environment would pass too, and whether an
+# agent is given a user of the database: so it is on one environment of each runtime. The longest is with the shortest:
+# of two workers each takes the next two.
 WHOLE = [
-    ("prod", [*AGENTS], 560),
-    ("ecs", [*AGENTS], 200),
-    ("staging", [*AGENTS], 560),
-    ("dev", ["acme"], 500),
+    ("prod", [*AGENTS], 560, False),
+    ("ecs", [*AGENTS], 200, True),
+    ("staging", [*AGENTS], 560, False),
+    ("dev", ["acme"], 500, True),
 ]
 
 
 @pytest.mark.rehearsal
-@pytest.mark.parametrize(("environment", "tenants", "least"), WHOLE)
-def test_an_environment_is_rehearsed_whole(environment: str, tenants: list[str], least: int) -> None:
-    seen = json.loads(succeeded(groundwork("rehearse", environment, "--json")))
+@pytest.mark.parametrize(("environment", "tenants", "least", "database"), WHOLE)
+def test_an_environment_is_rehearsed_whole(
+    environment: str, tenants: list[str], least: int, database: bool, tmp_path: Path
+) -> None:
+    checkout = with_database(copy_of_checkout(tmp_path / "g")) if database else CHECKOUT
+    seen = json.loads(succeeded(groundwork("rehearse", environment, "--json", checkout=checkout)))
     assert (seen["verdict"], seen["problems"]) == ("pass", [])
     resources = seen["resources"]
     layers = [] if environment == "ecs" else ["admission", "observability", "secrets"]
