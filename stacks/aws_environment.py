@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stacks.aws_settings import AwsSettings, EcsSettings, EksSettings
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from components.data.cache import Cache
     from components.data.rds import Postgres
     from components.domains.route53 import Route53Domains
+    from components.edge.firewall import TenantRate
     from components.edge.load_balancer import LoadBalancer
     from components.network.network import Network
     from components.observability.aws import Watch
@@ -31,19 +33,20 @@ GLOBAL_REGION = "us-east-1"
 
 @dataclass(frozen=True, kw_only=True)
 class AwsEnvironment:
-    """An environment's name and settings; `images`: name → by digest."""
+    """An environment's name and settings; `images`: name → by digest. `folder`: the project's."""
 
     name: str
     settings: Settings
     aws: AwsSettings
     images: Mapping[str, str]
+    folder: Path
 
     @classmethod
-    def of(cls, name: str, settings: Settings, aws: AwsSettings) -> AwsEnvironment:
+    def of(cls, name: str, settings: Settings, aws: AwsSettings, folder: Path) -> AwsEnvironment:
         """Raises UserError where images are missing that the environment needs."""
         from stacks.aws_images import images_of
 
-        return cls(name=name, settings=settings, aws=aws, images=images_of(settings, aws))
+        return cls(name=name, settings=settings, aws=aws, images=images_of(settings, aws), folder=folder)
 
     def build(self) -> None:
         """Declare the environment's resources, and the outputs that its tenants' stacks read."""
@@ -64,7 +67,7 @@ class _Builder:
 
         self.outputs: dict[str, pulumi.Input[object]] = {}
         self._name, self._settings, self._aws = environment.name, environment.settings, environment.aws
-        self._images = environment.images
+        self._images, self._folder = environment.images, environment.folder
         self._scope = scope_of(environment.name, environment.aws)
         account = [self._aws.account]
         # Credentials of another account make no resource in it.
@@ -280,8 +283,17 @@ class _Builder:
             log_days=edge.log_days,
             logs_key=self._keys["logs"],
             deletion_protection=edge.deletion_protection,
+            tenants=self._rates(),
         )
         return LoadBalancer("edge", args, self._opts(*network.ready))
+
+    def _rates(self) -> dict[str, TenantRate]:
+        """On EKS the gateway counts."""
+        from stacks.ecs_limits import tenant_rates
+
+        if not isinstance(self._aws.cluster, EcsSettings):
+            return {}
+        return tenant_rates(self._name, self._settings, self._folder)
 
     @property
     def _health_host(self) -> str:

@@ -33,6 +33,6 @@ def declare(stack: str, folder: Path = CHECKOUT) -> None:
         file = settings_file(stack, folder)
     settings = from_config(config, file)
     if settings.aws is not None:
-        AwsEnvironment.of(stack, settings, settings.aws).build()
+        AwsEnvironment.of(stack, settings, settings.aws, folder).build()
         return
     Environment.of(stack, settings, folder).build()

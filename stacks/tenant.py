@@ -57,8 +57,10 @@ class TenantStack:
         names = own_names(self.environment, self.settings, self.tenant.settings, self.folder)
         args = self._args(shared, names)
         if self.settings.aws is not None and self.settings.aws.cluster.kind == "ecs":
+            from stacks.ecs_limits import refuse_unlisted
             from stacks.ecs_tenant import declare
 
+            refuse_unlisted(self.environment, self.settings, self.tenant.settings)
             declare(self.environment, self.settings, args, self.tenant.settings.rotation_days, shared)
         else:
             self._refuse_rotation()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_aws import ec2, lb, vpc
 
 from components.aws import Scope, child
-from components.edge.firewall import Firewall, FirewallArgs
+from components.edge.firewall import Firewall, FirewallArgs, TenantRate
 from components.edge.logs import LogBucket, LogBucketArgs
 
 COMPONENT = "edge"
@@ -24,7 +24,8 @@ class LoadBalancerArgs:
     """What it needs.
 
     `subnet_ids`: public ones, or private for one that is internal. `networks`: who may come. `certificate`: the ARN of
-    the certificate for names that no other has. `health_host`: a name at which it answers by itself.
+    the certificate for names that no other has. `health_host`: a name at which it answers by itself. `tenants`: as in
+    FirewallArgs.
     """
 
     scope: Scope
@@ -39,6 +40,7 @@ class LoadBalancerArgs:
     log_days: int
     logs_key: pulumi.Input[str]
     deletion_protection: bool
+    tenants: Mapping[str, TenantRate] = field(default_factory=dict)
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -68,6 +70,7 @@ class LoadBalancer(pulumi.ComponentResource):
             bot_control=args.bot_control,
             log_days=args.log_days,
             logs_key=args.logs_key,
+            tenants=args.tenants,
         )
         Firewall(f"{name}-firewall", firewall, child(self))
         self.register_outputs({"dnsName": self.dns_name})

@@ -21,7 +21,13 @@ _KNOWN_BAD = {
     "statement": {"managedRuleGroupStatement": {"name": "AWSManagedRulesKnownBadInputsRuleSet"}},
 }
 _COMMON = {"name": "common", "statement": {"managedRuleGroupStatement": {"name": "AWSManagedRulesCommonRuleSet"}}}
-_RATE = {"name": "rate", "action": {"block": {}}, "statement": {"rateBasedStatement": {"limit": 1000}}}
+_COUNTED = {"limit": 1000, "aggregateKeyType": "IP"}
+_RATE = {"name": "rate", "action": {"block": {}}, "statement": {"rateBasedStatement": _COUNTED}}
+_TENANT = {
+    "name": "tenant-acme",
+    "action": {"block": {}},
+    "statement": {"rateBasedStatement": {**_COUNTED, "aggregateKeyType": "CONSTANT"}},
+}
 _AGENT = {"name": "agent", "linuxParameters": {"capabilities": {"drop": ["ALL"]}}}
 _EXEC = ("configuration", "executeCommandConfiguration")
 _REDACTED = [{"singleHeader": {"name": name}} for name in ("authorization", "cookie", "x-api-key")]
@@ -118,6 +124,7 @@ HARDENING = (
          key("principalArn", "arn:aws:iam::1:root"), key("principalArn", "arn:aws:iam::1:role/*")),
     made("aws-waf-rules", "aws:wafv2/webAcl:WebAcl", {"rules": [_RATE, _KNOWN_BAD, _COMMON]},
          key("rules", [_RATE, _KNOWN_BAD]), key("rules", [_KNOWN_BAD, _COMMON]),
+         key("rules", [_TENANT, _KNOWN_BAD, _COMMON]),
          (("rules", 0, "action"), {"count": {}})),
     made("aws-waf-used", "aws:lb/loadBalancer:LoadBalancer", {"internal": False},
          beside=(beside("aws:wafv2/webAclAssociation:WebAclAssociation"),)),

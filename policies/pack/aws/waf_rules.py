@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from policies.rule import Resource, Rule, Severity, at, items
 
 _MANAGED = {"AWSManagedRulesKnownBadInputsRuleSet", "AWSManagedRulesCommonRuleSet"}
+# What floods comes from an address; a limit of all who ask for a tenant is another thing.
+_ADDRESSES = {"IP", "FORWARDED_IP"}
 
 
 def _check(resource: Resource) -> Iterator[str]:
@@ -14,7 +16,7 @@ def _check(resource: Resource) -> Iterator[str]:
     groups = {at(each, "statement", "managedRuleGroupStatement", "name") for each in rules}
     for missing in sorted(_MANAGED - groups):
         yield f"lacks {missing}"
-    if not any(at(each, "statement", "rateBasedStatement") is not None for each in rules):
+    if not any(at(each, "statement", "rateBasedStatement", "aggregateKeyType") in _ADDRESSES for each in rules):
         yield "lacks a rate limit"
     for rule in rules:
         if at(rule, "action", "count") is not None or at(rule, "action", "allow") is not None:
