@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import os
 import subprocess
 import sys
@@ -33,7 +34,7 @@ def test_it_runs_with_no_account_engine_or_home_of_a_user(tmp_path: Path) -> Non
 
 
 def test_a_change_of_settings_is_named_by_resource_and_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "tenants").mkdir()
+    shutil.copytree(CHECKOUT / "tenants", tmp_path / "tenants")
     file = tmp_path / "Pulumi.ecs.yaml"
     text = (CHECKOUT / file.name).read_text("utf-8")
     file.write_text(text)
