@@ -38,7 +38,7 @@ SECRET_HEADERS = ("authorization", "cookie", "x-api-key")
 # Tenants' rules come after all others, so that a tenant more moves none of those.
 FIRST_TENANT = 100
 # Seconds that WAF counts over, at the shortest; what a pattern of it may have of characters.
-# https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html, …/API_RegexMatchStatement.html
+# https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html, API_RegexMatchStatement.html
 WINDOW, LONGEST_PATTERN = 60, 512
 TOO_MANY = 429
 
