@@ -11,6 +11,8 @@ from policies.gate import judge
 from policies.pack.rules import by_id
 from policies.rule import Resource
 from stacks.graph import graph_of
+from tests.components.test_database_users import DESK as BOOKS
+from tests.components.test_database_users import tenant as with_database
 from tests.components.test_ecs_channels import PACKER
 from tests.components.test_rotation import DESK, made
 from tests.stacks.record_urns import LAYERS
@@ -93,3 +95,7 @@ def test_an_environment_in_aws_breaks_nothing_that_stops_before_it_is_up() -> No
 def test_a_tenant_on_ecs_with_all_that_it_may_have_breaks_no_policy() -> None:
     graph = made("acme", DESK, PACKER, days={"keys/signing": 30})
     assert Findings.of(from_program(graph), NONE).listed == ()
+
+
+def test_a_tenant_on_ecs_with_a_user_of_the_database_breaks_no_policy() -> None:
+    assert Findings.of(from_program(with_database(BOOKS, DESK)), NONE).listed == ()
