@@ -164,6 +164,7 @@ def _users(site: Site, cluster: Ecs, database: Postgres) -> pulumi.Output[str]:
         key=site.keys["secrets"],
         cluster_name=cluster.name,
         log_group=cluster.log_group,
+        alarm_topic=site.topic,
         architecture=site.aws.cluster.architecture,
     )
     return DatabaseUsers("database-users", args, site.opts).arn

@@ -15,7 +15,7 @@ from components.aws import Scope, child, document, statement, trust
 from components.data.place import OUTSIDE_DATABASE, rds_root
 from components.data.rds import PORT
 from components.data.tenant_users import SECRET, TAG, TAGGED
-from components.secrets.rotation import RUNTIME
+from components.secrets.rotation import RUNTIME, tell_of_failures
 
 COMPONENT = "data"
 SHORT = "database-users"
@@ -47,7 +47,8 @@ INTERFACE_ACTIONS = (
 class DatabaseUsersArgs:
     """`address`, `group_id`, `secret_arn`: of the database, its security group and its master's password.
 
-    `vpc_cidr`: where AWS's own services are reached. `key`: what the secrets are encrypted with.
+    `vpc_cidr`: where AWS's own services are reached. `key`: what the secrets are encrypted with. `alarm_topic`: who
+    hears of a rotation that failed.
     """
 
     scope: Scope
@@ -60,6 +61,7 @@ class DatabaseUsersArgs:
     key: pulumi.Input[str]
     cluster_name: pulumi.Input[str]
     log_group: pulumi.Input[str]
+    alarm_topic: pulumi.Input[str]
     architecture: str
 
 
@@ -75,6 +77,7 @@ class DatabaseUsers(pulumi.ComponentResource):
         self._tags = args.scope.tags(COMPONENT)
         role, ways = self._role(), self._group()
         function = self._function(role, ways, self._rights(role))
+        tell_of_failures(name, self._physical, args.alarm_topic, self._tags, child(self))
         secrets = f"secret:{self._secrets}"
         lambda_.Permission(
             name,

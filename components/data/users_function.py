@@ -59,6 +59,8 @@ def _set(name: str, made: Fields) -> None:
     owner, user = database_owner(_tenant(name)), made["username"]
     known = verifier(made["password"])
     with _as_master() as master:
+        # Users make what they make in their schema, as in a cluster.
+        master.run(f"REVOKE TEMPORARY ON DATABASE {identifier(os.environ['DATABASE'])} FROM PUBLIC")
         if not _there(master, owner):
             master.run(f"CREATE ROLE {identifier(owner)} NOLOGIN")
         master.run(f"GRANT {identifier(owner)} TO CURRENT_USER")

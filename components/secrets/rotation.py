@@ -12,6 +12,7 @@ from pulumi_aws import iam, lambda_, secretsmanager
 from pydantic import JsonValue
 
 from components.aws import Scope, child, document, statement, trust
+from components.observability.aws import Watch, alarm
 from groundwork.errors import UserError
 
 COMPONENT = "secrets"
@@ -36,7 +37,10 @@ class Rotated:
 
 @dataclass(frozen=True, kw_only=True)
 class RotationArgs:
-    """Of one tenant. `secrets`: by path. `cluster_name`: where their services run; `log_group`: where it writes."""
+    """Of one tenant. `secrets`: by path. `cluster_name`: where their services run; `log_group`: where it writes.
+
+    `alarm_topic`: who hears of a rotation that failed.
+    """
 
     scope: Scope
     tenant: str
@@ -44,6 +48,7 @@ class RotationArgs:
     key: pulumi.Input[str]
     cluster_name: pulumi.Input[str]
     log_group: pulumi.Input[str]
+    alarm_topic: pulumi.Input[str]
     architecture: str
 
 
@@ -62,6 +67,7 @@ class Rotation(pulumi.ComponentResource):
         self._physical = args.scope.name(f"{args.tenant}-rotation")
         role = self._role()
         function = self._function(role, self._rights(role))
+        tell_of_failures(self._name, self._physical, args.alarm_topic, self._tags, child(self))
         self.ready = [self._may_call(path, secret, function) for path, secret in sorted(args.secrets.items())]
         self.register_outputs({})
 
@@ -152,6 +158,22 @@ class Rotation(pulumi.ComponentResource):
             opts=child(self),
         )
         return schedule(name, secret.arn, function.arn, secret.days, child(self, allowed))
+
+
+def tell_of_failures(
+    name: str, function: str, topic: pulumi.Input[str], tags: Mapping[str, str], opts: pulumi.ResourceOptions
+) -> None:
+    """An alarm on a function that rotates: nobody else would hear of it before a value is needed that is not there."""
+    watch = Watch(
+        metric="Errors",
+        namespace="AWS/Lambda",
+        dimensions={"FunctionName": function},
+        limit=0,
+        statistic="Sum",
+        minutes=1,
+        meaning="A secret was not rotated: what is given it goes on with the value before",
+    )
+    alarm(f"{name}-errors", watch, physical=f"{function}-errors", topic=topic, tags=tags, opts=opts)
 
 
 def schedule(

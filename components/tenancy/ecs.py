@@ -132,6 +132,7 @@ class EcsTenant(pulumi.ComponentResource):
             key=args.platform.secrets_key,
             cluster_name=args.platform.cluster_name,
             log_group=args.platform.log_group,
+            alarm_topic=args.platform.alarm_topic,
             architecture=args.platform.architecture,
         )
         return [*ready, *Rotation(f"{self._name}-rotation", given, child(self)).ready]

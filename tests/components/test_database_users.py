@@ -51,7 +51,7 @@ def users() -> ResourceGraph:
         args = DatabaseUsersArgs(
             scope=SCOPE, vpc_id="vpc", vpc_cidr="10.40.0.0/16", subnet_ids=["subnet-a", "subnet-b"],
             address="db.example", group_id="sg-postgres", secret_arn="arn:master", key="key-arn",
-            cluster_name="cluster", log_group="/logs", architecture="ARM64",
+            cluster_name="cluster", log_group="/logs", alarm_topic="topic", architecture="ARM64",
         )  # fmt: skip
         DatabaseUsers("database-users", args)
 
@@ -123,6 +123,16 @@ def test_the_function_reaches_the_database_and_endpoints_and_nobody_reaches_it(u
     assert ways == {(443, "10.40.0.0/16", None), (5432, None, "sg-postgres")}
     (into,) = users.of("SecurityGroupIngressRule")
     assert (into.inputs["securityGroupId"], into.inputs["fromPort"]) == ("sg-postgres", 5432)
+
+
+def test_a_rotation_that_fails_is_heard_of(users: ResourceGraph) -> None:
+    (alarm,) = users.of("MetricAlarm")
+    assert alarm.inputs["dimensions"] == {"FunctionName": "groundwork-ecs-database-users"}
+    assert (alarm.inputs["metricName"], alarm.inputs["threshold"], alarm.inputs["alarmActions"]) == (
+        "Errors",
+        0,
+        ["topic"],
+    )
 
 
 def test_a_tenant_has_one_user_for_all_its_agents_that_want_one() -> None:

@@ -87,6 +87,7 @@ def test_a_schedule_calls_a_function_that_only_secrets_manager_may_call_for_that
             key="key-arn",
             cluster_name="cluster",
             log_group="/logs",
+            alarm_topic="topic",
             architecture="ARM64",
         )
         Rotation("acme-rotation", args)
@@ -104,6 +105,11 @@ def test_a_schedule_calls_a_function_that_only_secrets_manager_may_call_for_that
     assert rights["Secrets"]["Resource"] == ["arn:signing"]
     assert rights["SecretsKey"]["Resource"] == "key-arn"
     assert rights["NewTasks"]["Resource"] == [SCOPE.arn("ecs", "service/cluster/acme-desk")]
+    (alarm,) = graph.of("MetricAlarm")
+    assert (alarm.inputs["dimensions"], alarm.inputs["alarmActions"]) == (
+        {"FunctionName": "groundwork-ecs-acme-rotation"},
+        ["topic"],
+    )
     (function,) = graph.of("Function")
     environment = function.inputs["environment"]
     assert isinstance(environment, Mapping)

@@ -49,7 +49,8 @@ def program() -> None:
     args = DatabaseUsersArgs(
         scope=SCOPE, vpc_id=platform.vpc_id, vpc_cidr="10.0.0.0/16", subnet_ids=platform.subnet_ids,
         address=postgres_server.HOST, group_id=group.id, secret_arn=master.arn, key=platform.secrets_key,
-        cluster_name=platform.cluster_name, log_group=platform.log_group, architecture="ARM64",
+        cluster_name=platform.cluster_name, log_group=platform.log_group,
+        alarm_topic=platform.alarm_topic, architecture="ARM64",
     )  # fmt: skip
     users = DatabaseUsers("database-users", args)
     platform = replace(platform, database=EcsDatabase(function_arn=users.arn, group_id=group.id))
@@ -181,6 +182,7 @@ def test_no_tenant_reads_anothers_tables_or_makes_roles(aws: Bench) -> None:
         "SELECT * FROM tenant_acme.secrets",
         "CREATE TABLE tenant_acme.mine (n int)",
         "CREATE TABLE public.mine (n int)",
+        "CREATE TEMP TABLE mine (n int)",
         "SET ROLE tenant_acme",
         "CREATE ROLE another LOGIN",
         "CREATE SCHEMA another",
