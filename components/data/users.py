@@ -11,11 +11,12 @@ import pulumi
 from pulumi_aws import ec2, iam, lambda_, vpc
 from pydantic import JsonValue
 
-from components.aws import Scope, child, document, statement, trust
+from components.aws import Scope, child, document, statement
 from components.data.place import OUTSIDE_DATABASE, rds_root
 from components.data.rds import PORT
 from components.data.tenant_users import SECRET, TAG, TAGGED
-from components.secrets.rotation import RUNTIME, tell_of_failures
+from components.secrets import functions
+from components.secrets.functions import Place, Program
 
 COMPONENT = "data"
 SHORT = "database-users"
@@ -73,44 +74,35 @@ class DatabaseUsers(pulumi.ComponentResource):
     def __init__(self, name: str, args: DatabaseUsersArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:data:DatabaseUsers", name, None, opts)
         self._name, self._args = name, args
-        self._physical = args.scope.name(SHORT)
-        self._tags = args.scope.tags(COMPONENT)
-        role, ways = self._role(), self._group()
-        function = self._function(role, ways, self._rights(role))
-        tell_of_failures(name, self._physical, args.alarm_topic, self._tags, child(self))
-        secrets = f"secret:{self._secrets}"
-        lambda_.Permission(
-            name,
-            action="lambda:InvokeFunction",
-            function=function.name,
-            principal="secretsmanager.amazonaws.com",
-            source_arn=args.scope.arn("secretsmanager", secrets),
-            source_account=args.scope.account,
-            opts=child(self),
+        self._place = place = Place(
+            name=name,
+            physical=args.scope.name(SHORT),
+            scope=args.scope,
+            tags=args.scope.tags(COMPONENT),
+            key=args.key,
+            log_group=args.log_group,
+            alarm_topic=args.alarm_topic,
+            architecture=args.architecture,
+            parent=self,
         )
+        role = functions.role(place)
+        function = functions.function(place, role, self._program(self._group()), self._rights(role))
+        functions.may_rotate(name, place, function, self._secrets)
         self.arn = function.arn
         self.register_outputs({"arn": self.arn})
 
     @property
     def _secrets(self) -> str:
         """The secrets that hold a user, of all tenants; Secrets Manager adds six letters to a name."""
-        return f"groundwork/{self._args.scope.environment}/*/{SECRET}-??????"
-
-    def _role(self) -> iam.Role:
-        return iam.Role(
-            self._name,
-            name=self._physical,
-            assume_role_policy=trust("lambda.amazonaws.com", account=self._args.scope.account),
-            tags=self._tags,
-            opts=child(self),
-        )
+        scope = self._args.scope
+        return scope.arn("secretsmanager", f"secret:groundwork/{scope.environment}/*/{SECRET}-??????")
 
     def _group(self) -> ec2.SecurityGroup:
         args = self._args
         tags = args.scope.tags(COMPONENT, name=SHORT)
         group = ec2.SecurityGroup(
             self._name,
-            name=self._physical,
+            name=self._place.physical,
             description="Makes users of the database: out to it and to AWS's endpoints, nobody in",
             vpc_id=args.vpc_id,
             tags=tags,
@@ -148,76 +140,45 @@ class DatabaseUsers(pulumi.ComponentResource):
     def _rights(self, role: iam.Role) -> list[pulumi.Resource]:
         args = self._args
         known = pulumi.Output.all(master=args.secret_arn, key=args.key, group=args.log_group, cluster=args.cluster_name)
-        made = iam.Policy(
-            self._name,
-            name=self._physical,
-            policy=known.apply(lambda it: self._policy(it["master"], it["key"], it["group"], it["cluster"])),
-            tags=self._tags,
-            opts=child(self),
+        policy = known.apply(lambda it: self._policy(it["master"], it["key"], it["group"], it["cluster"]))
+        interfaces = iam.RolePolicyAttachment(
+            f"{self._name}-interfaces", role=role.name, policy_arn=INTERFACES, opts=child(self)
         )
-        return [
-            iam.RolePolicyAttachment(self._name, role=role.name, policy_arn=made.arn, opts=child(self)),
-            iam.RolePolicyAttachment(
-                f"{self._name}-interfaces", role=role.name, policy_arn=INTERFACES, opts=child(self)
-            ),
-        ]
+        return [functions.attach(self._place, role, policy), interfaces]
 
     def _policy(self, master: str, key: str, group: str, cluster: str) -> str:
         scope = self._args.scope
-        rotate = [
-            f"secretsmanager:{each}"
-            for each in ("DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage")
-        ]
-        through: dict[str, JsonValue] = {
-            "StringEquals": {"kms:ViaService": f"secretsmanager.{scope.region}.amazonaws.com"}
-        }
         services = scope.arn("ecs", f"service/{cluster}/*")
         here: dict[str, JsonValue] = {"ArnEquals": {"ecs:cluster": scope.arn("ecs", f"cluster/{cluster}")}}
         theirs: dict[str, JsonValue] = {"StringEquals": {f"aws:ResourceTag/{TAG}": TAGGED}}
         # Lambda makes the interfaces; what runs in it needs none.
         itself: dict[str, JsonValue] = {
-            "ArnEquals": {"lambda:SourceFunctionArn": scope.arn("lambda", f"function:{self._physical}")}
+            "ArnEquals": {"lambda:SourceFunctionArn": scope.arn("lambda", f"function:{self._place.physical}")}
         }
         return document(
-            statement(rotate, scope.arn("secretsmanager", f"secret:{self._secrets}"), sid="Secrets"),
+            *functions.rights(scope, self._secrets, key, group),
             statement("secretsmanager:GetSecretValue", master, sid="Master"),
-            statement(("kms:Decrypt", "kms:GenerateDataKey"), key, condition=through, sid="SecretsKey"),
             statement("ecs:ListServices", "*", condition=here, sid="Services"),
             statement("ecs:DescribeServices", services, sid="TheirTags"),
             statement("ecs:UpdateService", services, condition=theirs, sid="NewTasks"),
-            statement(
-                ("logs:CreateLogStream", "logs:PutLogEvents"), scope.arn("logs", f"log-group:{group}:*"), sid="Logs"
-            ),
             statement(INTERFACE_ACTIONS, "*", effect="Deny", condition=itself, sid="NoInterfaces"),
         )
 
-    def _function(self, role: iam.Role, group: ec2.SecurityGroup, rights: list[pulumi.Resource]) -> lambda_.Function:
+    def _program(self, group: ec2.SecurityGroup) -> Program:
         args = self._args
-        variables: dict[str, pulumi.Input[str]] = {
-            "CLUSTER": args.cluster_name,
-            "DATABASE": OUTSIDE_DATABASE,
-            "ENVIRONMENT": args.scope.environment,
-            "HOST": args.address,
-            "MASTER": args.secret_arn,
-            "PORT": str(PORT),
-        }
-        return lambda_.Function(
-            self._name,
-            name=self._physical,
-            description="Makes tenants' users of the database (docs/ecs.md)",
-            role=role.arn,
-            runtime=RUNTIME,
+        return Program(
+            description="Makes tenants' users of the database",
             handler=HANDLER,
-            architectures=["arm64" if args.architecture == "ARM64" else "x86_64"],
             code=archive(args.scope.region),
-            timeout=60,
-            memory_size=256,
-            kms_key_arn=args.key,
-            vpc_config=lambda_.FunctionVpcConfigArgs(subnet_ids=args.subnet_ids, security_group_ids=[group.id]),
-            environment=lambda_.FunctionEnvironmentArgs(variables=variables),
-            logging_config=lambda_.FunctionLoggingConfigArgs(log_format="JSON", log_group=args.log_group),
-            tags=self._tags,
-            opts=child(self, *rights),
+            variables={
+                "CLUSTER": args.cluster_name,
+                "DATABASE": OUTSIDE_DATABASE,
+                "ENVIRONMENT": args.scope.environment,
+                "HOST": args.address,
+                "MASTER": args.secret_arn,
+                "PORT": str(PORT),
+            },
+            network=lambda_.FunctionVpcConfigArgs(subnet_ids=args.subnet_ids, security_group_ids=[group.id]),
         )
 
 

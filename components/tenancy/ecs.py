@@ -17,7 +17,8 @@ from components.aws import Scope, child
 from components.data.tenant_users import SECRET as DATABASE_SECRET
 from components.platform.specs import TenantSpec
 from components.secrets.aws import ManagedSecret, ManagedSecretArgs
-from components.secrets.rotation import Rotated, Rotation, RotationArgs, schedule
+from components.secrets.functions import schedule
+from components.secrets.rotation import Rotated, Rotation, RotationArgs
 from components.tenancy.tenant import TenantAgent
 from groundwork.errors import UserError
 
