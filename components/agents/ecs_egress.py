@@ -8,7 +8,7 @@ from pulumi_aws import ec2, vpc
 
 from components.agents.ecs_platform import Frame
 from components.aws import child
-from components.data.rds import PORT
+from components.data.names import POSTGRES_PORT
 
 ANYWHERE = "0.0.0.0/0"
 
@@ -50,8 +50,8 @@ def _database(frame: Frame, group: ec2.SecurityGroup) -> None:
         security_group_id=group.id,
         description="spec.secrets names a database",
         ip_protocol="tcp",
-        from_port=PORT,
-        to_port=PORT,
+        from_port=POSTGRES_PORT,
+        to_port=POSTGRES_PORT,
         referenced_security_group_id=database.group_id,
         tags=dict(frame.tags),
         opts=child(frame.parent),

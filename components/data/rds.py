@@ -10,11 +10,11 @@ from pulumi_aws import cloudwatch, ec2, iam, rds, secretsmanager
 
 from components.aws import Scope, child, trust
 from components.data.access import StoreAccess, store_group
+from components.data.names import POSTGRES_PORT
 from components.instances import DATABASE_CLASSES
 from groundwork.errors import UserError
 
 COMPONENT = "data"
-PORT = 5432
 FAMILY = "postgres16"
 # RDS's minor version, raised by RDS in the maintenance window. Source: AWS's notice on minor versions of May 2026, by
 # which 16.5 to 16.8 are brought to 16.11.
@@ -77,7 +77,7 @@ class Postgres(pulumi.ComponentResource):
     def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("groundwork:data:Postgres", name, None, opts)
         self._name, self._args, self._scope = name, args, args.access.scope
-        group = store_group(self._name, "postgres", PORT, args.access, self)
+        group = store_group(self._name, "postgres", POSTGRES_PORT, args.access, self)
         instance = self._instance(group)
         self.security_group_id = group.id
         self.arn, self.address, self.resource_id = instance.arn, instance.address, instance.resource_id
@@ -114,7 +114,7 @@ class Postgres(pulumi.ComponentResource):
             storage_encrypted=True,
             kms_key_id=args.keys["data"],
             db_name="groundwork",
-            port=PORT,
+            port=POSTGRES_PORT,
             username="groundwork_admin",
             manage_master_user_password=True,
             master_user_secret_kms_key_id=args.keys["secrets"],

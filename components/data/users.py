@@ -12,8 +12,8 @@ from pulumi_aws import ec2, iam, lambda_, vpc
 from pydantic import JsonValue
 
 from components.aws import Scope, child, document, statement
+from components.data.names import POSTGRES_PORT
 from components.data.place import OUTSIDE_DATABASE, rds_root
-from components.data.rds import PORT
 from components.data.tenant_users import SECRET, TAG, TAGGED
 from components.secrets import functions
 from components.secrets.functions import Place, Program
@@ -110,7 +110,7 @@ class DatabaseUsers(pulumi.ComponentResource):
         )
         for short, port, network, target in (
             ("endpoints", 443, args.vpc_cidr, None),
-            ("database", PORT, None, args.group_id),
+            ("database", POSTGRES_PORT, None, args.group_id),
         ):
             vpc.SecurityGroupEgressRule(
                 f"{self._name}-{short}",
@@ -129,8 +129,8 @@ class DatabaseUsers(pulumi.ComponentResource):
             security_group_id=args.group_id,
             description="From what makes users",
             ip_protocol="tcp",
-            from_port=PORT,
-            to_port=PORT,
+            from_port=POSTGRES_PORT,
+            to_port=POSTGRES_PORT,
             referenced_security_group_id=group.id,
             tags=tags,
             opts=child(self),
@@ -176,7 +176,7 @@ class DatabaseUsers(pulumi.ComponentResource):
                 "ENVIRONMENT": args.scope.environment,
                 "HOST": args.address,
                 "MASTER": args.secret_arn,
-                "PORT": str(PORT),
+                "PORT": str(POSTGRES_PORT),
             },
             network=lambda_.FunctionVpcConfigArgs(subnet_ids=args.subnet_ids, security_group_ids=[group.id]),
         )
