@@ -11,7 +11,7 @@ from pulumi_aws import ec2, ecs
 from components.agents.ecs_channels import Inbox, reach
 from components.agents.ecs_egress import way_out
 from components.agents.ecs_ingress import BAKE_MINUTES, WayIn, refusal, way_in
-from components.agents.ecs_platform import EcsPlatform, Frame, TokenIssuer
+from components.agents.ecs_platform import EcsPlatform, Frame, TokenIssuer, uses_database
 from components.agents.ecs_scaling import alarms, scale
 from components.agents.ecs_task import Task, TaskArgs, secret_paths
 from components.agents.ecs_telemetry import Telemetry, tell
@@ -87,6 +87,8 @@ class EcsAgent(pulumi.ComponentResource):
             "groundwork:agent": args.manifest.name,
             "groundwork:tier": self._spec.tier,
         }
+        if uses_database(self._spec):
+            tags[TAG] = TAGGED
         self._frame = frame = Frame(
             name=name,
             physical=physical,
@@ -96,8 +98,6 @@ class EcsAgent(pulumi.ComponentResource):
             tags=tags,
             parent=self,
         )
-        if frame.uses_database:
-            tags[TAG] = TAGGED
         task = Task(f"{name}-task", self._task(), child(self))
         reach(frame, task.identity, args.inbox, args.reached)
         tell(frame, task.identity, args.scope, watched=not args.suspended)

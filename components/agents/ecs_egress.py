@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 
+import pulumi
 from pulumi_aws import ec2, vpc
 
-from components.agents.ecs_platform import Frame
+from components.agents.ecs_platform import Frame, uses_database
 from components.aws import child
 from components.data.names import POSTGRES_PORT
 
@@ -23,57 +24,43 @@ def way_out(frame: Frame) -> ec2.SecurityGroup:
         tags={**frame.tags, "Name": frame.physical},
         opts=child(frame.parent),
     )
-    _aws_services(frame, group)
+    # To those that start a task and take its logs: by the network's endpoints, never by the internet.
+    platform, database = frame.platform, frame.platform.database
+    _out(frame, group, "vpc", "Endpoints: vpc", 443, network=platform.vpc_cidr)
+    _out(frame, group, "s3", "Endpoints: s3", 443, prefixes=platform.s3_prefix_list)
     for network, port in sorted({(_network(address.host), address.port) for address in frame.spec.egress}):
-        vpc.SecurityGroupEgressRule(
-            f"{frame.name}-{network.replace('/', '-')}-{port}",
-            security_group_id=group.id,
-            description="Declared in spec.egress",
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            cidr_ipv4=network,
-            tags=dict(frame.tags),
-            opts=child(frame.parent),
-        )
-    _database(frame, group)
+        _out(frame, group, f"{network.replace('/', '-')}-{port}", "Declared in spec.egress", port, network=network)
+    if database is not None and uses_database(frame.spec):
+        # It lets in all services; who has no user of it has no way to it either.
+        what = "spec.secrets names a database"
+        _out(frame, group, "database", what, POSTGRES_PORT, target=database.group_id)
     return group
 
 
-def _database(frame: Frame, group: ec2.SecurityGroup) -> None:
-    """The database lets in all services; who has no user of it has no way to it either."""
-    database = frame.platform.database
-    if database is None or not frame.uses_database:
-        return
+def _out(  # noqa: PLR0913 – a way out, and one of three places that it leads to
+    frame: Frame,
+    group: ec2.SecurityGroup,
+    short: str,
+    description: str,
+    port: int,
+    *,
+    network: pulumi.Input[str] | None = None,
+    prefixes: pulumi.Input[str] | None = None,
+    target: pulumi.Input[str] | None = None,
+) -> None:
     vpc.SecurityGroupEgressRule(
-        f"{frame.name}-database",
+        f"{frame.name}-{short}",
         security_group_id=group.id,
-        description="spec.secrets names a database",
+        description=description,
         ip_protocol="tcp",
-        from_port=POSTGRES_PORT,
-        to_port=POSTGRES_PORT,
-        referenced_security_group_id=database.group_id,
+        from_port=port,
+        to_port=port,
+        cidr_ipv4=network,
+        prefix_list_id=prefixes,
+        referenced_security_group_id=target,
         tags=dict(frame.tags),
         opts=child(frame.parent),
     )
-
-
-def _aws_services(frame: Frame, group: ec2.SecurityGroup) -> None:
-    """To those that start a task and take its logs: by the network's endpoints, never by the internet."""
-    platform = frame.platform
-    for short, network, prefixes in (("vpc", platform.vpc_cidr, None), ("s3", None, platform.s3_prefix_list)):
-        vpc.SecurityGroupEgressRule(
-            f"{frame.name}-{short}",
-            security_group_id=group.id,
-            description=f"Endpoints: {short}",
-            ip_protocol="tcp",
-            from_port=443,
-            to_port=443,
-            cidr_ipv4=network,
-            prefix_list_id=prefixes,
-            tags=dict(frame.tags),
-            opts=child(frame.parent),
-        )
 
 
 def _network(host: str) -> str:

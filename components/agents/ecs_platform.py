@@ -43,6 +43,11 @@ class EcsPlatform:
     database: EcsDatabase | None = None
 
 
+def uses_database(spec: Spec) -> bool:
+    """Whether an agent is given a user of the database."""
+    return any(secret.database is not None for secret in spec.secrets.values())
+
+
 @dataclass(frozen=True, kw_only=True)
 class TokenIssuer:
     """Whose tokens open the way to an agent. `jwks_uri`: where its keys are."""
@@ -68,11 +73,6 @@ class Frame:
     def spec(self) -> Spec:
         """What it runs, and with how much."""
         return self.manifest.spec
-
-    @property
-    def uses_database(self) -> bool:
-        """Whether it is given a user of the database."""
-        return any(secret.database is not None for secret in self.spec.secrets.values())
 
     @property
     def alias(self) -> str:
